@@ -1,0 +1,1 @@
+//! Diagnostics to text (through miette) and to JSON.

@@ -1,0 +1,4 @@
+//! The intermediate representations: data only, each with its printer and its verifier.
+
+pub mod index_box;
+pub mod ty;
