@@ -1,4 +1,5 @@
 //! The intermediate representations: data only, each with its printer and its verifier.
 
 pub mod index_box;
+pub mod kernel;
 pub mod ty;
