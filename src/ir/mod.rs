@@ -2,4 +2,6 @@
 
 pub mod index_box;
 pub mod kernel;
+pub mod layout;
+pub mod program;
 pub mod ty;
