@@ -1,0 +1,1 @@
+//! Python-like format specifications.
