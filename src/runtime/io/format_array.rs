@@ -142,15 +142,25 @@ impl Parts {
     /// The shortest digits that read back, or the exact value rounded where they are more than eight after the point.
     fn of(v: Value, scientific: bool) -> Parts {
         let x = v.as_f64();
-        let shortest = match (v.ty, scientific) {
-            (Ty::F32, true) => format!("{:e}", x as f32),
-            (Ty::F32, false) => format!("{}", x as f32),
-            (_, true) => format!("{x:e}"),
-            (_, false) => format!("{x}"),
+        let text = |digits: Option<usize>| match (digits, v.ty, scientific) {
+            (Some(n), _, true) => format!("{x:.n$e}"),
+            (Some(n), _, false) => format!("{x:.n$}"),
+            (None, Ty::F32, true) => format!("{:e}", x as f32),
+            (None, Ty::F32, false) => format!("{}", x as f32),
+            (None, _, true) => format!("{x:e}"),
+            (None, _, false) => format!("{x}"),
         };
-        let mut parts = Parts::split(&shortest);
+        let mut parts = Parts::split(&text(None));
+        // Of two equally near decimals Rust takes the larger, NumPy the even one, as rounding the exact value does.
+        let even = text(Some(parts.fraction.len()));
+        let reads_back = match v.ty {
+            Ty::F32 => even.parse() == Ok(x as f32),
+            _ => even.parse() == Ok(x),
+        };
         if parts.fraction.len() > DIGITS {
-            parts = if scientific { Parts::exact(x, DIGITS) } else { Parts::split(&format!("{x:.DIGITS$}")) };
+            parts = Parts::split(&text(Some(DIGITS)));
+        } else if reads_back {
+            parts = Parts::split(&even);
         }
         parts.fraction.truncate(parts.fraction.trim_end_matches('0').len());
         parts

@@ -125,4 +125,6 @@ const GOLDENS: &[(Ty, &[i64], Data, &str)] = &[
     (Ty::F64, &[1], Bits(&[0x7ff8000000000000]), "[nan]"),
     (Ty::F32, &[1], Bits(&[0x7f800000]), "[inf]"),
     (Ty::F64, &[2], Bits(&[0x7ff8000000000000, 0x40c81cc000000000]), "[    nan 12345.5]"),
+    // Halfway between two decimals: the even one.
+    (Ty::F32, &[2], Bits(&[0x471bb750, 0x4889bef4]), "[ 39863.312 282103.62 ]"),
 ];
