@@ -19,6 +19,8 @@ pub struct Cuts {
     pub extent: i64,
     pub parts: i64,
     pub granule: i64,
+    /// The extent that the cuts were made for; the last part takes what `extent` has beyond it (`aligned`).
+    pub base: i64,
 }
 
 impl Cuts {
@@ -27,14 +29,22 @@ impl Cuts {
         let g = granule(extent);
         // Fine cuts where a granule would unbalance the parts; reductions then exchange the straddled leaves.
         let granule = if extent / g >= 8 * parts { g } else { 1 };
-        Cuts { extent, parts, granule }
+        Cuts { extent, parts, granule, base: extent }
+    }
+
+    /// The same cuts for another extent: parts keep their starts, the last one ends at `extent`.
+    pub fn stretched(&self, extent: i64) -> Cuts {
+        Cuts { extent, ..*self }
     }
 
     /// The first index of part `k`; part `parts` begins at the extent.
     pub fn start(&self, k: i64) -> i64 {
-        let units = (self.extent + self.granule - 1) / self.granule;
+        if k >= self.parts {
+            return self.extent;
+        }
+        let units = (self.base + self.granule - 1) / self.granule;
         let (each, extra) = (units / self.parts, units % self.parts);
-        ((k * each + k.min(extra)) * self.granule).min(self.extent)
+        ((k * each + k.min(extra)) * self.granule).min(self.base).min(self.extent)
     }
 
     /// The indices of part `k`.
@@ -52,7 +62,10 @@ impl Cuts {
 
     /// The part that holds index `i`.
     fn part_of(&self, i: i64) -> i64 {
-        let units = (self.extent + self.granule - 1) / self.granule;
+        if i >= self.start(self.parts - 1) {
+            return self.parts - 1;
+        }
+        let units = (self.base + self.granule - 1) / self.granule;
         let (each, extra) = (units / self.parts, units % self.parts);
         let unit = i / self.granule;
         if unit < extra * (each + 1) { unit / (each + 1) } else { extra + (unit - extra * (each + 1)) / each.max(1) }

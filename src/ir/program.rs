@@ -1,9 +1,11 @@
 //! The bound program: concrete shapes, typed loop nests and a workflow, still independent of the number of ranks.
 
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::{ArrayId, Code, Nest, Reg, ScalarId, Table};
 use crate::ir::layout::Dist;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// What a read past an edge of an array sees, one rule a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -102,6 +104,8 @@ pub struct Program {
     pub tables: Vec<Table>,
     pub nests: Vec<Nest>,
     pub body: Vec<Stmt>,
+    /// Loop counters whose range is known before the program runs.
+    pub scalar_ranges: BTreeMap<ScalarId, Interval>,
     /// A value of the program depends on `ranks`, so its results may too.
     pub depends_on_ranks: bool,
 }
