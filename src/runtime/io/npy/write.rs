@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt;
 /// An unfinished file: rank 0 creates it and tells the other ranks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartName {
+    /// The name that the finished file gets, which reports show.
+    pub target: String,
     /// `.NAME.<unique>.part`, in the folder of the final file.
     pub path: String,
     /// Where the elements start, in bytes.
@@ -28,7 +30,7 @@ pub fn create_part(root: &Root, path: &str, ty: Ty, shape: &[i64]) -> Result<Par
         root.remove(&part);
         return Err(IoError::from_os("write", path, &e));
     }
-    Ok(PartName { path: part, data_offset: header.len() as u64 })
+    Ok(PartName { target: path.into(), path: part, data_offset: header.len() as u64 })
 }
 
 /// Every rank: writes one box of the array, given in row-major order. Boxes of different ranks must not overlap.
@@ -40,7 +42,7 @@ pub fn write_box(
     bx: &IndexBox,
     data: &[u8],
 ) -> Result<(), IoError> {
-    check_box(&part.path, ty, shape, bx, data.len())?;
+    check_box(&part.target, ty, shape, bx, data.len())?;
     if bx.is_empty() {
         return Ok(());
     }
@@ -48,7 +50,7 @@ pub fn write_box(
     let (size, runs) = (ty.size() as u64, Runs::new(shape, bx));
     for (start, piece) in runs.starts().zip(data.chunks_exact((runs.len * size) as usize)) {
         file.write_all_at(piece, part.data_offset + start * size)
-            .map_err(|e| IoError::from_os("write", &part.path, &e))?;
+            .map_err(|e| IoError::from_os("write", &part.target, &e))?;
     }
     Ok(())
 }
@@ -57,12 +59,12 @@ pub fn write_box(
 /// show. Rank 0 need not, since [`finish`] does.
 pub fn sync_part(root: &Root, part: &PartName) -> Result<(), IoError> {
     let file = root.open_write(&part.path)?;
-    file.sync_all().map_err(|e| IoError::from_os("write", &part.path, &e))
+    file.sync_all().map_err(|e| IoError::from_os("write", &part.target, &e))
 }
 
 /// Rank 0, after all ranks wrote: makes the file durable and gives it its name. The part is gone either way.
-pub fn finish(root: &Root, part: &PartName, path: &str) -> Result<(), IoError> {
-    let done = sync_part(root, part).and_then(|()| root.replace(&part.path, path));
+pub fn finish(root: &Root, part: &PartName) -> Result<(), IoError> {
+    let done = sync_part(root, part).and_then(|()| root.replace(&part.path, &part.target));
     if done.is_err() {
         discard(root, part);
     }
@@ -134,7 +136,7 @@ mod tests {
             for bx in tiles(&shape, &mesh) {
                 write_box(&root, &part, ty, &shape, &bx, &pick(&array, ty.size(), &shape, &bx, false)).unwrap();
             }
-            finish(&root, &part, "a.npy").unwrap();
+            finish(&root, &part).unwrap();
             let file = std::fs::read(dir.path().join("a.npy")).unwrap();
             assert_eq!(file, [header_bytes(ty, &shape), array.clone()].concat());
             let mut header = read_header(&root, "a.npy").unwrap();
@@ -161,7 +163,7 @@ mod tests {
         assert!(write_box(&root, &part, Ty::F32, &[4, 4], &outside, &[0; 80]).is_err());
         assert!(write_box(&root, &part, Ty::F32, &[4, 4], &IndexBox::whole(&[4, 4]), &[0; 63]).is_err());
         discard(&root, &part);
-        assert!(finish(&root, &part, "a.npy").is_err());
+        assert!(finish(&root, &part).is_err());
         assert_eq!(std::fs::read(dir.path().join("a.npy")).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(create_part(&root, "b.npy", Ty::F64, &[i64::MAX / 8]).is_err());
@@ -174,7 +176,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = Root::open(dir.path()).unwrap();
         let part = create_part(&root, "a.npy", Ty::F32, &[4]).unwrap();
-        finish(&root, &part, "a.npy").unwrap();
+        finish(&root, &part).unwrap();
         let header = read_header(&root, "a.npy").unwrap();
         let bx = IndexBox::new(vec![Interval::new(2, 5)]);
         assert!(read_box(&root, "a.npy", &header, &bx, &mut [0; 12]).unwrap_err().message.contains("[2..5]"));
