@@ -55,6 +55,18 @@ pub(super) fn expected_words(rules: &[Rule]) -> Expected {
         }
     }
     words.sort_by_key(|w| w.0);
+    let says = |words: &[(u8, &str)], w: &str| words.iter().any(|o| o.1 == w);
+    let mut drop: Vec<&str> = Vec::new();
+    if says(&words, "a value") {
+        drop.extend(["`(`", "`[`", "`{`", "a name", "`if`"]);
+    }
+    if says(&words, "an operator") || says(&words, "an edge such as `clamp`") {
+        drop.extend(["`(`", "`[`"]);
+    }
+    if says(&words, "the end of the statement") {
+        drop.extend(["`}`", "`for` or `otherwise`", "`else`", "a statement"]);
+    }
+    words.retain(|w| !drop.contains(&w.1));
     Expected { words: words.into_iter().map(|w| w.1).collect(), rules: rules.to_vec() }
 }
 
@@ -98,8 +110,9 @@ fn word(rule: Rule) -> Option<(u8, &'static str)> {
         scan_op => (2, "`+`, `*`, `min` or `max`"),
         placement | dists | dist | star | word_block | word_cyclic => (2, "`block`, `cyclic`, `*` or a partition"),
         word_replicated => (2, "`replicated`"),
-        edge | edge_name | word_constant => (2, "`clamp`, `periodic`, `mirror`, `odd`, `constant(x)` or `none`"),
+        edge | edge_name | word_constant => (2, "an edge such as `clamp`"),
         mesh_side | word_auto => (2, "`auto` or a number"),
+        one_hole => (2, "a value"),
         typed_array => (1, "`:`"),
         hole_format => (4, "`:` and a format"),
         item => (2, "a declaration"),

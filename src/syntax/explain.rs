@@ -22,6 +22,8 @@ pub(super) struct Place<'a> {
     pub soft: &'a [bool],
     /// Where the text given to pest starts in `text`.
     pub base: usize,
+    /// Brackets without a partner, by their place among `toks`.
+    pub unpaired: Vec<usize>,
 }
 
 /// A place where parsing stopped, seen from the tokens.
@@ -83,9 +85,11 @@ fn look<'a>(at: usize, place: &'a Place<'a>, expected: Expected) -> Stop<'a> {
     let (mut before, mut first, mut found, mut next) = (None, None, None, None);
     let mut open: Vec<Tok> = Vec::new();
     let mut firsts: Vec<Option<Tok>> = Vec::new();
-    let mut ended = false;
-    for (t, soft) in place.toks.iter().zip(place.soft) {
+    let mut opened: Vec<usize> = Vec::new();
+    let (mut ended, mut new_line) = (false, false);
+    for (i, (t, soft)) in place.toks.iter().zip(place.soft).enumerate() {
         let hard = t.kind == Kind::Semi || t.kind == Kind::Newline && !soft;
+        new_line |= t.kind == Kind::Newline;
         if t.end > at && t.kind == Kind::Semi {
             ended = true;
         } else if t.end > at || t.start >= at {
@@ -93,6 +97,8 @@ fn look<'a>(at: usize, place: &'a Place<'a>, expected: Expected) -> Stop<'a> {
                 ended = true;
             } else if t.is_code() {
                 next = Some(*t);
+                // In a bracket that is never closed, the line's end is where it should have been.
+                ended |= new_line && opened.last().is_some_and(|o| place.unpaired.contains(o));
                 found = (!ended).then_some(*t);
                 break;
             }
@@ -103,9 +109,11 @@ fn look<'a>(at: usize, place: &'a Place<'a>, expected: Expected) -> Stop<'a> {
         } else if t.is_code() {
             first = first.or(Some(*t));
             before = Some(*t);
+            new_line = false;
             match t.kind {
                 Kind::Open => {
                     open.push(*t);
+                    opened.push(i);
                     firsts.push(first);
                     if t.text(place.text) == "{" {
                         first = None;
@@ -113,6 +121,7 @@ fn look<'a>(at: usize, place: &'a Place<'a>, expected: Expected) -> Stop<'a> {
                 }
                 Kind::Close => {
                     open.pop();
+                    opened.pop();
                     first = firsts.pop().unwrap_or(first);
                 }
                 _ => {}
@@ -156,6 +165,7 @@ pub(super) fn generic(stop: &Stop<'_>) -> Diagnostic {
         }
     };
     if let Some(open) = stop.open.last()
+        && (stop.found.is_none() || open.text(stop.place.text) != "{")
         && stop.expected.closes(open.text(stop.place.text))
     {
         let text = open.text(stop.place.text);
@@ -167,5 +177,5 @@ pub(super) fn generic(stop: &Stop<'_>) -> Diagnostic {
 }
 
 fn label(wanted: &str, place: &str) -> String {
-    if wanted.is_empty() { format!("not expected {place}") } else { format!("expected {wanted} {place}") }
+    if wanted.is_empty() || wanted.len() > 40 { format!("not expected {place}") } else { format!("expected {wanted} {place}") }
 }

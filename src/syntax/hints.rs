@@ -2,13 +2,13 @@
 
 use super::explain::{Stop, describe, generic};
 use super::grammar::Rule;
-use super::scan::Kind;
+use super::scan::{Kind, Tok};
 use super::words;
 use crate::diag::{Diagnostic, did_you_mean};
 
 /// A diagnostic made for this very mistake, or the general one with help.
 pub(super) fn hint(stop: &Stop<'_>) -> Option<Diagnostic> {
-    if stop.expected.has(Rule::item) && stop.before.is_none() {
+    if stop.before.is_none() && (stop.expected.has(Rule::item) || stop.expected.has(Rule::one_item)) {
         return Some(unknown_item(stop));
     }
     let special: [fn(&Stop<'_>) -> Option<Diagnostic>; 4] = [unknown_type, reserved_name, equality, second_subscript];
@@ -120,10 +120,25 @@ fn equality(stop: &Stop<'_>) -> Option<Diagnostic> {
                 _ => "one `=` a statement; `==` compares",
             };
             let message = format!("expected {}, found `=`", stop.expected.sentence());
+            if let Some(joint) = joint(stop) {
+                let text = joint.text(stop.place.text);
+                let d = Diagnostic::error("E0106", message, stop.span(t), "not expected here")
+                    .label(stop.span(joint), "this ends a line, so that the next one continues it");
+                return Some(d.help(format!("write what belongs behind the `{text}`")));
+            }
             Some(Diagnostic::error("E0106", message, stop.span(t), "this defines").help(help))
         }
         _ => None,
     }
+}
+
+/// The last operator at the end of a line in the statement at hand.
+fn joint(stop: &Stop<'_>) -> Option<Tok> {
+    let first = stop.first?;
+    let toks = stop.place.toks;
+    let inside = toks.windows(2).filter(|w| w[0].start > first.start && w[1].end <= stop.at);
+    let ends = inside.filter(|w| w[1].kind == Kind::Newline && matches!(w[0].kind, Kind::Op | Kind::Word));
+    ends.map(|w| w[0]).next_back()
 }
 
 /// `a[i][j]` and `f(x)[i]`.
@@ -165,6 +180,13 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("`->`") && first == "fn" => "a function has a result: `-> f32`",
         _ if first == "kernel" && stop.open.is_empty() && e.says("`{`") && found == "(" => {
             "one result a `,`: `-> kx: f64[n], ky: f64[n]`"
+        }
+        _ if first == "kernel" && e.has(Rule::results) && found == "(" => "results stand without parentheses: `-> v: f32[n], e: f64`",
+        _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => "an array is `array u: f32[n, m] in tiles edge clamp`",
+        _ if e.has(Rule::edge) => "the edges are `clamp`, `periodic`, `mirror`, `odd`, `constant(x)` and `none`",
+        _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => "one name a `let`: begin a new line",
+        _ if stop.first == stop.found && matches!(found, "+" | "*" | "/" | "and" | "or") => {
+            "a line that goes on ends in its operator: move it to the end of the line before"
         }
         _ if matches!(found, "else") => "`else` follows the `}` of its `if`",
         _ if e.says("a value") && matches!(found, "*" | "/" | "^" | "<" | ">" | "==" | "+") => {

@@ -32,7 +32,9 @@ pub(super) struct Chunk {
     /// Indices of the first token and the one past the last.
     pub toks: std::ops::Range<usize>,
     pub unpaired: Vec<Unpaired>,
-    /// Too deep or closing nothing: the chunk is not parsed.
+    /// Closing brackets that close nothing, by index.
+    pub strays: Vec<usize>,
+    /// Nested too deep: the chunk is not parsed.
     pub fatal: bool,
 }
 
@@ -65,6 +67,7 @@ pub(super) fn split(file: FileId, base: usize, text: &str, toks: &[Tok], report:
         start: None,
         last: 0,
         unpaired: Vec::new(),
+        strays: Vec::new(),
         fatal: false,
         suspect: None,
         report,
@@ -106,6 +109,7 @@ struct Splitter<'a> {
     start: Option<usize>,
     last: usize,
     unpaired: Vec<Unpaired>,
+    strays: Vec<usize>,
     fatal: bool,
     suspect: Option<usize>,
     report: &'a mut Vec<Diagnostic>,
@@ -183,7 +187,7 @@ impl<'a> Splitter<'a> {
             _ => "{",
         };
         let Some(at) = self.stack.iter().rposition(|o| self.word(o.tok) == open) else {
-            self.fatal = true;
+            self.strays.push(i);
             let message = format!("this `{}` closes nothing", self.word(i));
             let d = Diagnostic::error("E0107", message, self.span(i), format!("no `{open}` is open here"));
             self.report.push(d);
@@ -247,10 +251,10 @@ impl<'a> Splitter<'a> {
         let next = self.next[i];
         let word = self.word(next);
         let line_word = self.toks.get(next).is_some_and(|t| t.kind == Kind::Word);
+        let after = self.toks.get(self.next[(next + 1).min(self.toks.len())]);
+        let named = line_word && after.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Str));
         if matches!(self.innermost(), "(" | "[") {
-            let after = self.toks.get(self.next[(next + 1).min(self.toks.len())]);
-            let named = after.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Str));
-            let resumes = line_word && named && (ITEM_WORDS.contains(&word) || STMT_WORDS.contains(&word));
+            let resumes = named && (ITEM_WORDS.contains(&word) || STMT_WORDS.contains(&word));
             return !resumes;
         }
         let last = &self.toks[self.last];
@@ -260,7 +264,13 @@ impl<'a> Splitter<'a> {
             _ => false,
         };
         if joins {
-            return word != "}";
+            return word != "}" && !(named && (ITEM_WORDS.contains(&word) || STMT_WORDS.contains(&word)));
+        }
+        if word == "{" && self.stack.is_empty() {
+            let line = self.span(self.last);
+            let d = Diagnostic::error("E0106", "this `{` belongs to the line before", self.span(next), "begins a line");
+            self.report.push(d.label(line, "write it after this"));
+            return true;
         }
         match word {
             "->" => true,
@@ -295,7 +305,8 @@ impl<'a> Splitter<'a> {
         if let Some(start) = self.start.take() {
             let unpaired = std::mem::take(&mut self.unpaired);
             let fatal = std::mem::take(&mut self.fatal);
-            self.chunks.push(Chunk { toks: start..self.last + 1, unpaired, fatal });
+            let strays = std::mem::take(&mut self.strays);
+            self.chunks.push(Chunk { toks: start..self.last + 1, unpaired, strays, fatal });
         }
         self.suspect = None;
     }

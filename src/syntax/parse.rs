@@ -111,17 +111,25 @@ impl<'a> Parser<'a> {
         let toks = self.toks.get(chunk.toks.clone())?;
         let soft = self.lines.soft.get(chunk.toks.clone())?;
         let (start, end) = (toks.first()?.start, toks.last()?.end);
-        let place = Place { file: self.file, origin: 0, text: self.text, toks, soft, base: start };
+        let lone = chunk.unpaired.iter().map(|u| u.open).chain(chunk.strays.iter().copied());
+        let lone = lone.map(|i| i - chunk.toks.start).collect();
+        let place = Place { file: self.file, origin: 0, text: self.text, toks, soft, base: start, unpaired: lone };
         let mut bytes = self.lines.blanked.get(start..end)?.as_bytes().to_vec();
-        let mut bad = chunk.fatal || !chunk.unpaired.is_empty();
+        let mut bad = !chunk.unpaired.is_empty() || !chunk.strays.is_empty();
         let mut errors = 0;
-        for d in self.early.iter().filter(|d| (start..end).contains(&start_of(d))) {
+        for t in chunk.strays.iter().filter_map(|i| self.toks.get(*i)) {
+            if let Some(b) = bytes.get_mut(t.start - start) {
+                *b = b' ';
+            }
+        }
+        let open_brace = chunk.unpaired.iter().any(|u| self.toks[u.open].text(self.text) == "{");
+        for d in self.early.iter().filter(|d| d.code != "E0107" && (start..end).contains(&start_of(d))) {
             bad = true;
-            if !blank_statement(&place, start_of(d), &mut bytes) {
+            if blank_statement(&place, start_of(d), &mut bytes).is_none() {
                 errors = MAX_ERRORS;
             }
         }
-        if chunk.fatal {
+        if chunk.fatal || bytes.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
         let mut unpaired: Vec<_> = chunk.unpaired.iter().map(|u| Some(*u)).collect();
@@ -135,7 +143,7 @@ impl<'a> Parser<'a> {
                     let at = stop_at(&e, &place);
                     let d = explain(&e, &place);
                     self.take_unpaired(&d, at, end, &mut unpaired, builder);
-                    if !chunk.unpaired.is_empty() || !blank_statement(&place, at, &mut bytes) {
+                    if open_brace || blank_statement(&place, at, &mut bytes) != Some(true) {
                         break;
                     }
                     continue;
@@ -167,8 +175,12 @@ impl<'a> Parser<'a> {
         unpaired: &mut [Option<super::lines::Unpaired>],
         builder: &mut Builder<'_>,
     ) {
-        let cause =
-            unpaired.iter_mut().find(|u| u.is_some_and(|u| self.toks[u.open].start <= at && at <= u.noticed.max(end)));
+        let cause = unpaired.iter_mut().find(|u| {
+            u.is_some_and(|u| {
+                let brace = self.toks[u.open].text(self.text) == "{";
+                self.toks[u.open].start <= at && at <= if brace { end } else { u.noticed }
+            })
+        });
         match cause.and_then(Option::take) {
             Some(u) if self.toks[u.open].text(self.text) == "{" || !names_closer(d) => {
                 let brace = self.toks[u.open].text(self.text) == "{";
@@ -218,19 +230,13 @@ fn start_of(d: &Diagnostic) -> usize {
     d.labels.first().map_or(0, |l| l.0.start as usize)
 }
 
-/// Blanks the statement around byte `at`, if it stands in a block, and says so.
-fn blank_statement(place: &Place<'_>, at: usize, bytes: &mut [u8]) -> bool {
-    match statement_around(place, at) {
-        Some((start, end)) => match bytes.get_mut(start - place.base..end - place.base) {
-            Some(part) => {
-                let busy = part.iter().any(|b| !b.is_ascii_whitespace());
-                part.fill(b' ');
-                busy
-            }
-            None => false,
-        },
-        None => false,
-    }
+/// Blanks the statement around byte `at`, if it stands in a block, and says whether it was not blank before.
+fn blank_statement(place: &Place<'_>, at: usize, bytes: &mut [u8]) -> Option<bool> {
+    let (start, end) = statement_around(place, at)?;
+    let part = bytes.get_mut(start - place.base..end - place.base)?;
+    let busy = part.iter().any(|b| !b.is_ascii_whitespace());
+    part.fill(b' ');
+    Some(busy)
 }
 
 /// The bytes of the innermost statement around byte `at`; `None` in a declaration's head.
@@ -243,8 +249,9 @@ fn statement_around(place: &Place<'_>, at: usize) -> Option<(usize, usize)> {
     {
         k -= 1;
     }
+    let kind = |i: usize| if place.unpaired.contains(&i) { Kind::Bad } else { toks[i].kind };
     let mut depth = 0usize;
-    let start = (0..k).rev().find(|&i| match toks[i].kind {
+    let start = (0..k).rev().find(|&i| match kind(i) {
         Kind::Close => {
             depth += 1;
             false
@@ -257,7 +264,7 @@ fn statement_around(place: &Place<'_>, at: usize) -> Option<(usize, usize)> {
         _ => depth == 0 && is_hard(i),
     })? + 1;
     let mut depth = 0usize;
-    let end = (start..toks.len()).find(|&i| match toks[i].kind {
+    let end = (start..toks.len()).find(|&i| match kind(i) {
         Kind::Open => {
             depth += 1;
             false

@@ -22,3 +22,16 @@ fn the_language_pages_programs_parse() {
         assert!(ast.is_some_and(|a| !a.items.is_empty()), "{name}");
     }
 }
+
+/// Not a check: shows the messages of one file named by `MGPU_SHOW`.
+#[test]
+fn show() {
+    let Ok(path) = std::env::var("MGPU_SHOW") else { return };
+    for text in std::fs::read_to_string(&path).unwrap_or_default().split("=====\n") {
+        let mut map = crate::source::SourceMap::default();
+        map.add("t.mgpu", text);
+        let (_, sink) = read(text);
+        for d in &sink.items { println!("{}", crate::diag::render::render(d, &map, false)); }
+        println!("-----------------------------------------");
+    }
+}

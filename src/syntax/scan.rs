@@ -23,7 +23,7 @@ pub(super) enum Kind {
 }
 
 /// A token: bytes `start..end` of the text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tok {
     pub kind: Kind,
     pub start: usize,
@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
         let rest: &'a str = &self.text[self.at..];
         let ne = rest.starts_with("!=") && !rest.starts_with("!==");
         if !ne && let Some((t, message, help)) = FOREIGN.iter().find(|(t, ..)| rest.starts_with(t)) {
-            self.report("E0102", t.len(), (*message).to_string(), "not written so here", help);
+            self.report("E0102", t.len(), (*message).to_string(), "unknown here", help);
             return self.push(Kind::Bad, t.len());
         }
         if let Some(op) = OPS.iter().find(|op| rest.starts_with(**op)) {

@@ -134,6 +134,7 @@ impl Builder<'_> {
                     toks: &toks,
                     soft: &vec![false; toks.len()],
                     base: 0,
+                    unpaired: Vec::new(),
                 };
                 self.error(explain::explain(&e, &text));
                 return None;
