@@ -565,7 +565,7 @@ impl Checker<'_> {
         let v = self.expr(value, None)?;
         let v = self.settle(v);
         if let Some(spec) = format
-            && let Err(why) = crate::runtime::io::format::check_spec(spec, v.ty)
+            && let Err(why) = crate::ir::format::check_spec(spec, v.ty)
         {
             return self.fail("E0530", format!("`{spec}` does not format `{}`: {why}", v.ty), span, "this format");
         }

@@ -1,6 +1,6 @@
 //! Arrays as NumPy's `str` prints them: brackets, aligned columns, at most eight digits, large ones abridged.
 
-use super::format::format_value;
+use crate::ir::format::format_value;
 use crate::ir::index_box::Interval;
 use crate::ir::ty::{Ty, Value};
 

@@ -1,6 +1,5 @@
 //! What a program reads, writes and shows: files beneath its folder, `.npy` arrays, pictures, and formatted text.
 
-pub mod format;
 pub mod format_array;
 pub mod npy;
 pub mod plot;
