@@ -2,5 +2,6 @@
 
 pub mod diag;
 pub mod ir;
+pub mod runtime;
 pub mod source;
 pub mod syntax;

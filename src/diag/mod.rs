@@ -66,8 +66,8 @@ impl Sink {
     /// Adds a diagnostic unless the same code was already reported at the same place.
     pub fn push(&mut self, d: Diagnostic) {
         let place = d.labels.first().map(|l| l.0);
-        let known = place.is_some()
-            && self.items.iter().any(|o| o.code == d.code && o.labels.first().map(|l| l.0) == place);
+        let known =
+            place.is_some() && self.items.iter().any(|o| o.code == d.code && o.labels.first().map(|l| l.0) == place);
         if !known {
             self.items.push(d);
         }

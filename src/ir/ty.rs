@@ -150,7 +150,13 @@ impl std::fmt::Debug for Value {
 /// Python's `repr` layout of a float, from Rust's shortest digits in scientific form.
 fn shortest(scientific: String, v: f64) -> String {
     if !v.is_finite() {
-        return if v.is_nan() { "nan".into() } else if v > 0.0 { "inf".into() } else { "-inf".into() };
+        return if v.is_nan() {
+            "nan".into()
+        } else if v > 0.0 {
+            "inf".into()
+        } else {
+            "-inf".into()
+        };
     }
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exp: i32 = exponent.parse().unwrap_or(0);
@@ -177,8 +183,14 @@ mod tests {
     #[test]
     fn floats_print_as_python_prints_them() {
         for (v, text) in [
-            (0.1, "0.1"), (1.0, "1.0"), (1e16, "1e+16"), (1.5e-7, "1.5e-07"), (123456.75, "123456.75"),
-            (-0.0001, "-0.0001"), (1e15, "1000000000000000.0"), (f64::INFINITY, "inf"),
+            (0.1, "0.1"),
+            (1.0, "1.0"),
+            (1e16, "1e+16"),
+            (1.5e-7, "1.5e-07"),
+            (123456.75, "123456.75"),
+            (-0.0001, "-0.0001"),
+            (1e15, "1000000000000000.0"),
+            (f64::INFINITY, "inf"),
         ] {
             assert_eq!(Value::f64(v).to_string(), text);
         }

@@ -59,13 +59,27 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub enum ItemKind {
     /// `use std.random: uniform, normal` or `use "lib/flux.mgpu": flux`
-    Use { path: UsePath, names: Vec<Ident> },
+    Use {
+        path: UsePath,
+        names: Vec<Ident>,
+    },
     /// `param n: i64 = 4096`
-    Param { name: Ident, ty: TypeExpr, default: ExprId },
+    Param {
+        name: Ident,
+        ty: TypeExpr,
+        default: ExprId,
+    },
     /// `let w = [1.0, 2.0]`
-    Let { name: Ident, ty: Option<TypeExpr>, value: ExprId },
+    Let {
+        name: Ident,
+        ty: Option<TypeExpr>,
+        value: ExprId,
+    },
     /// `partition tiles = (block, block) over (4, auto)`
-    Partition { name: Ident, placement: Placement },
+    Partition {
+        name: Ident,
+        placement: Placement,
+    },
     Array(ArrayDecl),
     Fn(FnDecl),
     Kernel(KernelDecl),
@@ -217,27 +231,67 @@ pub struct Stmt {
 #[derive(Clone, Debug)]
 pub enum StmtKind {
     /// `let x: f32 = …`, `let flux[k, i] = …`, `let a, b = …`
-    Let { targets: Vec<Target>, ty: Option<TypeExpr>, value: ExprId },
+    Let {
+        targets: Vec<Target>,
+        ty: Option<TypeExpr>,
+        value: ExprId,
+    },
     /// `var x: f32 = …`
-    Var { name: Ident, ty: Option<TypeExpr>, value: ExprId },
+    Var {
+        name: Ident,
+        ty: Option<TypeExpr>,
+        value: ExprId,
+    },
     /// `u = …`, `h, hu = …`, `out[i, j] = … for i in 1..n-1`, `x += …`, `b[i] = … otherwise`
-    Assign { targets: Vec<Target>, op: AssignOp, value: ExprId, clause: Clause },
-    For { index: Ident, range: Range, body: Block },
-    While { cond: ExprId, body: Block },
+    Assign {
+        targets: Vec<Target>,
+        op: AssignOp,
+        value: ExprId,
+        clause: Clause,
+    },
+    For {
+        index: Ident,
+        range: Range,
+        body: Block,
+    },
+    While {
+        cond: ExprId,
+        body: Block,
+    },
     /// `else if` is a block that holds one `If`.
-    If { cond: ExprId, then: Block, otherwise: Option<Block> },
+    If {
+        cond: ExprId,
+        then: Block,
+        otherwise: Option<Block>,
+    },
     Break,
-    Print { text: Template },
+    Print {
+        text: Template,
+    },
     /// `assert cond, "why"`
-    Assert { cond: ExprId, why: Option<Template> },
+    Assert {
+        cond: ExprId,
+        why: Option<Template>,
+    },
     /// `expect cond` in a test.
-    Expect { cond: ExprId },
+    Expect {
+        cond: ExprId,
+    },
     /// `load A from "f.npy"`
-    Load { array: Ident, path: Template },
+    Load {
+        array: Ident,
+        path: Template,
+    },
     /// `save A to "f.npy"`
-    Save { array: Ident, path: Template },
+    Save {
+        array: Ident,
+        path: Template,
+    },
     /// `plot A to "f.png"`
-    Plot { array: Ident, path: Template },
+    Plot {
+        array: Ident,
+        path: Template,
+    },
     Array(ArrayDecl),
     /// A call for its effect.
     Expr(ExprId),
@@ -307,25 +361,54 @@ pub enum ExprKind {
     /// Also `pi`, `inf`, `ranks`.
     Name(String),
     /// `u[i-1, j]`
-    Index { base: Ident, subscripts: Vec<ExprId> },
+    Index {
+        base: Ident,
+        subscripts: Vec<ExprId>,
+    },
     /// `exp(x)`, `f32(x)`, `diffuse(u, alpha)`; an argument may be [`ExprKind::Hole`].
-    Call { callee: Ident, args: Vec<ExprId> },
+    Call {
+        callee: Ident,
+        args: Vec<ExprId>,
+    },
     /// `_`
     Hole,
-    Unary { op: UnaryOp, arg: ExprId },
-    Binary { op: BinaryOp, left: ExprId, right: ExprId, op_span: Span },
-    If { cond: ExprId, then: ExprId, otherwise: ExprId },
+    Unary {
+        op: UnaryOp,
+        arg: ExprId,
+    },
+    Binary {
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+        op_span: Span,
+    },
+    If {
+        cond: ExprId,
+        then: ExprId,
+        otherwise: ExprId,
+    },
     /// `{ var z = 0.0; …; z }`
     Block(Block),
     /// `sum[k in 0..n, l] TERM`
-    Reduce { op: ReduceOp, indices: Vec<(Ident, Option<Range>)>, term: ExprId },
+    Reduce {
+        op: ReduceOp,
+        indices: Vec<(Ident, Option<Range>)>,
+        term: ExprId,
+    },
     /// `scan(+)[i] TERM`: the operator's text (`+ * min max …`).
-    Scan { op: String, indices: Vec<(Ident, Option<Range>)>, term: ExprId },
+    Scan {
+        op: String,
+        indices: Vec<(Ident, Option<Range>)>,
+        term: ExprId,
+    },
     Tuple(Vec<ExprId>),
     /// `[1.0, -8.0]`
     Table(Vec<ExprId>),
     /// `grad loss(w, x) for w`
-    Grad { call: ExprId, wrt: Vec<Ident> },
+    Grad {
+        call: ExprId,
+        wrt: Vec<Ident>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

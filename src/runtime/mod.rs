@@ -1,0 +1,3 @@
+//! Runs plans: everything that happens on one rank.
+
+pub mod device;
