@@ -17,6 +17,7 @@ impl Checker<'_> {
     pub(super) fn index(&mut self, base: &Ident, subscripts: &[ExprId], span: Span) -> Option<Val> {
         match self.env.find(&base.name).cloned() {
             Some(Local::Array(id)) => return self.read(id, subscripts, span),
+            Some(Local::Broken) => return None,
             Some(Local::Indexed(def)) => return self.expand_indexed(&base.name, &def, subscripts, span),
             Some(Local::Unset(at)) => {
                 let d = Diagnostic::error("E0223", format!("`{}` is read before it is defined", base.name), span, "read here")

@@ -21,6 +21,8 @@ pub enum Local {
     Array(ArrayId),
     /// A result that has no value yet.
     Unset(Span),
+    /// Its declaration was wrong: uses are not reported again.
+    Broken,
     /// `let flux[k, i] = …`: expanded where it is read.
     Indexed(Rc<IndexedLet>),
 }

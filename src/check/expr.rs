@@ -66,6 +66,7 @@ impl Checker<'_> {
                 Local::Val(v) => Some(v),
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
+                Local::Broken => None,
                 Local::Array(_) | Local::Indexed(_) => self.fail_help("E0222", format!("`{name}` is an array, and one element is needed here"), span, "a whole array", format!("write its subscripts: `{name}[…]`")),
                 Local::Unset(at) => {
                     let d = Diagnostic::error("E0223", format!("`{name}` is read before it is set"), span, "read here").label(at, "declared here");
@@ -453,25 +454,13 @@ impl Checker<'_> {
 
     fn local_stmt(&mut self, s: &ast::Stmt, loops: usize) -> Option<()> {
         match &s.kind {
-            StmtKind::Let { targets, ty, value } => self.local_let(targets, ty.as_ref(), *value),
+            StmtKind::Let { targets, ty, value } => {
+                let done = self.local_let(targets, ty.as_ref(), *value);
+                self.broken_unless(done, targets.iter().map(|t| &t.name))
+            }
             StmtKind::Var { name, ty, value } => {
-                let want = match ty {
-                    Some(t) => Some(self.elem_type(t)?),
-                    None => None,
-                };
-                let v = self.expr(*value, want)?;
-                let v = match want {
-                    Some(ty) => {
-                        let at = self.span(*value);
-                        self.convert(v, ty, at)?
-                    }
-                    None => self.settle(v),
-                };
-                let from = self.builder().materialise(&v);
-                let reg = self.builder().variable(v.ty);
-                self.builder().set(reg, from);
-                self.env = self.env.with(&name.name, Local::Var(reg, v.ty));
-                Some(())
+                let done = self.local_var(name, ty.as_ref(), *value);
+                self.broken_unless(done, std::iter::once(name))
             }
             StmtKind::Assign { targets, op, value, .. } => self.local_assign(targets, *op, *value),
             StmtKind::For { index, range, body } => self.local_for(index, range, body, loops),
@@ -493,6 +482,34 @@ impl Checker<'_> {
             StmtKind::While { .. } => self.fail_help("E0226", "an element-local loop needs a bound", s.span, "`while` has none", "write `for k in 0..limit { … if done { break } }`"),
             _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside an expression"),
         }
+    }
+
+    fn local_var(&mut self, name: &ast::Ident, ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
+        let want = match ty {
+            Some(t) => Some(self.elem_type(t)?),
+            None => None,
+        };
+        let v = self.expr(value, want)?;
+        let v = match want {
+            Some(ty) => {
+                let at = self.span(value);
+                self.convert(v, ty, at)?
+            }
+            None => self.settle(v),
+        };
+        let from = self.builder().materialise(&v);
+        let reg = self.builder().variable(v.ty);
+        self.builder().set(reg, from);
+        self.env = self.env.with(&name.name, Local::Var(reg, v.ty));
+        Some(())
+    }
+
+    /// After a faulty declaration its names are known as broken, so that uses are not reported too.
+    pub(super) fn broken_unless<'n>(&mut self, done: Option<()>, names: impl Iterator<Item = &'n ast::Ident>) -> Option<()> {
+        if done.is_none() {
+            names.for_each(|n| self.env = self.env.with(&n.name, Local::Broken));
+        }
+        done
     }
 
     fn local_let(&mut self, targets: &[ast::Target], ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {

@@ -293,7 +293,10 @@ impl Checker<'_> {
 
     fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut Vec<Pending>) -> Option<()> {
         match &s.kind {
-            ast::StmtKind::Let { targets, ty, value } => self.kernel_let(targets, ty.as_ref(), *value),
+            ast::StmtKind::Let { targets, ty, value } => {
+                let done = self.kernel_let(targets, ty.as_ref(), *value);
+                self.broken_unless(done, targets.iter().map(|t| &t.name))
+            }
             ast::StmtKind::Assign { targets, op, value, clause } => {
                 let [target] = &targets[..] else {
                     return self.fail("E0229", "an equation defines one result", s.span, "several names on the left");

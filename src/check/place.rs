@@ -166,6 +166,7 @@ impl Checker<'_> {
         use super::env::Local;
         match self.env.find(&name.name).cloned() {
             Some(Local::Array(id)) => return Some(id),
+            Some(Local::Broken) => return None,
             Some(Local::Unset(_)) => return self.fail("E0223", format!("`{}` is read before it is set", name.name), name.span, "read here"),
             Some(_) => return self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
             None => {}

@@ -62,23 +62,13 @@ impl Checker<'_> {
         use ast::StmtKind as S;
         let span = s.span;
         match &s.kind {
-            S::Let { targets, ty, value } => self.workflow_let(targets, ty.as_ref(), *value),
+            S::Let { targets, ty, value } => {
+                let done = self.workflow_let(targets, ty.as_ref(), *value);
+                self.broken_unless(done, targets.iter().map(|t| &t.name))
+            }
             S::Var { name, ty, value } => {
-                let want = match ty {
-                    Some(t) => Some(self.elem_type(t)?),
-                    None => None,
-                };
-                let v = match want {
-                    Some(ty) => self.expr_as(*value, ty)?,
-                    None => {
-                        let v = self.expr(*value, None)?;
-                        self.settle(v)
-                    }
-                };
-                let id = self.new_scalar(&name.name, v.ty);
-                self.assign_slot(id, &v);
-                self.env = self.env.with(&name.name, Local::Slot(id, v.ty));
-                Some(())
+                let done = self.workflow_var(name, ty.as_ref(), *value);
+                self.broken_unless(done, std::iter::once(name))
             }
             S::Assign { targets, op, value, clause } => self.assign(targets, *op, *value, clause, span),
             S::For { index, range, body } => self.for_statement(index, range, body, span),
@@ -126,6 +116,23 @@ impl Checker<'_> {
             }
             S::Expr(e) => self.call_statement(*e, span),
         }
+    }
+
+    fn workflow_var(&mut self, name: &Ident, ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
+        let v = match ty {
+            Some(t) => {
+                let ty = self.elem_type(t)?;
+                self.expr_as(value, ty)?
+            }
+            None => {
+                let v = self.expr(value, None)?;
+                self.settle(v)
+            }
+        };
+        let id = self.new_scalar(&name.name, v.ty);
+        self.assign_slot(id, &v);
+        self.env = self.env.with(&name.name, Local::Slot(id, v.ty));
+        Some(())
     }
 
     fn file_statement(&mut self, array: &Ident, path: &Template, span: Span, make: impl Fn(ArrayId, Vec<PrintPart>) -> StmtKind) -> Option<()> {
@@ -399,6 +406,7 @@ impl Checker<'_> {
             Some(Local::Array(id)) if self.read_only.contains(&id) => self.fail_help("E0229", format!("`{}` is a parameter, and parameters are not written", name.name), name.span, "assigned here", "name a result after `->`"),
             Some(Local::Array(id)) => Some(Ok(id)),
             Some(Local::Slot(id, ty)) => Some(Err((id, ty))),
+            Some(Local::Broken) => None,
             Some(_) => self.fail_help("E0229", format!("`{}` cannot be assigned again", name.name), name.span, "declared with `let`, or a loop's index", "declare it with `var`"),
             None => match self.modules[self.module].globals.get(&name.name).map(|g| g.0.clone()) {
                 Some(Global::Array(id)) => Some(Ok(id)),
