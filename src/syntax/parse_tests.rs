@@ -31,7 +31,9 @@ fn show() {
         let mut map = crate::source::SourceMap::default();
         map.add("t.mgpu", text);
         let (_, sink) = read(text);
-        for d in &sink.items { println!("{}", crate::diag::render::render(d, &map, false)); }
+        for d in &sink.items {
+            println!("{}", crate::diag::render::render(d, &map, false));
+        }
         println!("-----------------------------------------");
     }
 }
