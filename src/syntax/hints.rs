@@ -63,7 +63,7 @@ fn follows_assignment(stop: &Stop<'_>) -> bool {
 fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
     let t = stop.found.filter(|t| t.kind == Kind::Word)?;
     let only_type = stop.expected.says("a type") && !stop.expected.says("`:`");
-    if !only_type && !(stop.expected.has(Rule::result) || stop.expected.has(Rule::results)) {
+    if !(only_type || stop.expected.has(Rule::result) || stop.expected.has(Rule::results)) {
         return None;
     }
     let word = stop.word(stop.found);
@@ -181,7 +181,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if first == "kernel" && stop.open.is_empty() && e.says("`{`") && found == "(" => {
             "one result a `,`: `-> kx: f64[n], ky: f64[n]`"
         }
-        _ if first == "kernel" && e.has(Rule::results) && found == "(" => {
+        _ if first == "kernel" && e.says("a result such as `v: f32[n]`") && found == "(" => {
             "results stand without parentheses: `-> v: f32[n], e: f64`"
         }
         _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => {

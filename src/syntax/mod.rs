@@ -20,6 +20,8 @@ pub mod walk;
 pub mod words;
 
 #[cfg(test)]
+mod message_tests;
+#[cfg(test)]
 mod parse_tests;
 #[cfg(test)]
 mod print_tests;
