@@ -1,0 +1,308 @@
+//! The kernel IR: loop nests over a box of global indices whose body is straight register code. One IR, three executors.
+//!
+//! Every operation's result is fixed to the bit, so that all executors agree:
+//! * integer `Add Sub Mul Neg` wrap; `IntDiv` and `Mod` floor, a divisor of 0 gives 0, `MIN div -1` wraps; shifts use the
+//!   amount modulo the width, `Shr` is arithmetic for signed types;
+//! * float arithmetic is IEEE 754 in the type itself, never contracted (only `Fma` fuses); `Mod` is `a - floor(a / b) * b`;
+//! * float `Min` is `(a < b or a is NaN) ? a : b`, `Max` is `(a > b or a is NaN) ? a : b`;
+//! * comparisons give `bool`; `Eq`-like comparisons with NaN are false, `Ne` true;
+//! * `Cast` float to integer truncates and saturates, NaN gives 0; integer to float rounds to nearest even; integer to
+//!   integer wraps; bool to number gives 0 or 1; number to bool is `!= 0`.
+
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+
+/// A virtual register of one nest; its type is `Code::regs[reg]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reg(pub u32);
+
+/// A scalar of the workflow: a slot in one table that every rank holds with the same values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScalarId(pub u32);
+
+/// An array read or written by a nest: an index into [`Nest::operands`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperandId(pub u32);
+
+/// A global array of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArrayId(pub u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnaryOp {
+    Neg,
+    /// Of a `bool`.
+    Not,
+    Abs,
+    Sqrt,
+    Floor,
+    Ceil,
+    /// To nearest, ties to even.
+    Round,
+    Trunc,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    /// Of floats only.
+    Div,
+    /// Of integers only: floor division.
+    IntDiv,
+    Mod,
+    Min,
+    Max,
+    /// High half of the double-width product, of u32 and u64.
+    MulHi,
+    /// On `bool` logical, on integers bitwise.
+    And,
+    Or,
+    Xor,
+    Shl,
+    Shr,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl BinaryOp {
+    /// Whether the result is `bool` whatever the operands are.
+    pub fn compares(self) -> bool {
+        matches!(self, BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge)
+    }
+}
+
+/// What one instruction computes. Operands have the type of the result unless said otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    Const(Value),
+    Copy(Reg),
+    /// The global index of a domain dimension, `i64`.
+    Index(usize),
+    /// A workflow scalar, the same for every element.
+    Scalar(ScalarId),
+    /// An element of an array. Inside [`Inst::If`] it is read only where the condition holds.
+    Load(AccessId),
+    /// An element of a constant table; the `i64` index is proved in bounds.
+    Table { table: TableId, index: Reg },
+    Unary(UnaryOp, Reg),
+    /// Comparisons take two registers of one type and give `bool`.
+    Binary(BinaryOp, Reg, Reg),
+    /// `a * b + c` with one rounding.
+    Fma(Reg, Reg, Reg),
+    /// `Select(cond, a, b)`; both are computed.
+    Select(Reg, Reg, Reg),
+    /// Conversion to the type of the destination.
+    Cast(Reg),
+    /// The same bits as another type of the same size.
+    Bits(Reg),
+}
+
+/// An index into [`Nest::accesses`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccessId(pub u32);
+
+/// An index into the program's constant tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub u32);
+
+/// A constant table: values of one type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    pub ty: Ty,
+    pub values: Vec<Value>,
+}
+
+/// An instruction. Registers may be written more than once (`var`s); every path writes a register before it reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inst {
+    Op { dst: Reg, op: Op },
+    /// `for counter in from..to by by`: bounds are `i64` registers read once before the loop, `by >= 1`. The counter is a
+    /// register of type `i64` that the body does not write. Bounds may differ from element to element.
+    Loop { counter: Reg, from: Reg, to: Reg, by: i64, body: Vec<Inst> },
+    If { cond: Reg, then: Vec<Inst>, otherwise: Vec<Inst> },
+    /// Leaves the innermost loop (for this element).
+    Break,
+}
+
+/// A variable of an affine subscript.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sym {
+    /// A dimension of the nest's domain.
+    Dim(usize),
+    /// The counter of an enclosing [`Inst::Loop`].
+    Counter(Reg),
+    /// A workflow scalar of type `i64`.
+    Scalar(ScalarId),
+}
+
+/// `konst + Σ coefficient · symbol`; terms are sorted by symbol, with no zero coefficient and no symbol twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Affine {
+    pub konst: i64,
+    pub terms: Vec<(Sym, i64)>,
+}
+
+/// A read of an array at affine subscripts, in global indices. A subscript may lie outside the array where the operand's
+/// buffer has ghost cells for it.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub operand: OperandId,
+    pub index: Vec<Affine>,
+    /// The part of the domain in which this access can execute (narrowed by enclosing `if`s).
+    pub within: IndexBox,
+    /// Bounds (inclusive low, exclusive high) of each loop counter that `index` uses.
+    pub counters: Vec<(Reg, Affine, Affine)>,
+    pub span: Span,
+}
+
+/// Registers and instructions.
+#[derive(Clone, Debug, Default)]
+pub struct Code {
+    pub regs: Vec<Ty>,
+    pub body: Vec<Inst>,
+}
+
+/// A write of one element for every point of the domain. No two points write the same element.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub operand: OperandId,
+    pub index: Vec<Affine>,
+    pub value: Reg,
+}
+
+/// How the terms of a reduction are combined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FoldOp {
+    Sum,
+    Prod,
+    Min,
+    Max,
+    Any,
+    All,
+}
+
+/// A reduction of `value` over the whole domain into a workflow scalar of the same type.
+#[derive(Clone, Debug)]
+pub struct Reduction {
+    pub op: FoldOp,
+    pub value: Reg,
+    pub into: ScalarId,
+}
+
+/// An array that a nest uses.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    pub array: ArrayId,
+    pub ty: Ty,
+    /// Number of dimensions of the array.
+    pub rank: usize,
+    pub written: bool,
+}
+
+/// A loop nest: for every point of `domain`, run `code`, then do the stores, and feed the reductions.
+///
+/// Stores happen after all loads of the same point. An operand that is both read and written is read only at the element
+/// that the same point writes, so points are independent and may run in any order.
+#[derive(Clone, Debug)]
+pub struct Nest {
+    /// A name for people: `diffuse`, `u =`.
+    pub name: String,
+    pub span: Span,
+    pub domain: IndexBox,
+    pub operands: Vec<Operand>,
+    pub accesses: Vec<Access>,
+    pub code: Code,
+    pub stores: Vec<Store>,
+    pub reductions: Vec<Reduction>,
+    /// The reduction leaf in each dimension: a power of two (1 allowed). See [`leaf`](Nest::leaf) in the module docs of
+    /// `runtime::device::exact_sum`: floats are summed in a fixed order inside a leaf, leaves are added exactly.
+    pub leaf: Vec<i64>,
+}
+
+impl Affine {
+    pub fn constant(konst: i64) -> Affine {
+        Affine { konst, terms: vec![] }
+    }
+    pub fn sym(sym: Sym) -> Affine {
+        Affine { konst: 0, terms: vec![(sym, 1)] }
+    }
+    /// The coefficient of a symbol, 0 when it does not occur.
+    pub fn coef(&self, sym: Sym) -> i64 {
+        self.terms.iter().find(|t| t.0 == sym).map_or(0, |t| t.1)
+    }
+    /// The sum; `None` on overflow.
+    pub fn add(&self, o: &Affine) -> Option<Affine> {
+        let mut terms = self.terms.clone();
+        for &(s, c) in &o.terms {
+            match terms.iter_mut().find(|t| t.0 == s) {
+                Some(t) => t.1 = t.1.checked_add(c)?,
+                None => terms.push((s, c)),
+            }
+        }
+        terms.retain(|t| t.1 != 0);
+        terms.sort();
+        Some(Affine { konst: self.konst.checked_add(o.konst)?, terms })
+    }
+    /// The product with a constant; `None` on overflow.
+    pub fn scale(&self, by: i64) -> Option<Affine> {
+        let mut terms = vec![];
+        for &(s, c) in &self.terms {
+            terms.push((s, c.checked_mul(by)?));
+        }
+        terms.retain(|t| t.1 != 0);
+        Some(Affine { konst: self.konst.checked_mul(by)?, terms })
+    }
+    /// The smallest interval that holds every value, given an interval for each symbol; `None` when a symbol's is unknown
+    /// or the arithmetic overflows. An empty input interval gives an empty result.
+    pub fn image(&self, of: &dyn Fn(Sym) -> Option<Interval>) -> Option<Interval> {
+        let (mut lo, mut hi) = (self.konst, self.konst);
+        for &(s, c) in &self.terms {
+            let r = of(s)?;
+            if r.is_empty() {
+                return Some(Interval::EMPTY);
+            }
+            let (a, b) = (c.checked_mul(r.lo)?, c.checked_mul(r.hi - 1)?);
+            lo = lo.checked_add(a.min(b))?;
+            hi = hi.checked_add(a.max(b))?;
+        }
+        Some(Interval::new(lo, hi.checked_add(1)?))
+    }
+}
+
+impl Access {
+    /// The elements that the points of `part` read, as the smallest box; `scalar` gives the values of workflow scalars.
+    pub fn image(&self, part: &IndexBox, scalar: &dyn Fn(ScalarId) -> Option<Interval>) -> Option<IndexBox> {
+        let part = part.intersect(&self.within);
+        if part.is_empty() {
+            return Some(IndexBox::new(vec![Interval::EMPTY; self.index.len()]));
+        }
+        let outer = |s: Sym| match s {
+            Sym::Dim(d) => Some(part.dims[d]),
+            Sym::Scalar(id) => scalar(id),
+            Sym::Counter(_) => None,
+        };
+        // Counters may depend on outer counters: resolve in order.
+        let mut known: Vec<(Reg, Interval)> = vec![];
+        for (reg, lo, hi) in &self.counters {
+            let look = |s: Sym| match s {
+                Sym::Counter(r) => known.iter().find(|k| k.0 == r).map(|k| k.1),
+                s => outer(s),
+            };
+            let (lo, hi) = (lo.image(&look)?, hi.image(&look)?);
+            known.push((*reg, Interval::new(lo.lo, hi.hi - 1)));
+        }
+        let look = |s: Sym| match s {
+            Sym::Counter(r) => known.iter().find(|k| k.0 == r).map(|k| k.1),
+            s => outer(s),
+        };
+        let dims = self.index.iter().map(|a| a.image(&look)).collect::<Option<Vec<_>>>()?;
+        Some(IndexBox::new(dims))
+    }
+}

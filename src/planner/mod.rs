@@ -1,0 +1,70 @@
+//! Program to plan: layouts, where every nest runs, what it needs, and the steps with their exchanges.
+
+mod choose_homes;
+mod classify_reads;
+mod schedule_steps;
+
+use crate::diag::{Diagnostic, Sink};
+use crate::ir::kernel::ArrayId;
+use crate::ir::layout::{Dist, Layout, choose_mesh};
+use crate::ir::plan::{Plan, PlanArray, PlanNest};
+use crate::ir::program::{Placement, Program};
+
+/// Plans a program for `ranks` ranks. Every rank that is given the same program derives the same plan.
+pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
+    let mut layouts: Vec<Layout> = vec![];
+    for (i, a) in program.arrays.iter().enumerate() {
+        match layout_of(&program, i, &layouts, ranks) {
+            Some(l) => layouts.push(l),
+            None => {
+                sink.push(Diagnostic::error("E0283", format!("no mesh of {ranks} ranks fits `{}`", a.name), a.span, "this array").help("change `over`, or the number of ranks"));
+                return None;
+            }
+        }
+    }
+    let arrays = program.arrays.iter().zip(layouts).map(|(a, layout)| PlanArray { array: a.clone(), ghost: vec![(0, 0); a.shape.len()], layout, used: false });
+    let mut plan = Plan { ranks, arrays: arrays.collect(), nests: vec![], views: vec![], exchanges: vec![], steps: vec![], program };
+    for nest in plan.program.nests.clone() {
+        let home = choose_homes::choose_home(&plan, &nest);
+        let (nest, home) = (nest, home);
+        plan.nests.push(PlanNest { nest, home, sources: vec![] });
+    }
+    let reads = classify_reads::classify_reads(&mut plan);
+    schedule_steps::schedule_steps(&mut plan, &reads);
+    mark_used(&mut plan);
+    Some(plan)
+}
+
+/// The layout of one array; arrays aligned with another come after it.
+fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option<Layout> {
+    let a = &program.arrays[i];
+    match &a.placement {
+        Placement::Replicated => Some(Layout::replicated(&a.shape)),
+        Placement::Divided { dists, over } => {
+            let blocks: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 == Dist::Block).map(|d| *d.0).collect();
+            if blocks.is_empty() {
+                return Some(Layout::replicated(&a.shape));
+            }
+            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &blocks, over)?))
+        }
+        Placement::Aligned(other) => {
+            let o = done.get(other.0 as usize)?.clone();
+            let cuts = o.cuts.clone();
+            Some(Layout { shape: a.shape.clone(), dists: o.dists, mesh: o.mesh, cuts: stretch(&cuts, &a.shape) })
+        }
+    }
+}
+
+/// The cuts of another array for a slightly different extent: the last part takes the difference.
+fn stretch(cuts: &[Option<crate::ir::layout::Cuts>], shape: &[i64]) -> Vec<Option<crate::ir::layout::Cuts>> {
+    cuts.iter().zip(shape).map(|(c, &n)| c.map(|c| c.stretched(n))).collect()
+}
+
+fn mark_used(plan: &mut Plan) {
+    let mut used: Vec<ArrayId> = plan.nests.iter().flat_map(|n| n.nest.operands.iter().map(|o| o.array)).collect();
+    used.extend(plan.views.iter().map(|v| v.array));
+    used.extend((0..plan.arrays.len()).filter(|i| !plan.arrays[*i].array.temporary).map(|i| ArrayId(i as u32)));
+    for id in used {
+        plan.arrays[id.0 as usize].used = true;
+    }
+}

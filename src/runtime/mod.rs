@@ -1,0 +1,3 @@
+//! Plan and kernels to effects on one rank.
+
+pub mod io;
