@@ -329,18 +329,3 @@ fn small_damage_to_blanks_and_lines_never_panics() {
         survive(&text);
     }
 }
-
-/// Not a check: shows the messages of one file named by `MGPU_SHOW`.
-#[test]
-fn show_messages() {
-    let Ok(path) = std::env::var("MGPU_SHOW") else { return };
-    for text in std::fs::read_to_string(&path).unwrap_or_default().split("=====\n") {
-        let mut map = crate::source::SourceMap::default();
-        map.add("t.mgpu", text);
-        let (_, sink) = read(text);
-        for d in &sink.items {
-            println!("{}", crate::diag::render::render(d, &map, false));
-        }
-        println!("-----------------------------------------");
-    }
-}

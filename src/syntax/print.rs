@@ -132,6 +132,8 @@ impl<'a> Layout<'a> {
         let mut out = Vec::new();
         let mut piece = String::new();
         let mut range = false;
+        // Left of the last `=` a break is a last resort.
+        let equals = code.iter().rposition(|t| t.text(self.text) == "=").unwrap_or(0);
         for (i, t) in code.iter().enumerate() {
             let word = t.text(self.text);
             match t.kind {
@@ -158,7 +160,7 @@ impl<'a> Layout<'a> {
                 piece.push(' ');
             }
             if i + 1 < code.len() && self.may_break(code, i) {
-                let depth = self.stack.len() * 2 + usize::from(word == "=") * 100;
+                let depth = self.stack.len() * 2 + usize::from(i < equals) * 50 + usize::from(word == "=") * 20;
                 out.push((std::mem::take(&mut piece), Some(depth)));
             }
         }

@@ -89,6 +89,10 @@ fn badly_spaced_programs_are_laid_out() {
     for (text, expected) in cases {
         assert_eq!(check(text), expected);
     }
+    assert_eq!(check("let a = 1 // x\r\n\tlet b = 2\r\n"), "let a = 1  // x\nlet b = 2\n");
+    let long = "param_value_".repeat(3);
+    let text = format!("workflow main {{\n    let w0, w1, w2, w3 = philox({long}, {long}, {long}, {long})\n}}\n");
+    assert!(check(&text).contains("w3 = philox("), "{}", check(&text));
 }
 
 #[test]
@@ -101,4 +105,24 @@ fn long_lines_are_broken() {
     let args: Vec<String> = (0..60).map(|i| format!("argument{i}")).collect();
     let out = check(&format!("workflow main {{\n    x = solve({})\n}}\n", args.join(",")));
     assert!(out.lines().all(|l| l.chars().count() <= 110), "{out}");
+}
+
+#[test]
+fn the_projects_own_programs_parse_and_stay_stable() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    let mut folders = vec![root.join("examples"), root.join("stdlib")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "mgpu") {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                check(&text);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0);
 }
