@@ -1,6 +1,7 @@
 //! mgpu: a declarative language and compiler for array programs on many GPUs over MPI. `ARCHITECTURE.md` has the stages.
 
 pub mod check;
+pub mod cli;
 pub mod diag;
 pub mod ir;
 pub mod planner;

@@ -5,7 +5,7 @@ use super::emit::{Builder, Val};
 use super::env::{Env, Global, IndexedLet, Local};
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Reg, Sym, TableId};
+use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Sym, TableId};
 use crate::ir::program::Edge;
 use crate::ir::ty::Ty;
 use crate::source::Span;
@@ -207,10 +207,5 @@ impl Checker<'_> {
         let ranges = self.program.scalar_ranges.clone();
         let image = probe.image(&probe.within, &|s| ranges.get(&s).copied())?;
         image.dims.first().copied()
-    }
-
-    /// Whether a register is a loop counter of the code being written.
-    pub(super) fn is_counter(&mut self, r: Reg) -> bool {
-        self.builder().counters.iter().any(|c| c.0 == r)
     }
 }

@@ -168,6 +168,7 @@ impl Checker<'_> {
             let b = self.convert(b, a.ty, bt)?;
             return self.integers(if op == O::Shl { B::Shl } else { B::Shr }, a, b, op_span);
         }
+        let (a, b) = self.lift_integers(a, b, (at, bt), expected)?;
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
         let boolean = a.ty == Ty::Bool;
         let op = match op {
@@ -199,6 +200,19 @@ impl Checker<'_> {
             return self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1");
         }
         Some(self.builder().binary(op, &a, &b))
+    }
+
+    /// An integer beside a float literal becomes the float that is expected.
+    fn lift_integers(&mut self, a: Val, b: Val, (at, bt): (Span, Span), expected: Option<Ty>) -> Option<(Val, Val)> {
+        let ty = expected.filter(|t| t.is_float()).unwrap_or(Ty::F64);
+        let lone = |x: &Val, y: &Val| x.is_flex() && x.ty.is_float() && y.ty.is_int() && !y.is_flex();
+        if lone(&a, &b) {
+            return Some((a, self.convert(b, ty, bt)?));
+        }
+        if lone(&b, &a) {
+            return Some((self.convert(a, ty, at)?, b));
+        }
+        Some((a, b))
     }
 
     /// `and`/`or` with one constant side folded.

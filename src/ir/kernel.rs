@@ -90,7 +90,10 @@ pub enum Op {
     /// An element of an array. Inside [`Inst::If`] it is read only where the condition holds.
     Load(AccessId),
     /// An element of a constant table; the `i64` index is proved in bounds.
-    Table { table: TableId, index: Reg },
+    Table {
+        table: TableId,
+        index: Reg,
+    },
     Unary(UnaryOp, Reg),
     /// Comparisons take two registers of one type and give `bool`.
     Binary(BinaryOp, Reg, Reg),
@@ -122,11 +125,24 @@ pub struct Table {
 /// An instruction. Registers may be written more than once (`var`s); every path writes a register before it reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inst {
-    Op { dst: Reg, op: Op },
+    Op {
+        dst: Reg,
+        op: Op,
+    },
     /// `for counter in from..to by by`: bounds are `i64` registers read once before the loop, `by >= 1`. The counter is a
     /// register of type `i64` that the body does not write. Bounds may differ from element to element.
-    Loop { counter: Reg, from: Reg, to: Reg, by: i64, body: Vec<Inst> },
-    If { cond: Reg, then: Vec<Inst>, otherwise: Vec<Inst> },
+    Loop {
+        counter: Reg,
+        from: Reg,
+        to: Reg,
+        by: i64,
+        body: Vec<Inst>,
+    },
+    If {
+        cond: Reg,
+        then: Vec<Inst>,
+        otherwise: Vec<Inst>,
+    },
     /// Leaves the innermost loop (for this element).
     Break,
 }

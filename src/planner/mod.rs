@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
 use crate::ir::layout::{Dist, Layout, choose_mesh};
 use crate::ir::plan::{Plan, PlanArray, PlanNest};
-use crate::ir::program::{Placement, Program};
+use crate::ir::program::{Placement, Program, Stmt, StmtKind};
 
 /// Plans a program for `ranks` ranks. Every rank that is given the same program derives the same plan.
 pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
@@ -26,10 +26,10 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
     let mut plan = Plan { ranks, arrays: arrays.collect(), nests: vec![], views: vec![], exchanges: vec![], steps: vec![], program };
     for nest in plan.program.nests.clone() {
         let home = choose_homes::choose_home(&plan, &nest);
-        let (nest, home) = (nest, home);
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
     }
     let reads = classify_reads::classify_reads(&mut plan);
+    share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads);
     mark_used(&mut plan);
     Some(plan)
@@ -58,6 +58,35 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
 /// The cuts of another array for a slightly different extent: the last part takes the difference.
 fn stretch(cuts: &[Option<crate::ir::layout::Cuts>], shape: &[i64]) -> Vec<Option<crate::ir::layout::Cuts>> {
     cuts.iter().zip(shape).map(|(c, &n)| c.map(|c| c.stretched(n))).collect()
+}
+
+/// Arrays whose buffers change roles store the same ghost cells.
+fn share_ghosts(plan: &mut Plan) {
+    let mut pairs = vec![];
+    swaps(&plan.program.body, &mut pairs);
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for &(a, b) in &pairs {
+            let (x, y) = (plan.array(a).ghost.clone(), plan.array(b).ghost.clone());
+            let both: Vec<(i64, i64)> = x.iter().zip(&y).map(|(x, y)| (x.0.max(y.0), x.1.max(y.1))).collect();
+            changed |= both != x || both != y;
+            plan.arrays[a.0 as usize].ghost = both.clone();
+            plan.arrays[b.0 as usize].ghost = both;
+        }
+    }
+}
+
+fn swaps(body: &[Stmt], out: &mut Vec<(ArrayId, ArrayId)>) {
+    for s in body {
+        match &s.kind {
+            StmtKind::Swap(a, b) => out.push((*a, *b)),
+            StmtKind::For { body, .. } => swaps(body, out),
+            StmtKind::While { before, body, .. } => before.iter().chain(body).for_each(|s| swaps(std::slice::from_ref(s), out)),
+            StmtKind::If { then, otherwise, .. } => then.iter().chain(otherwise).for_each(|s| swaps(std::slice::from_ref(s), out)),
+            _ => {}
+        }
+    }
 }
 
 fn mark_used(plan: &mut Plan) {

@@ -1,3 +1,13 @@
 //! Plan and kernels to effects on one rank.
 
+pub mod comm;
+pub mod copy;
+pub mod device;
+pub mod exchange;
+pub mod failure;
 pub mod io;
+pub mod launch;
+pub mod memory;
+mod output;
+pub mod rank;
+pub mod stats;

@@ -58,7 +58,9 @@ impl Rank<'_> {
         let mut known: BTreeMap<u64, u64> = BTreeMap::new();
         let word = |b: &[u8]| b.try_into().map_or(0, u64::from_le_bytes);
         for bytes in &all {
-            bytes.chunks_exact(16).for_each(|c| drop(known.insert(word(&c[..8]), word(&c[8..]))));
+            bytes.chunks_exact(16).for_each(|c| {
+                known.insert(word(&c[..8]), word(&c[8..]));
+            });
         }
         let element = |at: &[i64]| Value { ty, bits: known.get(&linear(&shape, at)).copied().unwrap_or(0) };
         Ok(format_elements(ty, &shape, &element, format))
