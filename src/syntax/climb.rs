@@ -98,7 +98,7 @@ fn level(b: &mut Builder<'_>, row: &mut Row, min: u8, whole: Span, deep: usize) 
         let right = level(b, row, if op == BinaryOp::Pow { power } else { power + 1 }, whole, deep);
         let span = left.1.to(right.1);
         if power == COMPARE && left.2 {
-            b.error(chained(b, left, op_span));
+            b.error(chained(b, left, op_span, right.1));
         }
         let kind = ExprKind::Binary { op, left: left.0, right: right.0, op_span };
         left = (b.expr(kind, span), span, power == COMPARE);
@@ -131,15 +131,16 @@ fn operand(b: &mut Builder<'_>, row: &mut Row, whole: Span, deep: usize) -> Tree
 }
 
 /// The error for `a < b < c`.
-fn chained(b: &Builder<'_>, left: Tree, op: Span) -> Diagnostic {
+fn chained(b: &Builder<'_>, left: Tree, op: Span, right: Span) -> Diagnostic {
     let middle = match &b.exprs()[left.0.0 as usize].kind {
         ExprKind::Binary { right, .. } => b.exprs()[right.0 as usize].span,
         _ => left.1,
     };
     let (first, middle) = (b.text_of(left.1), b.text_of(middle));
-    let short = first.len() + middle.len() < 80 && !first.contains('\n');
+    let long = first.len() + middle.len() + b.text_of(right).len() > 70;
+    let short = !long && !b.text_of(left.1.to(right)).contains('\n');
     let help = if short {
-        format!("write `{first} and {middle} {} …`", b.text_of(op))
+        format!("write `{first} and {middle} {} {}`", b.text_of(op), b.text_of(right))
     } else {
         "join two comparisons with `and`".to_string()
     };

@@ -66,6 +66,9 @@ pub(super) fn expected_words(rules: &[Rule]) -> Expected {
     if says(&words, "the end of the statement") {
         drop.extend(["`}`", "`for` or `otherwise`", "`else`", "a statement"]);
     }
+    if rules.contains(&Rule::hole_format) {
+        words.iter_mut().filter(|w| w.1 == "the end of the statement").for_each(|w| w.1 = "`}`");
+    }
     words.retain(|w| !drop.contains(&w.1));
     Expected { words: words.into_iter().map(|w| w.1).collect(), rules: rules.to_vec() }
 }

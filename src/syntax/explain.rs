@@ -177,5 +177,9 @@ pub(super) fn generic(stop: &Stop<'_>) -> Diagnostic {
 }
 
 fn label(wanted: &str, place: &str) -> String {
-    if wanted.is_empty() || wanted.len() > 40 { format!("not expected {place}") } else { format!("expected {wanted} {place}") }
+    if wanted.is_empty() || wanted.len() > 40 {
+        format!("not expected {place}")
+    } else {
+        format!("expected {wanted} {place}")
+    }
 }

@@ -63,7 +63,7 @@ fn follows_assignment(stop: &Stop<'_>) -> bool {
 fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
     let t = stop.found.filter(|t| t.kind == Kind::Word)?;
     let only_type = stop.expected.says("a type") && !stop.expected.says("`:`");
-    if !only_type && !(stop.expected.has(Rule::result) || stop.expected.has(Rule::results)) {
+    if !(only_type || stop.expected.has(Rule::result) || stop.expected.has(Rule::results)) {
         return None;
     }
     let word = stop.word(stop.found);
@@ -181,10 +181,16 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if first == "kernel" && stop.open.is_empty() && e.says("`{`") && found == "(" => {
             "one result a `,`: `-> kx: f64[n], ky: f64[n]`"
         }
-        _ if first == "kernel" && e.has(Rule::results) && found == "(" => "results stand without parentheses: `-> v: f32[n], e: f64`",
-        _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => "an array is `array u: f32[n, m] in tiles edge clamp`",
+        _ if first == "kernel" && e.says("a result such as `v: f32[n]`") && found == "(" => {
+            "results stand without parentheses: `-> v: f32[n], e: f64`"
+        }
+        _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => {
+            "an array is `array u: f32[n, m] in tiles edge clamp`"
+        }
         _ if e.has(Rule::edge) => "the edges are `clamp`, `periodic`, `mirror`, `odd`, `constant(x)` and `none`",
-        _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => "one name a `let`: begin a new line",
+        _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => {
+            "one name a `let`: begin a new line"
+        }
         _ if stop.first == stop.found && matches!(found, "+" | "*" | "/" | "and" | "or") => {
             "a line that goes on ends in its operator: move it to the end of the line before"
         }
@@ -195,7 +201,9 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("a value") && stop.found.is_some_and(|t| t.kind == Kind::Str) => {
             "text stands only in `print`, `assert` and paths"
         }
-        _ if e.says("an operator") && stop.found.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Number)) => {
+        _ if e.says("an operator")
+            && stop.found.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Number | Kind::Str)) =>
+        {
             return joined(stop);
         }
         _ => return None,

@@ -198,11 +198,8 @@ impl<'a> Splitter<'a> {
                 self.unclosed(o.tok, self.toks[i].start);
             }
         }
-        if let Some(o) = self.stack.pop() {
-            if open == "{" && line_start && o.indent != indent && self.suspect.is_none() {
-                self.suspect = Some(o.tok);
-            }
-        }
+        let closed = self.stack.pop().filter(|o| open == "{" && line_start && o.indent != indent);
+        self.suspect = self.suspect.or(closed.map(|o| o.tok));
     }
 
     fn unclosed(&mut self, open: usize, noticed: usize) {

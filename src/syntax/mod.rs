@@ -12,12 +12,18 @@ mod grammar;
 mod hints;
 mod lines;
 pub mod parse;
+pub mod print;
 mod scan;
+mod spacing;
 mod template;
 pub mod walk;
 pub mod words;
 
 #[cfg(test)]
+mod message_tests;
+#[cfg(test)]
 mod parse_tests;
+#[cfg(test)]
+mod print_tests;
 #[cfg(test)]
 mod samples;

@@ -31,7 +31,7 @@ use crate::source::{FileId, Span};
 /// The largest source file.
 const MAX_BYTES: usize = 1 << 20;
 /// The most errors reported for one declaration.
-const MAX_ERRORS: usize = 10;
+const MAX_ERRORS: usize = 20;
 /// Room for recursion: nesting is limited, so this is never used up.
 const STACK: usize = 64 << 20;
 

@@ -67,8 +67,6 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("~", "`~` is not an operator here", "write `x bitxor -1`"),
     ("?", "`?` is not an operator here", "write `if c { a } else { b }`"),
     ("#", "`#` starts nothing here", "a comment starts with `//`"),
-    ("'", "`'` starts nothing here", "text stands in double quotes: `\"text\"`"),
-    ("`", "a backquote starts nothing here", "text stands in double quotes: `\"text\"`"),
 ];
 
 /// Operators and punctuation, longest first.
@@ -136,6 +134,13 @@ impl<'a> Scanner<'a> {
                 self.push(if doc { Kind::Doc } else { Kind::Comment }, len);
             }
             b'/' if rest.starts_with(b"/*") => self.block_comment(),
+            b'\'' | b'`' => {
+                let quoted = self.run(1, |b| b != first && b != b'\n' && b != b'}');
+                let len = if rest.get(quoted) == Some(&first) { quoted + 1 } else { 1 };
+                let help = "text stands in double quotes: `\"text\"`";
+                self.report("E0102", len, "text in these quotes does not exist here".into(), "unknown here", help);
+                self.push(Kind::Bad, len);
+            }
             b'0'..=b'9' => self.number(),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let len = self.run(1, is_word);
@@ -154,7 +159,7 @@ impl<'a> Scanner<'a> {
         }
         if let Some(op) = OPS.iter().find(|op| rest.starts_with(**op)) {
             let number = *op == "." && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-            if number && !self.toks.last().is_some_and(|t| t.end == self.at) {
+            if number && self.toks.last().is_none_or(|t| t.end != self.at) {
                 self.report(
                     "E0105",
                     1,
