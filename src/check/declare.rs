@@ -25,6 +25,7 @@ impl Checker<'_> {
             }
         }
         if let Some((Global::Workflow(m, item), _)) = self.modules[0].globals.get("main").cloned() {
+            self.program.has_main = true;
             self.main_workflow(m, item);
         }
         self.unused_items();

@@ -60,28 +60,30 @@ enum Launcher {
 
 /// Runs a program; gives the exit code.
 pub fn run(args: &RunArgs) -> u8 {
-    let _ = args.device;
+    let job = launched();
+    match (args.launcher, job) {
+        (Some(Launcher::Mpirun), None) => return start_mpirun(args),
+        (Some(Launcher::Threads), _) | (None, None) => run_here(args),
+        (_, Some(size)) => run_in_job(args, size),
+    }
+}
+
+/// All ranks as threads of this process.
+fn run_here(args: &RunArgs) -> u8 {
     let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
     if !(1..=4096).contains(&ranks) {
         return usage(args, format!("{ranks} ranks as threads: between 1 and 4096 are possible"));
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let plan = session.plan(&args.program, ranks);
-    let rejected = session.sink.has_errors();
+    let (plan, root, executor) = match prepare(args, &mut session, ranks) {
+        Ok(ready) => ready,
+        Err(code) => {
+            session.flush();
+            return code;
+        }
+    };
     session.flush();
-    let Some(plan) = plan.filter(|_| !rejected) else { return exit::REJECTED };
-    if plan.steps.is_empty() {
-        return usage(args, "the program has no `workflow main`, so there is nothing to run".into());
-    }
-    let root = match Root::open(root_of(&args.program)) {
-        Ok(r) => r,
-        Err(e) => return usage(args, e.message),
-    };
-    let executor = match executor(args, &plan) {
-        Ok(e) => e,
-        Err(why) => return usage(args, why),
-    };
     let compiled = start.elapsed();
     let start = Instant::now();
     let outcome = launch::run_threads(&plan, &*executor, &root, &mut std::io::stdout());
@@ -91,6 +93,155 @@ pub fn run(args: &RunArgs) -> u8 {
             exit::OK
         }
         Err(f) => failed(&mut session, f),
+    }
+}
+
+/// Compiles the program and finds its folder and executor. On an error the reports are in the session.
+fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, Root, Box<dyn Executor>), u8> {
+    let plan = session.plan(&args.program, ranks);
+    let usage = |session: &mut Session, message: String| {
+        session.sink.push(Diagnostic::bare("E0003", message));
+        exit::USAGE
+    };
+    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(exit::REJECTED) };
+    if !plan.program.has_main {
+        return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
+    }
+    let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
+    let executor = executor(args, &plan).map_err(|why| usage(session, why))?;
+    Ok((plan, root, executor))
+}
+
+/// The number of ranks of the MPI job that this process belongs to.
+fn launched() -> Option<i64> {
+    let size = |v: &str| std::env::var(v).ok()?.parse::<i64>().ok();
+    let slurm = || std::env::var_os("SLURM_PROCID").and_then(|_| size("SLURM_NTASKS"));
+    size("OMPI_COMM_WORLD_SIZE").or_else(|| size("PMI_SIZE")).or_else(slurm)
+}
+
+/// This process as one rank of an MPI job.
+#[cfg(feature = "mpi")]
+fn run_in_job(args: &RunArgs, size: i64) -> u8 {
+    use crate::runtime::comm::{Comm, mpi::MpiComm};
+    let mut comm = match MpiComm::start() {
+        Ok(c) => c,
+        Err(why) => return usage(args, why),
+    };
+    if comm.size() != size {
+        let library = MpiComm::library();
+        return usage(args, format!("the launcher started {size} ranks, and MPI ({library}) sees {}: launcher and library belong to different MPIs", comm.size()));
+    }
+    if args.ranks.is_some_and(|n| n != size) {
+        return reported_once(&comm, || usage(args, format!("`-n {}` inside a job of {size} ranks: leave `-n` out, the launcher says how many", args.ranks.unwrap_or(0))));
+    }
+    let mut session = Session::new(args.program.message_format);
+    let start = Instant::now();
+    let ready = prepare(args, &mut session, size);
+    // Everybody goes on, or nobody does.
+    let verdict = ready.as_ref().err().copied().unwrap_or(0);
+    let print = match &ready {
+        Ok((plan, ..)) => plan.fingerprint(),
+        Err(code) => vec![*code],
+    };
+    let Ok(all) = comm.all_gather(&print) else { return exit::LOST };
+    if comm.rank() == 0 {
+        session.flush();
+    }
+    let worst = all.iter().filter(|p| p.len() == 1).map(|p| p[0]).max().unwrap_or(verdict);
+    let Ok((plan, root, executor)) = ready else { return worst };
+    if worst != 0 {
+        return worst;
+    }
+    if let Some(other) = all.iter().position(|p| *p != all[0]) {
+        return reported_once(&comm, || usage(args, format!("rank {other} has another plan than rank 0: is it another program or version of mgpu there?")));
+    }
+    let compiled = start.elapsed();
+    let start = Instant::now();
+    let outcome = launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout());
+    match outcome {
+        Ok(stats) => {
+            let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
+            let Ok(all) = comm.all_gather(&words) else { return exit::LOST };
+            let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
+            let mut shared: Vec<Stats> = all.iter().map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() }).collect();
+            if let Some(mine) = shared.get_mut(comm.rank() as usize) {
+                *mine = stats;
+            }
+            if comm.rank() == 0 {
+                summary(args, &plan, &shared, compiled, start.elapsed(), executor.name());
+            }
+            exit::OK
+        }
+        Err(Failure::Lost(why)) => {
+            failed(&mut session, Failure::Lost(why));
+            comm.abort(exit::LOST.into())
+        }
+        Err(f) => reported_once(&comm, || failed(&mut session, f)),
+    }
+}
+
+/// Rank 0 reports; all ranks give the same code.
+#[cfg(feature = "mpi")]
+fn reported_once(comm: &dyn crate::runtime::comm::Comm, report: impl FnOnce() -> u8) -> u8 {
+    if comm.rank() == 0 {
+        return report();
+    }
+    // The others are silent: the report goes nowhere.
+    let mut code = exit::FAILED;
+    silently(|| code = report());
+    code
+}
+
+/// Runs `f` with stderr closed.
+#[cfg(feature = "mpi")]
+fn silently(f: impl FnOnce()) {
+    // SAFETY: redirects this process's stderr to the null device and back.
+    unsafe {
+        let (keep, null) = (libc::dup(2), libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY));
+        libc::dup2(null, 2);
+        f();
+        libc::dup2(keep, 2);
+        libc::close(keep);
+        libc::close(null);
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+fn run_in_job(args: &RunArgs, size: i64) -> u8 {
+    usage(args, format!("a launcher started {size} ranks, but this mgpu was built without MPI (feature `mpi`); `mgpu run -n {size}` runs them as threads, `--launcher threads` does so here"))
+}
+
+/// Runs the same command under mpirun.
+fn start_mpirun(args: &RunArgs) -> u8 {
+    let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
+    let mut command = std::process::Command::new("mpirun");
+    command.args(["--oversubscribe", "-n", &ranks.to_string()]);
+    // SAFETY: reads the user of this process.
+    if unsafe { libc::geteuid() } == 0 {
+        command.arg("--allow-run-as-root");
+    }
+    match std::env::current_exe() {
+        Ok(me) => command.arg(me),
+        Err(_) => command.arg("mgpu"),
+    };
+    let mut skip = false;
+    for a in std::env::args().skip(1) {
+        let own = |name: &str| a.starts_with(&format!("{name}="));
+        if skip {
+            skip = false;
+        } else if a == "--launcher" || a == "-n" || a == "--ranks" {
+            skip = true;
+        } else if !own("--launcher") && !own("--ranks") {
+            command.arg(a);
+        }
+    }
+    if args.verbose {
+        let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(|w| w.to_string_lossy().into_owned()).collect();
+        eprintln!("{}", words.join(" "));
+    }
+    match command.status() {
+        Ok(status) => status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(exit::LOST),
+        Err(e) => usage(args, format!("cannot start mpirun: {e}; `apt-get install openmpi-bin` has it, and without it `mgpu run -n {ranks}` runs the ranks as threads")),
     }
 }
 
@@ -157,5 +308,4 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
         compiled.as_secs_f64(),
         plural(messages as i64, "message"),
     );
-    let _ = MessageFormat::Human;
 }

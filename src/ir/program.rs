@@ -106,6 +106,8 @@ pub struct Program {
     pub body: Vec<Stmt>,
     /// Loop counters whose range is known before the program runs.
     pub scalar_ranges: BTreeMap<ScalarId, Interval>,
+    /// There is a `workflow main`.
+    pub has_main: bool,
     /// A value of the program depends on `ranks`, so its results may too.
     pub depends_on_ranks: bool,
 }

@@ -225,6 +225,20 @@ impl Plan {
         out
     }
 
+    /// What ranks compare before they start: equal plans have equal fingerprints (32 bytes).
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut h = blake3::Hasher::new();
+        h.update(env!("CARGO_PKG_VERSION").as_bytes());
+        for n in &self.nests {
+            h.update(format!("{:?} {:?} {:?}", n.nest, n.home, n.sources).as_bytes());
+        }
+        for a in &self.arrays {
+            h.update(format!("{:?} {:?} {:?}", a.array, a.layout, a.ghost).as_bytes());
+        }
+        h.update(format!("{} {:?} {:?} {:?} {:?}", self.ranks, self.views, self.exchanges, self.steps, self.program.tables).as_bytes());
+        h.finalize().as_bytes().to_vec()
+    }
+
     /// Bytes that a rank keeps for arrays and views.
     pub fn memory(&self, rank: i64) -> i64 {
         let arrays = self.arrays.iter().filter(|a| a.used).map(|a| a.storage(rank).len() * a.array.ty.size() as i64);
