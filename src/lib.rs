@@ -1,5 +1,6 @@
 //! mgpu: a declarative language and compiler for array programs on many GPUs over MPI. `ARCHITECTURE.md` has the stages.
 
+pub mod codegen;
 pub mod diag;
 pub mod ir;
 pub mod runtime;
