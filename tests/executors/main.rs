@@ -70,8 +70,9 @@ fn compare(executor: &dyn Executor, id: usize, case: &Case, parts: &[IndexBox], 
 /// Native code in both of its ways to store, where there is a compiler.
 fn native(nests: &[Nest], tables: &[Table]) -> Vec<Box<dyn Executor>> {
     let mut executors: Vec<Box<dyn Executor>> = vec![];
+    let folder = tempfile::tempdir().unwrap();
     for bytes in [0, usize::MAX] {
-        match Native::new(nests, tables) {
+        match Native::in_folder(nests, tables, folder.path()) {
             Ok(mut native) => {
                 native.store_past_caches_from(bytes);
                 executors.push(Box::new(native));

@@ -49,11 +49,16 @@ impl Native {
     /// Compiles all nests, or finds them compiled. Fails with a readable message when there is no compiler or it
     /// rejects the code.
     pub fn new(nests: &[Nest], tables: &[Table]) -> Result<Native, String> {
+        Native::in_folder(nests, tables, &native_cache::folder()?)
+    }
+
+    /// The same with a cache folder of its own.
+    pub fn in_folder(nests: &[Nest], tables: &[Table], folder: &Path) -> Result<Native, String> {
         if let Some(nest) = nests.iter().find(|n| n.domain.rank() > leaf::MAX_RANK) {
             return Err(format!("`{}` has more than {} dimensions", nest.name, leaf::MAX_RANK));
         }
         let compiler = native_cache::compiler()?;
-        let object = native_cache::object(&compiler, &c::unit(nests, tables))?;
+        let object = native_cache::object(&compiler, &c::unit(nests, tables), folder)?;
         let (library, entries) = open(&object, nests)?;
         let name = format!("native C by {}", compiler.path.display());
         Ok(Native { entries, name, cache_bytes: native_cache::last_level_bytes(), _library: library })
@@ -153,8 +158,12 @@ impl Arguments {
         self.ptr.clear();
         self.geom.clear();
         for (binding, &size) in bindings.iter().zip(&entry.sizes) {
-            let before = binding.lo.iter().zip(&binding.strides).fold(0i64, |sum, (lo, stride)| sum + lo * stride);
-            self.ptr.push(binding.ptr.wrapping_offset(-(before * size as i64) as isize));
+            let before = binding
+                .lo
+                .iter()
+                .zip(&binding.strides)
+                .fold(0i64, |sum, (lo, stride)| sum.wrapping_add(lo.wrapping_mul(*stride)));
+            self.ptr.push(binding.ptr.wrapping_offset(before.wrapping_mul(-(size as i64)) as isize));
             self.geom.extend_from_slice(&binding.strides);
         }
         if entry.products {

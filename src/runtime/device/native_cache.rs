@@ -37,19 +37,19 @@ fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|p| runs(p))
 }
 
-/// The shared object of a translation unit, compiled now or before.
-pub fn object(compiler: &Compiler, source: &str) -> Result<PathBuf, String> {
-    let folder = folder()?;
+/// The shared object of a translation unit in a folder, compiled now or before.
+pub fn object(compiler: &Compiler, source: &str, folder: &Path) -> Result<PathBuf, String> {
+    make_private(folder)?;
     let path = folder.join(format!("{}.so", key(compiler, source)));
     if fs::metadata(&path).is_ok() {
         return Ok(path);
     }
     let failed = |what: &str, e: std::io::Error| format!("cannot {what} in {}: {e}", folder.display());
     let mut text =
-        tempfile::Builder::new().suffix(".c").tempfile_in(&folder).map_err(|e| failed("write a source file", e))?;
+        tempfile::Builder::new().suffix(".c").tempfile_in(folder).map_err(|e| failed("write a source file", e))?;
     text.write_all(source.as_bytes()).map_err(|e| failed("write a source file", e))?;
     let built =
-        tempfile::Builder::new().suffix(".so.part").tempfile_in(&folder).map_err(|e| failed("write an object", e))?;
+        tempfile::Builder::new().suffix(".so.part").tempfile_in(folder).map_err(|e| failed("write an object", e))?;
     let output = Command::new(&compiler.path)
         .args(&compiler.arguments)
         .args(FLAGS)
@@ -69,24 +69,28 @@ pub fn object(compiler: &Compiler, source: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// `$MGPU_CACHE`, else `mgpu` in the user's cache folder; only its owner may enter.
-fn folder() -> Result<PathBuf, String> {
+/// `$MGPU_CACHE`, else `mgpu` in the user's cache folder.
+pub fn folder() -> Result<PathBuf, String> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let folder = set("MGPU_CACHE")
+    set("MGPU_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|p| p.join("mgpu")))
         .or_else(|| set("HOME").map(|p| p.join(".cache").join("mgpu")))
-        .ok_or("no folder for compiled kernels: set MGPU_CACHE")?;
+        .ok_or_else(|| "no folder for compiled kernels: set MGPU_CACHE".to_string())
+}
+
+/// Makes a folder that only its owner may enter; refuses one that others can write.
+fn make_private(folder: &Path) -> Result<(), String> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&folder)
+        .create(folder)
         .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
-    let meta = fs::metadata(&folder).map_err(|e| format!("cannot read {}: {e}", folder.display()))?;
+    let meta = fs::metadata(folder).map_err(|e| format!("cannot read {}: {e}", folder.display()))?;
     // SAFETY: geteuid has no preconditions.
     if meta.uid() != unsafe { libc::geteuid() } || meta.mode() & 0o022 != 0 {
         return Err(format!("{} can be written by others, so no code is loaded from it", folder.display()));
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// What an object depends on. The compiler's own version is taken from its file, which costs no process.
