@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod codegen;
 pub mod diag;
 pub mod ir;
 pub mod planner;

@@ -4,7 +4,7 @@ use super::compile::{Session, root_of};
 use super::{MessageFormat, ProgramArgs};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
-use crate::runtime::device::{Executor, vm::Vm};
+use crate::runtime::device::{Executor, native::Native, vm::Vm};
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch;
@@ -272,8 +272,19 @@ fn usage(args: &RunArgs, message: String) -> u8 {
 fn executor(args: &RunArgs, plan: &Plan) -> Result<Box<dyn Executor>, String> {
     let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
     let tables = &plan.program.tables;
-    let _ = args.verbose;
-    Ok(Box::new(Vm::new(&nests, tables)))
+    if args.executor == ExecutorChoice::Vm {
+        return Ok(Box::new(Vm::new(&nests, tables)));
+    }
+    match Native::new(&nests, tables) {
+        Ok(native) => Ok(Box::new(native)),
+        Err(why) if args.executor == ExecutorChoice::Native => Err(why),
+        Err(why) => {
+            if args.verbose {
+                eprintln!("native C is not used: {why}");
+            }
+            Ok(Box::new(Vm::new(&nests, tables)))
+        }
+    }
 }
 
 /// A short account of the run on stderr.

@@ -7,7 +7,7 @@ use generate::{Case, Rng};
 use mgpu::ir::index_box::{IndexBox, Interval};
 use mgpu::ir::kernel::*;
 use mgpu::ir::ty::{Ty, Value};
-use mgpu::runtime::device::{Executor, Partial, vm::Vm};
+use mgpu::runtime::device::{Executor, Partial, native::Native, vm::Vm};
 use oracle::{Array, same};
 
 /// Cuts a domain into parts at leaf boundaries.
@@ -67,10 +67,28 @@ fn compare(executor: &dyn Executor, id: usize, case: &Case, parts: &[IndexBox], 
     }
 }
 
+/// Native code in both of its ways to store, where there is a compiler.
+fn native(nests: &[Nest], tables: &[Table]) -> Vec<Box<dyn Executor>> {
+    let mut executors: Vec<Box<dyn Executor>> = vec![];
+    let folder = tempfile::tempdir().unwrap();
+    for bytes in [0, usize::MAX] {
+        match Native::in_folder(nests, tables, folder.path()) {
+            Ok(mut native) => {
+                native.store_past_caches_from(bytes);
+                executors.push(Box::new(native));
+            }
+            Err(e) if e.starts_with("no C compiler") => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+    executors
+}
+
 fn check_all(cases: &[Case], rng: &mut Rng) {
     let nests: Vec<Nest> = cases.iter().map(|c| c.nest.clone()).collect();
     let tables = generate::tables();
-    let executors: Vec<Box<dyn Executor>> = vec![Box::new(Vm::new(&nests, &tables))];
+    let mut executors: Vec<Box<dyn Executor>> = vec![Box::new(Vm::new(&nests, &tables))];
+    executors.extend(native(&nests, &tables));
     for (id, case) in cases.iter().enumerate() {
         let mut arrays = case.arrays.clone();
         let values = oracle::run(&case.nest, &mut arrays, &case.scalars, &tables);
@@ -85,8 +103,10 @@ fn check_all(cases: &[Case], rng: &mut Rng) {
 
 #[test]
 fn random_nests() {
-    let mut rng = Rng(20261122);
-    for _ in 0..40 {
+    // `MGPU_TEST_SEED` and `MGPU_TEST_ROUNDS` search further.
+    let number = |name, otherwise| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(otherwise);
+    let mut rng = Rng(number("MGPU_TEST_SEED", 20261122));
+    for _ in 0..number("MGPU_TEST_ROUNDS", 40) {
         let cases: Vec<Case> = (0..50).map(|i| generate::case(&mut rng, 4 + i)).collect();
         check_all(&cases, &mut rng);
     }

@@ -1,0 +1,5 @@
+//! Spells kernels for compilers: one lowering, several languages.
+
+pub mod c;
+mod c_body;
+mod c_nest;
