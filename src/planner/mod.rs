@@ -32,6 +32,10 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
     share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads);
     mark_used(&mut plan);
+    if let Err(why) = plan.verify() {
+        sink.push(Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}")).help("this is a defect of mgpu; please report it with the program"));
+        return None;
+    }
     Some(plan)
 }
 
