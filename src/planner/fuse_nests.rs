@@ -40,6 +40,7 @@ fn fuse_block(plan: &mut Plan, body: &mut Vec<Stmt>) {
     }
     let mut k = 0;
     while k < body.len() {
+        // A joined nest stands at `k` or behind it: look again from the same place.
         if !fuse_with_next(plan, body, k) {
             k += 1;
         }
@@ -49,26 +50,40 @@ fn fuse_block(plan: &mut Plan, body: &mut Vec<Stmt>) {
 /// Joins the nest at `k` with the next nest behind it, if only scalar code and swaps stand between.
 fn fuse_with_next(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
     let StmtKind::Compute(first) = body[k].kind else { return false };
-    let between = body[k + 1..].iter().take_while(|s| matches!(s.kind, StmtKind::Scalars { .. } | StmtKind::Swap(..))).count();
-    let Some(StmtKind::Compute(second)) = body.get(k + 1 + between).map(|s| s.kind.clone()) else { return false };
-    if !body[k + 1..k + 1 + between].iter().all(|s| may_move_up(plan, s, first)) {
-        return false;
-    }
+    let count = body[k + 1..].iter().take_while(|s| matches!(s.kind, StmtKind::Scalars { .. } | StmtKind::Swap(..))).count();
+    let Some(StmtKind::Compute(second)) = body.get(k + 1 + count).map(|s| s.kind.clone()) else { return false };
+    let between: Vec<Stmt> = body[k + 1..k + 1 + count].to_vec();
     // The second nest as it reads before the swaps.
     let mut other = plan.nests[second.0 as usize].clone();
-    for s in body[k + 1..k + 1 + between].iter().rev() {
+    for s in between.iter().rev() {
         if let StmtKind::Swap(a, b) = s.kind {
             other.nest.operands.iter_mut().for_each(|o| o.array = if o.array == a { b } else if o.array == b { a } else { o.array });
         }
     }
-    let Some(joined) = join(plan, &plan.nests[first.0 as usize], &other) else { return false };
+    // Scalar code that the second nest reads goes before the joined sweep, the rest behind it.
+    let mut needed = scalars_of(&other.nest);
+    let (mut before, mut behind) = (vec![], vec![]);
+    for s in between.into_iter().rev() {
+        match &s.kind {
+            StmtKind::Scalars { code, results } if results.iter().any(|r| needed.contains(&r.1)) => {
+                if !may_move_up(plan, &s, first) {
+                    return false;
+                }
+                needed.extend(code_scalars(&code.body));
+                before.insert(0, s);
+            }
+            _ => behind.insert(0, s),
+        }
+    }
+    // What stays behind must not be read by what goes before.
+    let set_behind: BTreeSet<ScalarId> = behind.iter().flat_map(|s| if let StmtKind::Scalars { results, .. } = &s.kind { results.iter().map(|r| r.1).collect() } else { vec![] }).collect();
+    if !set_behind.is_disjoint(&needed) {
+        return false;
+    }
+    let Some(joined) = join(&plan.nests[first.0 as usize], &other) else { return false };
     plan.nests[first.0 as usize] = joined;
-    body.remove(k + 1 + between);
-    // Scalar code goes first: the joined sweep may read what it sets.
-    let scalars: Vec<Stmt> = body[k + 1..k + 1 + between].iter().filter(|s| matches!(s.kind, StmtKind::Scalars { .. })).cloned().collect();
-    let swaps: Vec<Stmt> = body[k + 1..k + 1 + between].iter().filter(|s| matches!(s.kind, StmtKind::Swap(..))).cloned().collect();
     let nest = body[k].clone();
-    body.splice(k..k + 1 + between, scalars.into_iter().chain([nest]).chain(swaps));
+    body.splice(k..k + 2 + count, before.into_iter().chain([nest]).chain(behind));
     true
 }
 
@@ -94,12 +109,12 @@ fn array_of(nest: &Nest, o: OperandId) -> ArrayId {
 }
 
 /// The two nests as one; `None` where that could change a value.
-fn join(plan: &Plan, a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
+fn join(a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
     let (x, y) = (&a.nest, &b.nest);
     if x.domain != y.domain || x.accesses.len() + y.accesses.len() > MOST_ACCESSES {
         return None;
     }
-    let (home, leaf) = common_home(plan, a, b)?;
+    let (home, leaf) = common_home(a, b)?;
     let stored = |n: &Nest| -> BTreeMap<ArrayId, Vec<Affine>> { n.stores.iter().map(|s| (array_of(n, s.operand), s.index.clone())).collect() };
     let (sx, sy) = (stored(x), stored(y));
     // Every array is written once; what one nest writes, the other touches at the same element only.
@@ -116,14 +131,14 @@ fn join(plan: &Plan, a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
     let mut nest = x.clone();
     nest.leaf = leaf;
     if !nest.name.contains(&y.name) {
-        nest.name = format!("{} + {}", x.name, y.name);
+        nest.name = format!("{}, {}", x.name, y.name);
     }
     append(&mut nest, y, &sx);
     Some(PlanNest { nest, home, sources: vec![] })
 }
 
 /// The home and leaves of a joined nest, when both run the same points on every rank.
-fn common_home(plan: &Plan, a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
+fn common_home(a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
     let leaf = if a.nest.reductions.is_empty() { b.nest.leaf.clone() } else { a.nest.leaf.clone() };
     if !a.nest.reductions.is_empty() && !b.nest.reductions.is_empty() && a.nest.leaf != b.nest.leaf {
         return None;
@@ -135,7 +150,6 @@ fn common_home(plan: &Plan, a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64
     if la != lb || ia != ib {
         return None;
     }
-    let _ = plan;
     match (fa, fb) {
         // One is tied to its elements, the other to whole leaves: the same parts if every cut is a leaf's.
         (None, Some(leaves)) | (Some(leaves), None) => {
