@@ -11,6 +11,9 @@ use crate::ir::ty::Ty;
 /// Points of the last dimension whose leaves are open at once, as in `runtime::device::leaf`.
 const BAND: i64 = 4096;
 
+/// Side of the squares in which transposed arrays are visited.
+const SQUARE: i64 = 32;
+
 /// The name of an order-free fold in the prelude's functions.
 pub fn fold_name(op: FoldOp) -> &'static str {
     match op {
@@ -309,6 +312,14 @@ impl Writer<'_> {
         }
     }
 
+    /// The domain dimension that some array has as its contiguous one instead of the last, if any.
+    fn turned(&self) -> Option<usize> {
+        let last = self.last()?;
+        let contiguous =
+            |g: &Group| (0..last).find(|&d| g.index.last().is_some_and(|a| a.coef(Sym::Dim(d)).abs() == 1));
+        self.groups.iter().filter(|g| g.last == Step::Strides).find_map(contiguous)
+    }
+
     fn loops(&self, out: &mut String) {
         let nest = self.nest;
         let Some(last) = self.last() else {
@@ -319,19 +330,24 @@ impl Writer<'_> {
             return;
         };
         let ordered = (0..nest.reductions.len()).any(|r| self.ordered(r));
-        let mut tile = |d: usize, a: &str, z: &str, size: i64| {
+        let turned = if nest.reductions.is_empty() { self.turned() } else { None };
+        // Leaves, or squares that keep both sides of a transposition in the caches.
+        let size = |d: usize| match turned {
+            Some(t) if d == t || d == last => Some(SQUARE),
+            _ if ordered && d == last => Some(nest.leaf[d].max(BAND)),
+            _ if ordered => Some(nest.leaf[d]),
+            _ => None,
+        };
+        for d in 0..=last {
+            let (a, z) = if d == last { ("ja".into(), "jz".into()) } else { (format!("a{d}"), format!("z{d}")) };
             let (lo, hi) = (format!("box[{}]", 2 * d), format!("box[{}]", 2 * d + 1));
             let _ = writeln!(out, "    for (i64 {a} = {lo}, {z}; {a} < {hi}; {a} = {z}) {{");
             let _ = writeln!(out, "    {z} = {hi};");
-            if ordered {
+            if let Some(size) = size(d) {
                 let _ =
                     writeln!(out, "    if (({a} & -{size}LL) + {size}LL < {z}) {z} = ({a} & -{size}LL) + {size}LL;");
             }
-        };
-        for d in 0..last {
-            tile(d, &format!("a{d}"), &format!("z{d}"), nest.leaf[d]);
         }
-        tile(last, "ja", "jz", nest.leaf[last].max(BAND));
         for d in 0..last {
             let _ = writeln!(out, "    for (i64 i{d} = a{d}; i{d} < z{d}; i{d}++) {{");
         }

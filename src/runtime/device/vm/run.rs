@@ -30,12 +30,18 @@ impl Visitor for Call<'_> {
             let n = (j1 - j).min(self.program.block as i64) as usize;
             let strip = Strip { outer, j0: j, n };
             memory::aim(self.program, self.frame, strip);
-            self.strip(strip)?;
-            for (i, &value) in self.program.stores.iter().enumerate() {
+            for (i, store) in self.program.stores.iter().enumerate() {
                 let w = self.program.loads + i;
                 self.check(w, ALL, strip)?;
+                let way = self.frame.ways[w];
+                if store.in_place && way.last == 1 {
+                    self.frame.srcs[store.value as usize].ptr = way.strip as *const u8;
+                }
+            }
+            self.strip(strip)?;
+            for (i, store) in self.program.stores.iter().enumerate() {
                 // SAFETY: the bindings cover what the part writes.
-                unsafe { memory::store(self.program, self.frame, w, value, n) };
+                unsafe { memory::store(self.program, self.frame, self.program.loads + i, store.value, n) };
             }
             fold::add(self.program, self.frame, strip, j0, self.partials);
             j += n as i64;
