@@ -42,6 +42,9 @@ pub const FLAGS: &[&str] = &[
 /// Points of a strip whose values wait for a reduction or a store past the caches.
 pub const STRIP: usize = 512;
 
+/// Points of the last dimension whose leaves are open at once, unless one leaf is wider.
+pub const BAND: i64 = 4096;
+
 /// The name of a nest's function.
 pub fn symbol(nest: usize) -> String {
     format!("mgpu_{nest}")

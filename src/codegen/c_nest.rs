@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::codegen::c::STRIP;
+use crate::codegen::c::{BAND, STRIP};
 use crate::codegen::c_body::{Body, Surroundings, c_from_word, c_memory, c_ty};
 use crate::codegen::c_wide::{self, Mode};
 use crate::ir::kernel::{AccessId, Affine, FoldOp, Nest, OperandId, Reduction, Reg, Sym};
 use crate::ir::ty::Ty;
-
-/// Points of the last dimension whose leaves are open at once, as in `runtime::device::leaf`.
-const BAND: i64 = 4096;
 
 /// Side of the squares in which transposed arrays are visited.
 const SQUARE: i64 = 32;
@@ -293,15 +290,31 @@ impl Writer<'_> {
     fn accumulators(&self, out: &mut String) {
         let nest = self.nest;
         let leaf = nest.leaf.last().copied().unwrap_or(1);
-        let words = leaf.max(BAND) / leaf * leaf.min(64);
+        let lanes = leaf.min(64);
+        let columns = if nest.leaf.is_empty() { 1 } else { leaf.max(BAND) / leaf };
+        if (0..nest.reductions.len()).any(|r| self.ordered(r)) {
+            // Lanes to make ready: of the leaves that can be open at once in this part.
+            let touched = match self.last() {
+                Some(d) => {
+                    let shift = leaf.trailing_zeros();
+                    format!("((box[{}] - 1) >> {shift}) - (box[{}] >> {shift}) + 1", 2 * d + 1, 2 * d)
+                }
+                None => "1".into(),
+            };
+            let _ = writeln!(
+                out,
+                "    i64 lanes = {touched};\n    lanes = (lanes < {columns} ? lanes : {columns}) * {lanes};"
+            );
+        }
         for (r, reduction) in nest.reductions.iter().enumerate() {
             let ty = self.ty(reduction.value);
             let c = c_ty(ty);
             let _ = writeln!(out, "    {c} t{r}[{STRIP}] __attribute__((aligned(64)));");
             if self.ordered(r) {
                 let one = if reduction.op == FoldOp::Sum { 0 } else { 1 };
-                let _ = writeln!(out, "    {c} *const cols{r} = ({c} *)((u64 *)scratch + {});", r as i64 * words);
-                let _ = writeln!(out, "    for (i64 l = 0; l < {words}; l++) cols{r}[l] = {one};");
+                let _ =
+                    writeln!(out, "    {c} *const cols{r} = ({c} *)((u64 *)scratch + {});", r as i64 * columns * lanes);
+                let _ = writeln!(out, "    for (i64 l = 0; l < lanes; l++) cols{r}[l] = {one};");
                 if reduction.op == FoldOp::Prod {
                     let _ = writeln!(out, "    u64 *leaves{r} = (u64 *)acc[{r}];");
                 }

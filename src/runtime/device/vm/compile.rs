@@ -7,6 +7,7 @@ use crate::ir::kernel::{AccessId, Inst, Nest, Op, Reg};
 use crate::ir::ty::Ty;
 use crate::runtime::device::leaf::MAX_RANK;
 use crate::runtime::device::vm::analyse::{BlockId, Facts, access_varies, analyse, breaks, counters};
+use crate::runtime::device::vm::frame::stride;
 use crate::runtime::device::vm::kernels::{self, CHUNK, Kernel};
 use crate::runtime::device::vm::program::*;
 
@@ -429,7 +430,7 @@ impl Compiler<'_> {
         let mut groups = [0; 3];
         for (g, size) in [1, 4, 8].into_iter().enumerate() {
             groups[g] = memory;
-            memory += self.strips[g] * block * size;
+            memory += self.strips[g] * stride(block, size);
         }
         use crate::ir::kernel::FoldOp::{Prod, Sum};
         Ok(Program {

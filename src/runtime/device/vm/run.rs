@@ -1,5 +1,6 @@
 //! Executes bytecode on the strips of a part.
 
+use crate::ir::index_box::IndexBox;
 use crate::ir::ty::Ty;
 use crate::runtime::device::leaf::Visitor;
 use crate::runtime::device::scalar::{table_entry, trips};
@@ -56,10 +57,10 @@ impl Visitor for Call<'_> {
 
 impl Call<'_> {
     /// Makes the frame ready and runs what is equal for all points.
-    pub fn open(&mut self) {
+    pub fn open(&mut self, part: &IndexBox) {
         self.frame.prepare(self.program);
         memory::resolve(self.program, self.frame, self.bindings, self.scalars);
-        fold::open(self.program, self.frame);
+        fold::open(self.program, self.frame, part);
         for &(dst, op) in &self.program.prologue {
             self.uniform(dst, op, &[]);
         }
