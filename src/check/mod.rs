@@ -132,7 +132,13 @@ impl Checker<'_> {
     }
 
     /// Reports an error with one label and returns `None`, for use at the end of a function.
-    fn fail<T>(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: impl Into<String>) -> Option<T> {
+    fn fail<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> Option<T> {
         self.report(Diagnostic::error(code, message, span, label));
         None
     }
