@@ -4,14 +4,10 @@
 set -euo pipefail
 
 missing=()
-need() { # need COMMAND-OR-FILE PACKAGE
-    command -v "$1" >/dev/null 2>&1 || compgen -G "$1" >/dev/null || missing+=("$2")
-}
-need cc build-essential
-need mpicc libopenmpi-dev
-need mpirun openmpi-bin
-need "/usr/lib/*/libclang*.so*" libclang-dev
-[ -e /usr/lib/llvm-*/lib/libclang.so ] 2>/dev/null || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || missing+=(libclang-dev)
+command -v cc >/dev/null || missing+=(build-essential)
+command -v mpicc >/dev/null || missing+=(libopenmpi-dev)
+command -v mpirun >/dev/null || missing+=(openmpi-bin)
+[ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || missing+=(libclang-dev)
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

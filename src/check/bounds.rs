@@ -240,13 +240,10 @@ impl Checker<'_> {
         let Some(affine) = v.as_affine() else {
             return self.not_yet("a table read at a subscript that is not index arithmetic", at);
         };
-        if let Some(k) = v.as_const().and_then(|c| c.as_int()) {
-            if let Some(value) =
-                usize::try_from(k).ok().and_then(|k| self.program.tables[id.0 as usize].values.get(k).copied())
-            {
-                // Literals stay literals: the element takes the type around it.
-                return Some(Val::flex(value));
-            }
+        let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
+        if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
+            // Literals stay literals: the element takes the type around it.
+            return Some(Val::flex(value));
         }
         let r = self.affine_range(&affine);
         if !self.generic && r.is_none_or(|r| r.lo < 0 || r.hi > len as i64) {

@@ -60,7 +60,7 @@ impl Checker<'_> {
         self.builders.push(Builder::new(vec![]));
         let out = self.kernel_call(module, item, args, &[], span);
         let out = out.and_then(|mut out| match out.pop() {
-            Some(Outcome::Scalar(v)) if out.is_empty() => self.to_slot(v, ""),
+            Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
             _ => self.fail_help(
                 "E0246",
                 "this kernel gives arrays, and one value is needed here",
@@ -119,7 +119,7 @@ impl Checker<'_> {
                 (None, _) => None,
                 (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
                 (Some(ty), None) => match self.expr_as(a, ty) {
-                    Some(v) => self.to_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
+                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
                     None => None,
                 },
             });
@@ -151,7 +151,7 @@ impl Checker<'_> {
     }
 
     /// A value as a constant or workflow scalar, so that nests can read it.
-    pub(super) fn to_slot(&mut self, v: Val, name: &str) -> Option<Val> {
+    pub(super) fn in_slot(&mut self, v: Val, name: &str) -> Option<Val> {
         let v = self.settle(v);
         match v.kind {
             ValKind::Const { .. } | ValKind::Slot(_) => Some(v),
@@ -297,7 +297,7 @@ impl Checker<'_> {
             KernelBody::Block(block) => {
                 let mut ok = true;
                 for s in &block.stmts {
-                    ok &= self.kernel_stmt(s, &mut vec![]).is_some();
+                    ok &= self.kernel_stmt(s, &mut []).is_some();
                 }
                 match block.value {
                     Some(v) if ok => self.expr_as(v, ty)?,
@@ -313,7 +313,7 @@ impl Checker<'_> {
                 }
             }
         };
-        let v = self.to_slot(v, &decl.name.name)?;
+        let v = self.in_slot(v, &decl.name.name)?;
         Some(vec![Outcome::Scalar(v)])
     }
 
@@ -431,7 +431,7 @@ impl Checker<'_> {
         Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
     }
 
-    fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut Vec<Pending>) -> Option<()> {
+    fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut [Pending]) -> Option<()> {
         match &s.kind {
             ast::StmtKind::Let { targets, ty, value } => {
                 let done = self.kernel_let(targets, ty.as_ref(), *value);
@@ -487,7 +487,7 @@ impl Checker<'_> {
                 Some(ty) => self.convert(v, ty, at)?,
                 None => v,
             };
-            let v = if v.is_flex() { v } else { self.to_slot(v, &t.name.name)? };
+            let v = if v.is_flex() { v } else { self.in_slot(v, &t.name.name)? };
             self.env = self.env.with(&t.name.name, Local::Val(v));
         }
         Some(())
@@ -525,7 +525,7 @@ impl Checker<'_> {
             }
             let ty = pending[k].ty;
             let v = self.expr_as(value, ty)?;
-            let v = self.to_slot(v, name)?;
+            let v = self.in_slot(v, name)?;
             self.env = self.env.with(name, Local::Val(v.clone()));
             pending[k].value = Some(v);
             return Some(());

@@ -66,7 +66,7 @@ impl Checker<'_> {
             UsePath::Library(segments) => {
                 let text: Vec<&str> = segments.iter().map(|s| s.name.as_str()).collect();
                 match text[..] {
-                    ["std", name] => self.library(&name.to_string(), span),
+                    ["std", name] => self.library(name, span),
                     _ => self.fail_help("E0290", format!("`{}` is not a module", text.join(".")), span, "used here", "the library's modules begin with `std.`; a file is written in quotes, `use \"lib/flux.mgpu\": flux`"),
                 }
             }

@@ -49,7 +49,7 @@ impl Checker<'_> {
     pub(super) fn placement(&mut self, p: &ast::Placement, rank: usize) -> Option<Placement> {
         match p {
             ast::Placement::Replicated(_) => Some(Placement::Replicated),
-            ast::Placement::Named(name) => match self.modules[self.module].globals.get(&name.name).map(|g| g.clone()) {
+            ast::Placement::Named(name) => match self.modules[self.module].globals.get(&name.name).cloned() {
                 Some((Global::Partition(p), at)) => {
                     if let Placement::Divided { dists, .. } = &p
                         && dists.len() != rank

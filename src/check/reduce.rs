@@ -68,7 +68,7 @@ impl Checker<'_> {
             // The same for every element: computed once, before.
             self.builders.push(Builder::new(vec![]));
             let v = self.reduce_all(op, indices, term, expected, span);
-            let v = v.and_then(|v| self.to_slot(v, ""));
+            let v = v.and_then(|v| self.in_slot(v, ""));
             self.builders.pop();
             return v;
         }

@@ -68,7 +68,7 @@ enum Launcher {
 pub fn run(args: &RunArgs) -> u8 {
     let job = launched();
     match (args.launcher, job) {
-        (Some(Launcher::Mpirun), None) => return start_mpirun(args),
+        (Some(Launcher::Mpirun), None) => start_mpirun(args),
         (Some(Launcher::Threads), _) | (None, None) => run_here(args),
         (_, Some(size)) => run_in_job(args, size),
     }
