@@ -7,9 +7,12 @@ use crate::ir::plan::Plan;
 use crate::runtime::device::{Executor, native::Native, vm::Vm};
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
-use crate::runtime::launch;
+use crate::runtime::launch::{self, Manner};
 use crate::runtime::stats::Stats;
+#[cfg(feature = "mpi")]
+use crate::runtime::watch::Watch;
 use clap::Args;
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 #[derive(Args, Clone)]
@@ -34,6 +37,9 @@ pub struct RunArgs {
     /// Say what is done: executor, launcher command
     #[arg(short, long)]
     verbose: bool,
+    /// End the run when no step completes for this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
     /// Start the ranks through this launcher
     #[arg(long, value_enum)]
     launcher: Option<Launcher>,
@@ -86,7 +92,7 @@ fn run_here(args: &RunArgs) -> u8 {
     session.flush();
     let compiled = start.elapsed();
     let start = Instant::now();
-    let outcome = launch::run_threads(&plan, &*executor, &root, &mut std::io::stdout());
+    let outcome = launch::run_threads(&plan, &*executor, &root, &mut std::io::stdout(), manner(args));
     match outcome {
         Ok(stats) => {
             summary(args, &plan, &stats, compiled, start.elapsed(), executor.name());
@@ -157,7 +163,9 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     }
     let compiled = start.elapsed();
     let start = Instant::now();
-    let outcome = launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout());
+    let watch = Watch::start(manner(args).timeout, MpiComm::end);
+    let outcome = launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout(), manner(args), watch.clone());
+    watch.stop();
     match outcome {
         Ok(stats) => {
             let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
@@ -172,9 +180,9 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
             }
             exit::OK
         }
-        Err(Failure::Lost(why)) => {
-            failed(&mut session, Failure::Lost(why));
-            comm.abort(exit::LOST.into())
+        Err(f @ (Failure::Lost(_) | Failure::Internal(_))) => {
+            let code = failed(&mut session, f);
+            comm.abort(code.into())
         }
         Err(f) => reported_once(&comm, || failed(&mut session, f)),
     }
@@ -258,7 +266,18 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
             session.flush();
             exit::LOST
         }
+        Failure::Internal(why) => {
+            session.sink.push(Diagnostic::bare("E0800", format!("internal error: {why}")).help("this is a defect of mgpu; please report it with the program"));
+            session.flush();
+            exit::INTERNAL
+        }
     }
+}
+
+/// How the run is watched and shown.
+fn manner(args: &RunArgs) -> Manner {
+    let progress = !args.quiet && std::io::stderr().is_terminal();
+    Manner { timeout: args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6))), progress }
 }
 
 fn usage(args: &RunArgs, message: String) -> u8 {

@@ -1,6 +1,6 @@
 //! Where a nest runs: with the elements it writes, or, for reductions, with the array it reads.
 
-use crate::ir::kernel::{Access, Affine, Nest, Sym};
+use crate::ir::kernel::{Access, Affine, FoldOp, Nest, Reduction, Sym};
 use crate::ir::layout::{Layout, choose_mesh};
 use crate::ir::plan::{Home, Plan};
 
@@ -26,7 +26,7 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
     }
     if let Some((_, a)) = best {
         let layout = plan.array(nest.operands[a.operand.0 as usize].array).layout.clone();
-        return Home::Owner { layout, index: a.index.clone(), leaf: Some(nest.leaf.clone()) };
+        return Home::Owner { layout, index: a.index.clone(), leaf: whole_leaves(nest) };
     }
     if nest.domain.rank() == 0 || (!nest.accesses.is_empty() && !any_divided) || nest.domain.dims.iter().any(|d| d.lo < 0) {
         return Home::Everywhere;
@@ -34,8 +34,14 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
     spread(plan, nest)
 }
 
+/// The leaves that cuts must respect: only float sums and products depend on an order inside them.
+fn whole_leaves(nest: &Nest) -> Option<Vec<i64>> {
+    let ordered = |r: &Reduction| matches!(r.op, FoldOp::Sum | FoldOp::Prod) && nest.code.regs[r.value.0 as usize].is_float();
+    nest.reductions.iter().any(ordered).then(|| nest.leaf.clone())
+}
+
 /// Whether the owner of `access` is one rank for every point, and cuts of the array are cuts of the domain: each subscript
-/// is a constant or one index of its own, shifted by whole leaves' worth of nothing.
+/// is a constant or one index of its own.
 fn visits_each_point_once(access: &Access, nest: &Nest) -> bool {
     let mut used = vec![false; nest.domain.rank()];
     access.within == nest.domain
@@ -56,5 +62,5 @@ fn spread(plan: &Plan, nest: &Nest) -> Home {
     let dists = vec![crate::ir::layout::Dist::Block; shape.len()];
     let layout = Layout::divided(&shape, &dists, mesh);
     let index = (0..shape.len()).map(|d| Affine::sym(Sym::Dim(d))).collect();
-    Home::Owner { layout, index, leaf: Some(nest.leaf.clone()) }
+    Home::Owner { layout, index, leaf: whole_leaves(nest) }
 }

@@ -2,6 +2,7 @@
 
 mod choose_homes;
 mod classify_reads;
+mod fuse_nests;
 mod schedule_steps;
 
 use crate::diag::{Diagnostic, Sink};
@@ -28,10 +29,15 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
         let home = choose_homes::choose_home(&plan, &nest);
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
     }
+    fuse_nests::fuse_nests(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads);
     mark_used(&mut plan);
+    if let Err(why) = plan.verify() {
+        sink.push(Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}")).help("this is a defect of mgpu; please report it with the program"));
+        return None;
+    }
     Some(plan)
 }
 
@@ -89,8 +95,17 @@ fn swaps(body: &[Stmt], out: &mut Vec<(ArrayId, ArrayId)>) {
     }
 }
 
+/// Arrays that statements other than nests touch.
+fn reached(body: &[Stmt], out: &mut Vec<ArrayId>) {
+    let mut pairs = vec![];
+    swaps(body, &mut pairs);
+    out.extend(pairs.into_iter().flat_map(|(a, b)| [a, b]));
+}
+
 fn mark_used(plan: &mut Plan) {
-    let mut used: Vec<ArrayId> = plan.nests.iter().flat_map(|n| n.nest.operands.iter().map(|o| o.array)).collect();
+    let mut used: Vec<ArrayId> = vec![];
+    reached(&plan.program.body, &mut used);
+    used.extend(plan.nests.iter().flat_map(|n| n.nest.operands.iter().map(|o| o.array)));
     used.extend(plan.views.iter().map(|v| v.array));
     used.extend((0..plan.arrays.len()).filter(|i| !plan.arrays[*i].array.temporary).map(|i| ArrayId(i as u32)));
     for id in used {

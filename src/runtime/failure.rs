@@ -21,6 +21,8 @@ pub enum Failure {
     Agreed(Diagnostic),
     /// A peer is gone; there is nobody to agree with.
     Lost(String),
+    /// A defect of mgpu itself.
+    Internal(String),
 }
 
 impl From<Lost> for Failure {

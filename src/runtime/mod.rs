@@ -9,5 +9,7 @@ pub mod io;
 pub mod launch;
 pub mod memory;
 mod output;
+pub mod progress;
 pub mod rank;
 pub mod stats;
+pub mod watch;

@@ -12,7 +12,9 @@ use crate::runtime::exchange::Schedule;
 use crate::runtime::failure::{Failure, Problem, agree, nowhere};
 use crate::runtime::io::root::Root;
 use crate::runtime::memory::Buffer;
+use crate::runtime::progress::Progress;
 use crate::runtime::stats::Stats;
+use crate::runtime::watch::Watch;
 use std::time::Instant;
 
 /// Where elements lie on a rank.
@@ -56,6 +58,11 @@ pub struct Rank<'a> {
     schedules: Vec<Schedule>,
     splits: Vec<Option<Split>>,
     regs: Vec<u64>,
+    watch: Watch,
+    /// The step at which this rank panics, for tests (`MGPU_FAULT=rank:step`).
+    fault: Option<u64>,
+    /// A progress bar for the outermost loop, on a terminal.
+    pub progress: bool,
     pub stats: Stats,
 }
 
@@ -68,7 +75,7 @@ enum Flow {
 
 impl<'a> Rank<'a> {
     /// Allocates everything that the plan names. A collective: all ranks fail together when one has no memory.
-    pub fn new(plan: &'a Plan, comm: &'a mut dyn Comm, executor: &'a dyn Executor, root: &'a Root, out: &'a mut dyn std::io::Write) -> Result<Rank<'a>, Failure> {
+    pub fn new(plan: &'a Plan, comm: &'a mut dyn Comm, executor: &'a dyn Executor, root: &'a Root, out: &'a mut dyn std::io::Write, watch: Watch) -> Result<Rank<'a>, Failure> {
         let me = comm.rank();
         let mut missing = Ok(());
         let mut block = |bytes: i64, name: &str| {
@@ -105,6 +112,9 @@ impl<'a> Rank<'a> {
             schedules,
             splits: vec![],
             regs: vec![],
+            watch,
+            fault: fault(me),
+            progress: false,
             stats: Stats::default(),
         };
         rank.splits = (0..plan.nests.len()).map(|_| None).collect();
@@ -174,6 +184,12 @@ impl<'a> Rank<'a> {
 
     fn step(&mut self, s: &'a Step) -> Result<Flow, Failure> {
         self.stats.steps += 1;
+        self.watch.step();
+        if let Some(at) = self.fault
+            && at == self.stats.steps
+        {
+            panic!("fault injected at step {at}");
+        }
         match &s.kind {
             StepKind::Scalars { code, results } => {
                 scalar::eval(code, &self.scalars, &self.plan.program.tables, &mut self.regs);
@@ -216,13 +232,18 @@ impl<'a> Rank<'a> {
 
     fn for_loop(&mut self, counter: ScalarId, (from, to, by): (ScalarId, ScalarId, ScalarId), body: &'a [Step]) -> Result<Flow, Failure> {
         let [mut i, to, by] = [from, to, by].map(|s| self.scalars[s.0 as usize] as i64);
+        let bar = std::mem::take(&mut self.progress).then(|| Progress::new(i, to));
         while i < to {
             self.scalars[counter.0 as usize] = i as u64;
             if self.block(body)? == Flow::Break {
                 break;
             }
             i = i.saturating_add(by);
+            if let Some(bar) = &bar {
+                bar.at(i);
+            }
         }
+        self.progress = bar.is_some();
         Ok(Flow::Next)
     }
 
@@ -296,7 +317,7 @@ impl<'a> Rank<'a> {
             self.stats.computation += clock.elapsed();
         }
         // Only a defect of the compiler ends here (the reference executor checks bounds in debug builds).
-        result.map_err(|why| Failure::Lost(format!("internal error in `{}` (line of source {}): {why}", self.plan.nests[k].nest.name, s.span.start)))
+        result.map_err(|why| Failure::Internal(format!("in `{}` (line of source {}): {why}", self.plan.nests[k].nest.name, s.span.start)))
     }
 
     /// Combines partial results of all ranks; one message a rank for all of them.
@@ -346,6 +367,13 @@ impl<'a> Rank<'a> {
         let ty: Ty = self.plan.program.scalars[id.0 as usize].ty;
         Value { ty, bits: self.scalars[id.0 as usize] }
     }
+}
+
+/// The step at which `MGPU_FAULT=rank:step` makes this rank panic.
+fn fault(me: i64) -> Option<u64> {
+    let text = std::env::var("MGPU_FAULT").ok()?;
+    let (rank, step) = text.split_once(':')?;
+    if rank.parse() == Ok(me) { step.parse().ok() } else { None }
 }
 
 fn widest(arms: &[Arm], k: usize) -> (i64, i64) {

@@ -56,6 +56,11 @@ impl MpiComm {
         mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or("").to_string()
     }
 
+    /// Ends all processes of the job with this exit code; for threads other than the rank's own.
+    pub fn end(code: i32) {
+        abort(code)
+    }
+
     /// Takes back the buffers of sends that are complete; with `all`, waits for every one.
     fn settle(&mut self, all: bool) {
         while let Some((requests, _)) = self.flying.front_mut() {
