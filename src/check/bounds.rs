@@ -126,9 +126,22 @@ impl Checker<'_> {
             self.builders.pop();
             return None;
         };
-        let name = self.program.arrays[id.0 as usize].name.clone();
-        let op = if v.ty == Ty::Bool { FoldOp::Any } else { FoldOp::Sum };
-        self.finish_reduction(format!("{name}[…]"), op, v, span)
+        let name = format!("{}[…]", self.program.arrays[id.0 as usize].name);
+        // The bits of a float travel as an integer: a sum would lose the sign of -0.
+        let carrier = match v.ty {
+            Ty::F32 => Ty::I32,
+            Ty::F64 => Ty::I64,
+            ty => ty,
+        };
+        if carrier == v.ty {
+            let op = if v.ty == Ty::Bool { FoldOp::Any } else { FoldOp::Sum };
+            return self.finish_reduction(name, op, v, span);
+        }
+        let reg = self.builder().materialise(&v);
+        let bits = Val::reg(self.builder().emit(carrier, Op::Bits(reg)), carrier);
+        let sum = self.finish_reduction(name, FoldOp::Sum, bits, span)?;
+        let reg = self.builder().materialise(&sum);
+        Some(Val::reg(self.builder().emit(v.ty, Op::Bits(reg)), v.ty))
     }
 
     /// Ends the innermost nest with one reduction into a new scalar.

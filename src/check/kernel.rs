@@ -163,13 +163,38 @@ impl Checker<'_> {
         }
     }
 
-    /// Ends the scalar code being written with `id = v`.
+    /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
+    pub(super) fn to_slots(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
+        let (mut out, mut new) = (vec![], vec![]);
+        for (v, name) in vals {
+            let v = self.settle(v.clone());
+            if matches!(v.kind, ValKind::Const { .. } | ValKind::Slot(_)) {
+                out.push(v);
+                continue;
+            }
+            let id = self.new_scalar(name, v.ty);
+            out.push(Val::slot(id, v.ty));
+            new.push((id, v));
+        }
+        self.assign_slots(&new);
+        out
+    }
+
+    /// Ends the scalar code being written with `id = v`. Registers of the code end with it.
     pub(super) fn assign_slot(&mut self, id: ScalarId, v: &Val) {
-        let reg = self.builder().materialise(v);
+        self.assign_slots(&[(id, v.clone())]);
+    }
+
+    /// Ends the scalar code being written with several results.
+    pub(super) fn assign_slots(&mut self, vals: &[(ScalarId, Val)]) {
+        if vals.is_empty() {
+            return;
+        }
+        let results = vals.iter().map(|(id, v)| (self.builder().materialise(v), *id)).collect();
         let code = self.builder().finish();
         *self.builder() = Builder::new(vec![]);
         let span = Span::new(crate::source::FileId(0), 0, 0);
-        self.emit_stmt(StmtKind::Scalars { code, results: vec![(reg, id)] }, span);
+        self.emit_stmt(StmtKind::Scalars { code, results }, span);
     }
 
     pub(super) fn expand_kernel(
@@ -481,14 +506,20 @@ impl Checker<'_> {
             return Some(());
         }
         let vals = self.values(value, targets.len(), want)?;
+        let mut named = vec![];
         for (t, v) in targets.iter().zip(vals) {
             let at = self.span(value);
             let v = match want {
                 Some(ty) => self.convert(v, ty, at)?,
                 None => v,
             };
-            let v = if v.is_flex() { v } else { self.in_slot(v, &t.name.name)? };
-            self.env = self.env.with(&t.name.name, Local::Val(v));
+            named.push((v, t.name.name.as_str()));
+        }
+        let kept: Vec<(Val, &str)> = named.iter().filter(|n| !n.0.is_flex()).cloned().collect();
+        let mut slots = self.to_slots(&kept).into_iter();
+        for (v, name) in named {
+            let v = if v.is_flex() { Some(v) } else { slots.next() };
+            self.env = self.env.with(name, v.map_or(Local::Broken, Local::Val));
         }
         Some(())
     }

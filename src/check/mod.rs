@@ -5,6 +5,7 @@
 
 mod bounds;
 mod calls;
+mod clear;
 mod declare;
 mod emit;
 mod env;
@@ -63,6 +64,10 @@ pub struct Checker<'a> {
     expanding: Vec<(usize, usize)>,
     /// Loops of the workflow around the statement being checked.
     loops: usize,
+    /// Loops around the statement being checked, those around the calls of its workflow included.
+    repeated: usize,
+    /// Clearing nests that may turn out needless.
+    clears: Vec<clear::Clear>,
     /// Bounds are not reported: the extents are made up.
     generic: bool,
     /// The names of the indices of the nest being written, by domain dimension, for messages.
@@ -100,6 +105,8 @@ pub fn check(
         blocks: vec![vec![]],
         expanding: vec![],
         loops: 0,
+        repeated: 0,
+        clears: vec![],
         generic: false,
         index_names: vec![],
         extent_names: vec![],

@@ -61,6 +61,7 @@ impl Checker<'_> {
         let env = self.env.clone();
         self.blocks.push(vec![]);
         let ok = self.statements(block);
+        self.drop_needless_clears();
         self.env = env;
         let out = self.blocks.pop();
         if ok { out } else { None }
@@ -84,9 +85,9 @@ impl Checker<'_> {
                 self.blocks.push(vec![]);
                 let c = self.expr_as(*cond, Ty::Bool).map(|c| self.force_slot(&c));
                 let before = self.blocks.pop()?;
-                self.loops += 1;
+                (self.loops, self.repeated) = (self.loops + 1, self.repeated + 1);
                 let body = self.nested(body);
-                self.loops -= 1;
+                (self.loops, self.repeated) = (self.loops - 1, self.repeated - 1);
                 self.emit_stmt(StmtKind::While { before, cond: c?, body: body? }, span);
                 Some(())
             }
@@ -127,6 +128,7 @@ impl Checker<'_> {
                 let ids = self.declare_arrays(decl)?;
                 for (n, id) in decl.names.iter().zip(ids) {
                     self.env = self.env.with(&n.name, Local::Array(id));
+                    self.begins(id, n.span);
                 }
                 Some(())
             }
@@ -192,17 +194,19 @@ impl Checker<'_> {
         let by = self.step(range)?;
         let known = |v: &Val| v.as_const().and_then(|c| c.as_int()).and_then(|i| i64::try_from(i).ok());
         let bounds = known(&from).zip(known(&to));
-        let (from, to) = (self.force_slot(&from), self.force_slot(&to));
-        let by = self.force_slot(&Val::constant(Value::i64(by)));
+        let vals = [from, to, Val::constant(Value::i64(by))];
+        let slots = vals.map(|v| (self.new_scalar("", Ty::I64), v));
+        self.assign_slots(&slots);
+        let [(from, _), (to, _), (by, _)] = slots;
         let counter = self.new_scalar(&index.name, Ty::I64);
         if let Some((a, b)) = bounds {
             self.program.scalar_ranges.insert(counter, Interval::new(a, b.max(a)));
         }
         let env = self.env.clone();
         self.env = self.env.with(&index.name, Local::Val(Val::slot(counter, Ty::I64)));
-        self.loops += 1;
+        (self.loops, self.repeated) = (self.loops + 1, self.repeated + 1);
         let body = self.nested(body);
-        self.loops -= 1;
+        (self.loops, self.repeated) = (self.loops - 1, self.repeated - 1);
         self.env = env;
         self.emit_stmt(StmtKind::For { counter, from, to, by, body: body? }, span);
         Some(())
@@ -235,51 +239,67 @@ impl Checker<'_> {
                     format!("{} results", out.len()),
                 );
             }
+            let mut new = vec![];
             for (t, o) in targets.iter().zip(out) {
                 let local = match o {
                     Outcome::Array(id) => {
                         self.program.arrays[id.0 as usize].name = t.name.name.clone();
                         Local::Array(id)
                     }
-                    Outcome::Scalar(v) => Local::Val(self.named_copy(&v, &t.name.name)),
+                    Outcome::Scalar(v) => Local::Val(self.named_copy(v, &t.name.name, &mut new)),
                 };
                 self.env = self.env.with(&t.name.name, local);
             }
+            self.assign_slots(&new);
             return Some(());
         }
         if let (ExprKind::Name(n), [t]) = (&e.kind, targets)
-            && let Some(Local::Array(id)) = self.env.find(n).cloned()
+            && let Some(from) = self.array_if_named(n)
         {
+            // The contents now: what happens to the array later does not change them.
+            let copy =
+                Array { name: t.name.name.clone(), span: t.span, ..self.program.arrays[from.0 as usize].clone() };
+            let id = self.add_array(copy);
+            self.copy_array(id, from, t.span)?;
             self.env = self.env.with(&t.name.name, Local::Array(id));
             return Some(());
         }
         let vals = self.values(value, targets.len(), want)?;
+        let (mut locals, mut new) = (vec![], vec![]);
         for (t, v) in targets.iter().zip(vals) {
             let at = self.span(value);
             let v = match want {
                 Some(ty) => self.convert(v, ty, at)?,
                 None => v,
             };
-            let v = if v.is_flex() || v.as_const().is_some() { v } else { self.named_copy(&v, &t.name.name) };
+            locals.push((t, self.named_copy(v, &t.name.name, &mut new)));
+        }
+        self.assign_slots(&new);
+        for (t, v) in locals {
             self.env = self.env.with(&t.name.name, Local::Val(v));
         }
         Some(())
     }
 
-    /// The value now, in a slot that nothing else writes.
-    fn named_copy(&mut self, v: &Val, name: &str) -> Val {
+    /// The value now, in a slot that nothing else writes; constants stay. What the slots are set to joins `new`.
+    fn named_copy(&mut self, v: Val, name: &str, new: &mut Vec<(ScalarId, Val)>) -> Val {
         if v.as_const().is_some() {
-            return v.clone();
+            return v;
         }
         let id = self.new_scalar(name, v.ty);
-        self.assign_slot(id, v);
-        Val::slot(id, v.ty)
+        let out = Val::slot(id, v.ty);
+        new.push((id, v));
+        out
     }
 
     /// Whether a name is a kernel or workflow, whose call may give arrays.
     fn gives_outcomes(&self, callee: &Ident) -> bool {
         let global = self.modules[self.module].globals.get(&callee.name);
         self.env.find(&callee.name).is_none() && matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
+    }
+
+    fn is_workflow(&self, callee: &Ident) -> bool {
+        matches!(self.modules[self.module].globals.get(&callee.name), Some((Global::Workflow(..), _)))
     }
 
     /// Calls a kernel or workflow by name.
@@ -341,6 +361,7 @@ impl Checker<'_> {
                     let id =
                         self.result_array(&name.name, ty, dims, targets.get(k).copied().flatten(), &arrays, r.ty.span)?;
                     self.env = self.env.with(&name.name, Local::Array(id));
+                    self.begins(id, name.span);
                     results.push(Ok(id));
                 }
                 (Some(name), None) => {
@@ -418,6 +439,18 @@ impl Checker<'_> {
             }
             places.push(self.assignable(&t.name)?);
         }
+        for (k, t) in targets.iter().enumerate() {
+            if let Some(other) = targets[..k].iter().find(|o| o.name.name == t.name.name) {
+                let d = Diagnostic::error(
+                    "E0525",
+                    format!("`{}` is assigned twice at once", t.name.name),
+                    t.span,
+                    "again here",
+                );
+                self.report(d.label(other.span, "and here"));
+                return None;
+            }
+        }
         let wanted: Vec<Option<ArrayId>> = places.iter().map(|p| p.as_ref().ok().copied()).collect();
         let e = self.node(value);
         let first_nest = self.program.nests.len();
@@ -452,7 +485,9 @@ impl Checker<'_> {
                 format!("{} results", out.len()),
             );
         }
-        self.adopt(targets, places, out, op, first_nest, e.span)
+        // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
+        let straight = !matches!(&e.kind, ExprKind::Call { callee, .. } if self.is_workflow(callee));
+        self.adopt(targets, places, out, op, straight.then_some(first_nest), e.span)
     }
 
     /// Puts the results of a call where they go.
@@ -462,7 +497,7 @@ impl Checker<'_> {
         places: Vec<Result<ArrayId, (ScalarId, Ty)>>,
         out: Vec<Outcome>,
         op: AssignOp,
-        first_nest: usize,
+        first_nest: Option<usize>,
         span: Span,
     ) -> Option<()> {
         let mut scalars = vec![];
@@ -558,7 +593,7 @@ impl Checker<'_> {
 
     /// `target` takes the contents of `result`, which a call just made: written in place where nothing still reads the old
     /// contents, else the two buffers change roles.
-    fn take_over(&mut self, target: ArrayId, result: ArrayId, first_nest: usize, span: Span) -> Option<()> {
+    fn take_over(&mut self, target: ArrayId, result: ArrayId, first_nest: Option<usize>, span: Span) -> Option<()> {
         let (t, r) = (self.program.arrays[target.0 as usize].clone(), self.program.arrays[result.0 as usize].clone());
         if t.shape != r.shape || t.ty != r.ty {
             let d = Diagnostic::error(
@@ -574,8 +609,8 @@ impl Checker<'_> {
         if t.placement != r.placement || t.edges != r.edges || !r.temporary {
             return self.copy_array(target, result, span);
         }
-        if self.in_place(target, result, first_nest) {
-            self.rename(result, target, first_nest);
+        if let Some(first) = first_nest.filter(|&first| self.in_place(target, result, first)) {
+            self.rename(result, target, first);
         } else {
             self.emit_stmt(StmtKind::Swap(target, result), span);
         }
@@ -703,6 +738,18 @@ impl Checker<'_> {
         Some(())
     }
 
+    /// The array that a name means, if it means one.
+    fn array_if_named(&self, name: &str) -> Option<ArrayId> {
+        match self.env.find(name) {
+            Some(Local::Array(id)) => Some(*id),
+            Some(_) => None,
+            None => match self.modules[self.module].globals.get(name) {
+                Some((Global::Array(id), _)) => Some(*id),
+                _ => None,
+            },
+        }
+    }
+
     /// A string with its holes evaluated.
     fn template(&mut self, t: &Template) -> Option<Vec<PrintPart>> {
         let mut out = vec![];
@@ -733,15 +780,7 @@ impl Checker<'_> {
         }
         let e = self.node(value);
         if let ExprKind::Name(n) = &e.kind {
-            let array = match self.env.find(n) {
-                Some(Local::Array(id)) => Some(*id),
-                Some(_) => None,
-                None => match self.modules[self.module].globals.get(n) {
-                    Some((Global::Array(id), _)) => Some(*id),
-                    _ => None,
-                },
-            };
-            if let Some(id) = array {
+            if let Some(id) = self.array_if_named(n) {
                 return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
             }
         }

@@ -88,7 +88,8 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     candidates
         .into_iter()
         .map(|c| (edit_distance(name, c), c))
-        .filter(|(d, c)| *d <= limit && *c != name)
+        // A name of one letter is near every other.
+        .filter(|(d, c)| *d <= limit && *c != name && *d < name.chars().count())
         .min()
         .map(|(_, c)| c)
 }

@@ -171,6 +171,12 @@ fn along_cut(
     {
         r.lo -= leaf[d] - 1;
     }
+    // A reduction may run past the ends of its home; the first and the last part take those points.
+    if leaf.is_some() {
+        let domain = nest.domain.dims[d];
+        r.lo -= (-domain.lo).max(0);
+        r.hi += (domain.hi - home_cuts.extent).max(0);
+    }
     // Parts of unequal arrays that share their starts may end apart.
     if home_cuts.extent > cuts.extent {
         r.hi += home_cuts.extent - cuts.extent;
