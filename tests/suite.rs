@@ -149,7 +149,7 @@ fn check(c: &Case) -> String {
             match &first {
                 None => {
                     compare_with_goldens(c, &got, &mut wrong);
-                    first = Some((here, got));
+                    first = Some((here.clone(), got));
                 }
                 Some((there, one)) => same(c, (there, one), (&here, &got), &mut wrong),
             }
