@@ -1,8 +1,11 @@
 //! mgpu: a declarative language and compiler for array programs on many GPUs over MPI. `ARCHITECTURE.md` has the stages.
 
+pub mod check;
+pub mod cli;
 pub mod codegen;
 pub mod diag;
 pub mod ir;
+pub mod planner;
 pub mod runtime;
 pub mod source;
 pub mod syntax;

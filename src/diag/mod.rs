@@ -1,5 +1,6 @@
 //! Diagnostics: what is wrong, where, and what to write instead. Built where the check is; rendered in [`render`].
 
+pub mod pages;
 pub mod render;
 
 use crate::source::Span;
@@ -81,11 +82,14 @@ impl Sink {
 
 /// The candidate nearest to `name` by edit distance, if it is near enough to be a likely typing error.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let length = name.chars().count();
+    // One letter is near to every other: no guess.
+    let limit = if length < 2 { 0 } else { (length / 3).max(1) };
     candidates
         .into_iter()
         .map(|c| (edit_distance(name, c), c))
-        .filter(|(d, c)| *d <= limit && *c != name)
+        // A name of one letter is near every other.
+        .filter(|(d, c)| *d <= limit && *c != name && *d < name.chars().count())
         .min()
         .map(|(_, c)| c)
 }

@@ -318,7 +318,31 @@ impl Access {
             Sym::Counter(r) => known.iter().find(|k| k.0 == r).map(|k| k.1),
             s => outer(s),
         };
-        let dims = self.index.iter().map(|a| a.image(&look)).collect::<Option<Vec<_>>>()?;
+        let mut dims = vec![];
+        for a in &self.index {
+            // Bounds that follow the outer indices can be tighter: `u[i-k]` with `k in 0..i+1` begins at 0.
+            let bound = |low: bool| self.without_counters(a, low).and_then(|b| b.image(&outer));
+            let (low, high) = (bound(true), bound(false));
+            let r = a.image(&look)?;
+            let lo = low.filter(|b| !b.is_empty()).map_or(r.lo, |b| b.lo.max(r.lo));
+            let hi = high.filter(|b| !b.is_empty()).map_or(r.hi, |b| b.hi.min(r.hi));
+            dims.push(if r.is_empty() || hi <= lo { Interval::EMPTY } else { Interval::new(lo, hi) });
+        }
         Some(IndexBox::new(dims))
+    }
+
+    /// The least (or greatest) value of a subscript while its loops run, in terms of what is outside of them.
+    fn without_counters(&self, a: &Affine, low: bool) -> Option<Affine> {
+        let mut a = a.clone();
+        for (reg, from, to) in self.counters.iter().rev() {
+            let c = a.coef(Sym::Counter(*reg));
+            if c == 0 {
+                continue;
+            }
+            a.terms.retain(|t| t.0 != Sym::Counter(*reg));
+            let end = if (c > 0) == low { from.clone() } else { to.add(&Affine::constant(-1))? };
+            a = a.add(&end.scale(c)?)?;
+        }
+        Some(a)
     }
 }

@@ -1,5 +1,10 @@
 //! The intermediate representations: data only, each with its printer and its verifier.
 
+pub mod fold;
+pub mod format;
 pub mod index_box;
 pub mod kernel;
+pub mod layout;
+pub mod plan;
+pub mod program;
 pub mod ty;

@@ -1,3 +1,15 @@
-//! Runs plans: everything that happens on one rank.
+//! Plan and kernels to effects on one rank.
 
+pub mod comm;
+pub mod copy;
 pub mod device;
+pub mod exchange;
+pub mod failure;
+pub mod io;
+pub mod launch;
+pub mod memory;
+mod output;
+pub mod progress;
+pub mod rank;
+pub mod stats;
+pub mod watch;

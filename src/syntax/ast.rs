@@ -21,6 +21,8 @@ pub struct Ast {
     pub exprs: Vec<Expr>,
     /// Every comment that is not documentation, in source order, for the printer.
     pub comments: Vec<Comment>,
+    /// The `///` lines at the head of the file, when an empty line follows them.
+    pub doc: Option<String>,
 }
 
 impl Ast {

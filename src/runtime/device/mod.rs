@@ -7,7 +7,7 @@ pub mod elem;
 pub mod exact_sum;
 pub mod leaf;
 pub mod native;
-mod native_cache;
+pub mod native_cache;
 pub mod partial;
 pub mod scalar;
 pub mod vm;

@@ -1,0 +1,290 @@
+//! Reads of arrays and tables: subscripts in affine form, every one proved inside the array or caught by its edge rule.
+
+use super::Checker;
+use super::emit::{Builder, Val};
+use super::env::{Env, Global, IndexedLet, Local};
+use crate::diag::Diagnostic;
+use crate::ir::index_box::Interval;
+use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Sym, TableId};
+use crate::ir::program::Edge;
+use crate::ir::ty::Ty;
+use crate::source::Span;
+use crate::syntax::ast::{ExprId, Ident};
+use std::rc::Rc;
+
+impl Checker<'_> {
+    /// `base[subscripts]`
+    pub(super) fn index(&mut self, base: &Ident, subscripts: &[ExprId], span: Span) -> Option<Val> {
+        match self.env.find(&base.name).cloned() {
+            Some(Local::Array(id)) => return self.read(id, subscripts, span),
+            Some(Local::Broken) => return None,
+            Some(Local::Indexed(def)) => return self.expand_indexed(&base.name, &def, subscripts, span),
+            Some(Local::Unset(at)) => {
+                let d = Diagnostic::error(
+                    "E0223",
+                    format!("`{}` is read before it is defined", base.name),
+                    span,
+                    "read here",
+                )
+                .label(at, "declared here")
+                .help("a result can be read in the equations that follow its own");
+                self.report(d);
+                return None;
+            }
+            Some(_) => {
+                return self.fail(
+                    "E0250",
+                    format!("`{}` is a single value, not an array", base.name),
+                    base.span,
+                    "subscripted here",
+                );
+            }
+            None => {}
+        }
+        match self.modules[self.module].globals.get(&base.name).map(|g| g.0.clone()) {
+            Some(Global::Array(id)) => self.read(id, subscripts, span),
+            Some(Global::Table(id, ty, len)) => self.table(base, id, ty, len, subscripts, span),
+            Some(Global::Broken) => None,
+            Some(Global::Kernel(..) | Global::Fn(..)) => self.fail_help(
+                "E0250",
+                format!("`{}` is called, not subscripted", base.name),
+                base.span,
+                "subscripted here",
+                "assign its result to an array first",
+            ),
+            Some(_) => self.fail(
+                "E0250",
+                format!("`{}` is a single value, not an array", base.name),
+                base.span,
+                "subscripted here",
+            ),
+            None => self.unknown(&base.name, base.span, "array"),
+        }
+    }
+
+    /// The subscripts in affine form.
+    fn subscripts(&mut self, ids: &[ExprId]) -> Option<Vec<Affine>> {
+        let mut out = vec![];
+        for &id in ids {
+            let v = self.expr(id, Some(Ty::I64))?;
+            let span = self.span(id);
+            if !v.ty.is_int() {
+                return self.fail(
+                    "E0251",
+                    format!("a subscript is an integer, and this is `{}`", v.ty),
+                    span,
+                    "subscript",
+                );
+            }
+            match v.as_affine() {
+                Some(a) => out.push(a),
+                None => {
+                    return self
+                        .not_yet("a subscript that is not a sum of multiples of indices (an indirect read)", span);
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn read(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
+        let (ty, rank) = (self.program.arrays[id.0 as usize].ty, self.program.arrays[id.0 as usize].shape.len());
+        if ids.len() != rank {
+            let name = self.program.arrays[id.0 as usize].name.clone();
+            return self.fail(
+                "E0252",
+                format!(
+                    "`{name}` has {rank} dimension{}, and {} subscripts are written",
+                    if rank == 1 { "" } else { "s" },
+                    ids.len()
+                ),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
+        }
+        if !self.builder().nest {
+            return self.single_element(id, ids, span);
+        }
+        let index = self.subscripts(ids)?;
+        let Some(counters) = self.builder().counters_of(&index) else {
+            return self.not_yet("a read at a loop counter whose bounds are not index arithmetic", span);
+        };
+        let within = self.builder().within_box();
+        let operand = self.builder().operand(id, ty, rank, false);
+        let access = Access { operand, index, within, counters, span };
+        self.prove_read(id, &access, ids)?;
+        let b = self.builder();
+        let access = b.access(access);
+        Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
+    }
+
+    /// One element read by the workflow: its owner contributes it to a sum that every rank gets.
+    fn single_element(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
+        self.builders.push(Builder::new_nest(vec![]));
+        let v = self.read(id, ids, span);
+        let Some(v) = v else {
+            self.builders.pop();
+            return None;
+        };
+        let name = format!("{}[…]", self.program.arrays[id.0 as usize].name);
+        // The bits of a float travel as an integer: a sum would lose the sign of -0.
+        let carrier = match v.ty {
+            Ty::F32 => Ty::I32,
+            Ty::F64 => Ty::I64,
+            ty => ty,
+        };
+        if carrier == v.ty {
+            let op = if v.ty == Ty::Bool { FoldOp::Any } else { FoldOp::Sum };
+            return self.finish_reduction(name, op, v, span);
+        }
+        let reg = self.builder().materialise(&v);
+        let bits = Val::reg(self.builder().emit(carrier, Op::Bits(reg)), carrier);
+        let sum = self.finish_reduction(name, FoldOp::Sum, bits, span)?;
+        let reg = self.builder().materialise(&sum);
+        Some(Val::reg(self.builder().emit(v.ty, Op::Bits(reg)), v.ty))
+    }
+
+    /// Ends the innermost nest with one reduction into a new scalar.
+    pub(super) fn finish_reduction(&mut self, name: String, op: FoldOp, v: Val, span: Span) -> Option<Val> {
+        let value = self.builder().materialise(&v);
+        let into = self.new_scalar("", v.ty);
+        let mut b = self.builders.pop()?;
+        self.push_nest(&mut b, name, vec![], vec![Reduction { op, value, into }], span);
+        Some(Val::slot(into, v.ty))
+    }
+
+    /// Every subscript lies in the array for all points that reach the read, or an edge rule catches it.
+    fn prove_read(&mut self, id: ArrayId, access: &Access, ids: &[ExprId]) -> Option<()> {
+        if self.generic {
+            return Some(());
+        }
+        let ranges = self.program.scalar_ranges.clone();
+        let image = access.image(&access.within, &|s| ranges.get(&s).copied());
+        let (shape, edges, name) = {
+            let a = &self.program.arrays[id.0 as usize];
+            (a.shape.clone(), a.edges.clone(), a.name.clone())
+        };
+        let mut ok = Some(());
+        for (d, (&n, edge)) in shape.iter().zip(&edges).enumerate() {
+            let span = self.span(ids[d]);
+            let Some(image) = &image else {
+                ok = self.not_yet("a read at a scalar whose range is not known before the program runs", span);
+                continue;
+            };
+            let r = image.dims[d];
+            if !r.is_empty() && n == 0 {
+                ok = self.fail(
+                    "E0301",
+                    format!("`{name}` has no elements to read in dimension {d}"),
+                    span,
+                    "its extent is 0",
+                );
+            } else if *edge == Edge::None && (r.lo < 0 || r.hi > n) && !r.is_empty() {
+                ok = self.out_of_bounds(&name, access, d, n, r, span);
+            }
+        }
+        ok
+    }
+
+    fn out_of_bounds(&mut self, name: &str, access: &Access, d: usize, n: i64, r: Interval, span: Span) -> Option<()> {
+        let text = self.sources.text(span).to_string();
+        let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
+        let at = self.witness(access, d, worst);
+        let message = format!("subscript `{text}` of `{name}` reaches {worst}{at}");
+        let d = Diagnostic::error("E0302", message, span, format!("runs over {}..{}, the extent is {n}", r.lo, r.hi)).help(format!(
+            "give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
+        ));
+        self.report(d);
+        None
+    }
+
+    /// ` when i = 0`, where one index decides the subscript.
+    fn witness(&self, access: &Access, d: usize, worst: i64) -> String {
+        let a = &access.index[d];
+        match a.terms[..] {
+            [(Sym::Dim(k), c)] if (worst - a.konst) % c == 0 => {
+                let name = self.index_names.get(k).cloned().unwrap_or_else(|| "the index".into());
+                format!(" when {name} = {}", (worst - a.konst) / c)
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn expand_indexed(&mut self, name: &str, def: &Rc<IndexedLet>, ids: &[ExprId], span: Span) -> Option<Val> {
+        if ids.len() != def.indices.len() {
+            return self.fail(
+                "E0252",
+                format!("`{name}` has {} indices, and {} subscripts are written", def.indices.len(), ids.len()),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
+        }
+        let mut env: Env = def.env.clone();
+        for (&id, index) in ids.iter().zip(&def.indices) {
+            let v = self.expr_as(id, Ty::I64)?;
+            env = env.with(index, Local::Val(v));
+        }
+        if self.depth > 200 {
+            return self.fail("E0253", "intermediates are nested too deeply", span, "expanded here");
+        }
+        self.depth += 1;
+        let v = self.in_scope(def.module, env, |c| {
+            let v = c.expr(def.body, def.ty)?;
+            match def.ty {
+                Some(ty) => c.convert(v, ty, def.span),
+                None => Some(v),
+            }
+        });
+        self.depth -= 1;
+        v
+    }
+
+    fn table(&mut self, base: &Ident, id: TableId, ty: Ty, len: usize, ids: &[ExprId], span: Span) -> Option<Val> {
+        let [sub] = ids else {
+            return self.fail(
+                "E0252",
+                format!("`{}` is a table of one dimension", base.name),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
+        };
+        let v = self.expr_as(*sub, Ty::I64)?;
+        let at = self.span(*sub);
+        let Some(affine) = v.as_affine() else {
+            return self.not_yet("a table read at a subscript that is not index arithmetic", at);
+        };
+        let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
+        if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
+            // Literals stay literals: the element takes the type around it.
+            return Some(Val::flex(value));
+        }
+        let r = self.affine_range(&affine);
+        if !self.generic && r.is_none_or(|r| r.lo < 0 || r.hi > len as i64) {
+            let reach = r.map_or("an unknown range".to_string(), |r| format!("{}..{}", r.lo, r.hi));
+            return self.fail(
+                "E0302",
+                format!("subscript of the table `{}` runs over {reach}", base.name),
+                at,
+                format!("the table has {len} elements"),
+            );
+        }
+        let index = self.builder().materialise(&v);
+        Some(Val::reg(self.builder().emit(ty, Op::Table { table: id, index }), ty))
+    }
+
+    /// The range of an affine value where the code being written runs.
+    pub(super) fn affine_range(&mut self, a: &Affine) -> Option<Interval> {
+        let within = self.builder().within.clone();
+        let counters = self.builder().counters_of(std::slice::from_ref(a))?;
+        let probe = Access {
+            operand: crate::ir::kernel::OperandId(0),
+            index: vec![a.clone()],
+            within: crate::ir::index_box::IndexBox::new(within),
+            counters,
+            span: Span::new(crate::source::FileId(0), 0, 0),
+        };
+        let ranges = self.program.scalar_ranges.clone();
+        let image = probe.image(&probe.within, &|s| ranges.get(&s).copied())?;
+        image.dims.first().copied()
+    }
+}

@@ -1,0 +1,441 @@
+//! Calls: conversions, built-in functions, the program's functions (expanded in place) and kernels with a scalar result.
+
+use super::Checker;
+use super::emit::Val;
+use super::env::{Env, Global, Local};
+use crate::ir::kernel::{BinaryOp as B, Op, UnaryOp as U};
+use crate::ir::ty::Ty;
+use crate::source::Span;
+use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind};
+
+/// Functions that are always in scope.
+pub(super) const NAMES: &[&str] = &[
+    "sqrt",
+    "abs",
+    "min",
+    "max",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "fma",
+    "select",
+    "mulhi",
+    "bits",
+    "from_bits",
+    "exp",
+    "exp2",
+    "log",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "sinh",
+    "cosh",
+    "tanh",
+    "erf",
+    "pow",
+    "expm1",
+    "log1p",
+    "cbrt",
+    "hypot",
+];
+
+/// Functions of the library's `math` that are written once a float type, as `NAME_f32` and `NAME_f64`.
+fn is_elementary(name: &str) -> bool {
+    NAMES.iter().skip_while(|n| **n != "exp").any(|n| *n == name)
+}
+
+impl Checker<'_> {
+    pub(super) fn call(&mut self, callee: &Ident, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
+        if let Some(ty) = Ty::from_name(&callee.name) {
+            return self.conversion(ty, args, span);
+        }
+        if self.env.find(&callee.name).is_some() {
+            return self.fail_help(
+                "E0240",
+                format!("`{}` is not a function", callee.name),
+                callee.span,
+                "called here",
+                format!("an array's element is written `{}[…]`", callee.name),
+            );
+        }
+        match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
+            Some(Global::Fn(m, item)) => {
+                let vals = self.expand_fn(m, item, args, span)?;
+                return self.single(vals, &callee.name, span);
+            }
+            Some(Global::Kernel(m, item)) => return self.kernel_value(m, item, args, span),
+            Some(Global::Workflow(..)) => {
+                return self.fail_help(
+                    "E0241",
+                    format!("`{}` is a workflow, called inside an expression", callee.name),
+                    span,
+                    "called here",
+                    "assign its result to a name first",
+                );
+            }
+            Some(Global::Broken) => return None,
+            Some(_) => {
+                return self.fail_help(
+                    "E0240",
+                    format!("`{}` is not a function", callee.name),
+                    callee.span,
+                    "called here",
+                    format!("an array's element is written `{}[…]`", callee.name),
+                );
+            }
+            None => {}
+        }
+        self.builtin(callee, args, expected, span)
+    }
+
+    fn single(&mut self, mut vals: Vec<Val>, name: &str, span: Span) -> Option<Val> {
+        if vals.len() == 1 {
+            return vals.pop();
+        }
+        let n = vals.len();
+        self.fail_help(
+            "E0242",
+            format!("`{name}` gives {n} values, and one is needed here"),
+            span,
+            format!("{n} values"),
+            "name them first: `let a, b = …`",
+        )
+    }
+
+    /// `n` values of one right side: a tuple, a function with several results, or one expression.
+    pub(super) fn values(&mut self, id: ExprId, n: usize, expected: Option<Ty>) -> Option<Vec<Val>> {
+        let e = self.node(id);
+        let vals = match &e.kind {
+            ExprKind::Tuple(list) => {
+                let all: Vec<Option<Val>> = list.iter().map(|&x| self.expr(x, None)).collect();
+                all.into_iter().collect::<Option<Vec<Val>>>()?
+            }
+            ExprKind::Call { callee, args } if self.env.find(&callee.name).is_none() => {
+                match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
+                    Some(Global::Fn(m, item)) => self.expand_fn(m, item, args, e.span)?,
+                    _ => vec![self.expr(id, expected)?],
+                }
+            }
+            _ => vec![self.expr(id, expected)?],
+        };
+        if vals.len() == n {
+            return Some(vals);
+        }
+        let found = vals.len();
+        self.fail(
+            "E0242",
+            format!("{n} names on the left, {found} values on the right"),
+            e.span,
+            format!("{found} values"),
+        )
+    }
+
+    fn arity(&mut self, name: &str, want: usize, args: &[ExprId], span: Span) -> Option<()> {
+        if args.len() == want {
+            return Some(());
+        }
+        let message =
+            format!("`{name}` takes {want} argument{}, and {} are given", if want == 1 { "" } else { "s" }, args.len());
+        self.fail("E0243", message, span, format!("{} given", args.len()))
+    }
+
+    fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
+        self.arity(ty.name(), 1, args, span)?;
+        let v = self.expr(args[0], if ty.is_float() { Some(ty) } else { None })?;
+        Some(self.builder().cast(&v, ty))
+    }
+
+    fn builtin(&mut self, callee: &Ident, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
+        let name = callee.name.as_str();
+        let unary = match name {
+            "abs" => Some(U::Abs),
+            "sqrt" => Some(U::Sqrt),
+            "floor" => Some(U::Floor),
+            "ceil" => Some(U::Ceil),
+            "round" => Some(U::Round),
+            "trunc" => Some(U::Trunc),
+            _ => None,
+        };
+        if let Some(op) = unary {
+            self.arity(name, 1, args, span)?;
+            let v = self.expr(args[0], expected)?;
+            let v = if op == U::Abs { v } else { self.as_float(v, args[0])? };
+            if v.ty == Ty::Bool {
+                let at = self.span(args[0]);
+                return self.fail("E0213", format!("`{name}` takes a number"), at, "this is `bool`");
+            }
+            return Some(self.builder().unary(op, &v));
+        }
+        match name {
+            "min" | "max" => self.min_max(name, args, expected, span),
+            "mulhi" => {
+                self.arity(name, 2, args, span)?;
+                let (a, b) = self.pair(args, expected, name)?;
+                if matches!(a.ty, Ty::U32 | Ty::U64) {
+                    return Some(self.builder().binary(B::MulHi, &a, &b));
+                }
+                self.fail("E0213", "`mulhi` takes `u32` or `u64`", span, format!("the operands are `{}`", a.ty))
+            }
+            "fma" => {
+                self.arity(name, 3, args, span)?;
+                let (a, b) = self.pair(args, expected, name)?;
+                let c = self.expr(args[2], Some(a.ty))?;
+                let (at, bt) = (self.span(args[0]), self.span(args[2]));
+                let (a, c) = self.unify((a, at), (c, bt), "`fma`")?;
+                let (a, b) = self.unify((a, at), (b, bt), "`fma`")?;
+                let (a, b, c) = (self.settle(a), self.settle(b), self.settle(c));
+                if !a.ty.is_float() {
+                    return self.fail("E0213", "`fma` takes floats", span, format!("the operands are `{}`", a.ty));
+                }
+                if let (Some(x), Some(y), Some(z)) = (a.as_const(), b.as_const(), c.as_const()) {
+                    return Some(Val::constant(crate::ir::fold::fma(x, y, z)));
+                }
+                let b_ = self.builder();
+                let (x, y, z) = (b_.materialise(&a), b_.materialise(&b), b_.materialise(&c));
+                Some(Val::reg(b_.emit(a.ty, Op::Fma(x, y, z)), a.ty))
+            }
+            "select" => {
+                self.arity(name, 3, args, span)?;
+                let c = self.expr_as(args[0], Ty::Bool)?;
+                let (a, b) = self.pair(&args[1..], expected, name)?;
+                let (a, b) = (self.settle(a), self.settle(b));
+                Some(self.builder().select(&c, &a, &b))
+            }
+            "bits" | "from_bits" => {
+                self.arity(name, 1, args, span)?;
+                let v = self.expr(args[0], None)?;
+                let v = self.settle(v);
+                let to = match (name, v.ty) {
+                    ("bits", Ty::F32) => Ty::I32,
+                    ("bits", Ty::F64) => Ty::I64,
+                    ("from_bits", Ty::I32 | Ty::U32) => Ty::F32,
+                    ("from_bits", Ty::I64 | Ty::U64) => Ty::F64,
+                    (_, ty) => {
+                        let takes = if name == "bits" { "a float" } else { "an integer" };
+                        return self.fail("E0213", format!("`{name}` takes {takes}"), span, format!("this is `{ty}`"));
+                    }
+                };
+                if let Some(c) = v.as_const() {
+                    return Some(Val::constant(crate::ir::ty::Value { ty: to, bits: c.bits }));
+                }
+                let r = self.builder().materialise(&v);
+                Some(Val::reg(self.builder().emit(to, Op::Bits(r)), to))
+            }
+            _ if is_elementary(name) => {
+                let mut vals = vec![];
+                for &a in args {
+                    let v = self.expr(a, expected)?;
+                    vals.push((v, self.span(a)));
+                }
+                self.elementary(name, vals, expected, span)
+            }
+            _ => self.unknown(name, callee.span, "function"),
+        }
+    }
+
+    /// A float: integers that may, widen.
+    fn as_float(&mut self, v: Val, id: ExprId) -> Option<Val> {
+        if v.ty.is_float() && !v.is_flex() {
+            return Some(v);
+        }
+        if v.is_flex() && v.ty.is_float() {
+            return Some(v);
+        }
+        let at = self.span(id);
+        if v.ty == Ty::Bool {
+            return self.fail("E0213", "expected a float", at, "this is `bool`");
+        }
+        self.convert(v, Ty::F64, at)
+    }
+
+    fn pair(&mut self, args: &[ExprId], expected: Option<Ty>, name: &str) -> Option<(Val, Val)> {
+        let a = self.expr(args[0], expected)?;
+        let hint = if a.is_flex() { expected } else { Some(a.ty) };
+        let b = self.expr(args[1], hint)?;
+        let (at, bt) = (self.span(args[0]), self.span(args[1]));
+        let (a, b) = self.unify((a, at), (b, bt), &format!("`{name}`"))?;
+        match expected {
+            Some(ty) if a.is_flex() => Some((self.convert(a, ty, at)?, self.convert(b, ty, bt)?)),
+            _ => Some((a, b)),
+        }
+    }
+
+    fn min_max(&mut self, name: &str, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
+        if args.len() < 2 {
+            return self.fail_help(
+                "E0243",
+                format!("`{name}` takes 2 or more arguments"),
+                span,
+                format!("{} given", args.len()),
+                format!("over an array, write `{name}[i] a[i]`"),
+            );
+        }
+        let op = if name == "min" { B::Min } else { B::Max };
+        let (mut best, mut b) = self.pair(args, expected, name)?;
+        best = self.builder().binary(op, &best, &b);
+        for &next in &args[2..] {
+            b = self.expr(next, Some(best.ty))?;
+            let at = self.span(next);
+            let (x, y) = self.unify((best, span), (b, at), &format!("`{name}`"))?;
+            best = self.builder().binary(op, &x, &y);
+        }
+        Some(best)
+    }
+
+    /// A function of the library's `math`, in the float type of its arguments.
+    pub(super) fn elementary(
+        &mut self,
+        name: &str,
+        vals: Vec<(Val, Span)>,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
+        let mut ty = None;
+        for (v, at) in &vals {
+            match v.ty {
+                Ty::Bool => return self.fail("E0213", format!("`{name}` takes floats"), *at, "this is `bool`"),
+                _ if v.is_flex() => {}
+                Ty::F32 => ty = ty.or(Some(Ty::F32)),
+                _ => ty = Some(Ty::F64),
+            }
+        }
+        let ty = ty.or(expected.filter(|t| t.is_float())).unwrap_or(Ty::F64);
+        let module = self.library("math", span)?;
+        let item = match self.modules[module].globals.get(&format!("{name}_{ty}")) {
+            Some((Global::Fn(m, item), _)) => (*m, *item),
+            _ => return self.not_yet(&format!("`{name}` of `{ty}`"), span),
+        };
+        let mut args = vec![];
+        for (v, at) in vals {
+            let v = self.convert(v, ty, at)?;
+            args.push((v, at));
+        }
+        let out = self.expand_fn_values(item.0, item.1, args, span)?;
+        self.single(out, name, span)
+    }
+
+    pub(super) fn expand_fn(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Vec<Val>> {
+        let decl = self.fn_decl(module, item)?;
+        self.arity(&decl.name.name, decl.params.len(), args, span)?;
+        let types: Vec<Option<Ty>> =
+            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
+        let mut vals = vec![];
+        for (&a, ty) in args.iter().zip(types) {
+            let v = self.expr(a, Some(ty?))?;
+            vals.push((v, self.span(a)));
+        }
+        self.expand_fn_values(module, item, vals, span)
+    }
+
+    fn fn_decl(&self, module: usize, item: usize) -> Option<FnDecl> {
+        match &self.modules[module].ast.items[item].kind {
+            ItemKind::Fn(f) => Some(f.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn expand_fn_values(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: Vec<(Val, Span)>,
+        span: Span,
+    ) -> Option<Vec<Val>> {
+        let decl = self.fn_decl(module, item)?;
+        self.modules[module].used.insert(item);
+        self.enter((module, item), &decl.name.name, span)?;
+        let out = self.expand_body(module, &decl, args, span);
+        self.expanding.pop();
+        out
+    }
+
+    /// Notes that a declaration is being expanded; a second time on the way is recursion.
+    pub(super) fn enter(&mut self, what: (usize, usize), name: &str, span: Span) -> Option<()> {
+        if self.expanding.contains(&what) {
+            return self.fail_help(
+                "E0244",
+                format!("`{name}` calls itself"),
+                span,
+                "on the way from its own body",
+                "functions and kernels are expanded where they are called; write a loop in a block, or in a workflow",
+            );
+        }
+        self.expanding.push(what);
+        Some(())
+    }
+
+    fn expand_body(&mut self, module: usize, decl: &FnDecl, args: Vec<(Val, Span)>, span: Span) -> Option<Vec<Val>> {
+        if args.len() != decl.params.len() {
+            return self.fail(
+                "E0243",
+                format!("`{}` takes {} arguments, and {} are given", decl.name.name, decl.params.len(), args.len()),
+                span,
+                "called here",
+            );
+        }
+        let types: Vec<Option<Ty>> =
+            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
+        let mut env = Env::default();
+        for ((p, ty), (v, at)) in decl.params.iter().zip(types).zip(args) {
+            let v = self.convert(v, ty?, at)?;
+            env = env.with(&p.name.name, Local::Val(v));
+        }
+        self.in_scope(module, env, |c| {
+            let types: Vec<Option<Ty>> = decl.results.iter().map(|t| c.elem_type(t)).collect();
+            let types: Vec<Ty> = types.into_iter().collect::<Option<_>>()?;
+            let body = c.node(decl.body);
+            let vals = match &body.kind {
+                ExprKind::Block(block) => {
+                    if !c.local_stmts_ok(block) {
+                        return None;
+                    }
+                    match block.value {
+                        Some(v) => c.typed_values(v, &types)?,
+                        None => {
+                            return c.fail(
+                                "E0224",
+                                format!("`{}` has no value", decl.name.name),
+                                block.span,
+                                "its last line is not an expression",
+                            );
+                        }
+                    }
+                }
+                _ => c.typed_values(decl.body, &types)?,
+            };
+            Some(vals)
+        })
+    }
+
+    /// The values of an expression converted to `types`.
+    fn typed_values(&mut self, id: ExprId, types: &[Ty]) -> Option<Vec<Val>> {
+        let e = self.node(id);
+        let vals = match &e.kind {
+            ExprKind::Tuple(list) if list.len() == types.len() => {
+                let all: Vec<Option<Val>> = list.iter().zip(types).map(|(&x, &ty)| self.expr(x, Some(ty))).collect();
+                all.into_iter().collect::<Option<Vec<Val>>>()?
+            }
+            ExprKind::If { cond, then, otherwise } if types.len() > 1 => {
+                let c = self.expr_as(*cond, Ty::Bool)?;
+                let (a, b) = (self.typed_values(*then, types)?, self.typed_values(*otherwise, types)?);
+                return Some(a.iter().zip(&b).map(|(a, b)| self.builder().select(&c, a, b)).collect());
+            }
+            ExprKind::Block(block) if types.len() > 1 && block.stmts.is_empty() && block.value.is_some() => {
+                return self.typed_values(block.value?, types);
+            }
+            _ => self.values(id, types.len(), types.first().copied())?,
+        };
+        let mut out = vec![];
+        for (v, &ty) in vals.into_iter().zip(types) {
+            out.push(self.convert(v, ty, e.span)?);
+        }
+        Some(out)
+    }
+}

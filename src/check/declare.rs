@@ -1,0 +1,353 @@
+//! The declarations of a module, in order, and the order of the whole check.
+
+use super::emit::{Builder, Val};
+use super::env::{Env, Global, Local};
+use super::{Checker, Module};
+use crate::diag::Diagnostic;
+use crate::ir::kernel::Table;
+use crate::ir::ty::Ty;
+use crate::ir::ty::Value;
+use crate::syntax::ast::{ArrayBody, ArrayDecl, Ast, ExprId, ExprKind, Ident, ItemKind, Placement, TypeExpr};
+use std::rc::Rc;
+
+impl Checker<'_> {
+    /// Checks the main module: declarations, the main workflow, then whatever nothing used.
+    pub(super) fn program(&mut self, ast: Ast) {
+        self.modules.push(Module { ast: Rc::new(ast), globals: Default::default(), used: Default::default() });
+        self.in_scope(0, Env::default(), |c| c.declarations());
+        let options = self.options;
+        for (name, _) in options.params {
+            if !self.params_seen.contains(name) {
+                let near =
+                    crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
+                let known = if self.params_seen.is_empty() {
+                    "the program has none".to_string()
+                } else {
+                    format!("the program has {}", self.params_seen.join(", "))
+                };
+                let d = Diagnostic::bare("E0203", format!("the program has no parameter `{name}`"));
+                self.report(d.help(near.map_or(known, |n| format!("did you mean `{n}`?"))));
+            }
+        }
+        if let Some((Global::Workflow(m, item), _)) = self.modules[0].globals.get("main").cloned() {
+            self.program.has_main = true;
+            self.main_workflow(m, item);
+        }
+        self.unused_items();
+    }
+
+    /// Binds a name at the top of the current module.
+    pub(super) fn declare(&mut self, name: &Ident, global: Global) {
+        if let Some((_, at)) = self.modules[self.module].globals.get(&name.name) {
+            let d =
+                Diagnostic::error("E0202", format!("`{}` is declared twice", name.name), name.span, "declared again")
+                    .label(*at, "first declared here");
+            self.report(d);
+            return;
+        }
+        if matches!(name.name.as_str(), "ranks" | "pi" | "inf" | "nan") || Ty::from_name(&name.name).is_some() {
+            self.fail::<()>("E0204", format!("`{}` is built in", name.name), name.span, "cannot be declared");
+            return;
+        }
+        self.modules[self.module].globals.insert(name.name.clone(), (global, name.span));
+    }
+
+    /// All declarations of the current module. Functions, kernels and workflows may be used before they are declared.
+    pub(super) fn declarations(&mut self) {
+        let (ast, m) = (self.ast(), self.module);
+        for item in &ast.items {
+            if let ItemKind::Use { path, names } = &item.kind {
+                self.use_names(path, names, item.span);
+            }
+        }
+        for (i, item) in ast.items.iter().enumerate() {
+            match &item.kind {
+                ItemKind::Fn(f) => self.declare(&f.name, Global::Fn(m, i)),
+                ItemKind::Kernel(k) => self.declare(&k.name, Global::Kernel(m, i)),
+                ItemKind::Workflow(w) => self.declare(&w.name, Global::Workflow(m, i)),
+                _ => {}
+            }
+        }
+        for item in &ast.items {
+            self.builders.push(Builder::new(vec![]));
+            self.declaration(&item.kind);
+            self.builders.pop();
+        }
+    }
+
+    fn declaration(&mut self, item: &ItemKind) {
+        match item {
+            ItemKind::Param { name, ty, default } => {
+                let v = self.param(name, ty, *default);
+                if let Some(v) = v.as_ref().and_then(|v| v.as_const())
+                    && self.module == 0
+                {
+                    self.program.params.push((name.name.clone(), v));
+                }
+                self.declare(name, v.map_or(Global::Broken, Global::Const));
+            }
+            ItemKind::Let { name, ty, value } => {
+                let g = self.top_let(ty.as_ref(), *value);
+                self.declare(name, g.unwrap_or(Global::Broken));
+            }
+            ItemKind::Partition { name, placement } => {
+                let p = match placement {
+                    Placement::Dists { dists, over, span } => self.divided(dists, over.as_deref(), *span),
+                    Placement::Replicated(_) => Some(crate::ir::program::Placement::Replicated),
+                    Placement::Named(other) => {
+                        match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
+                            Some(Global::Partition(p)) => Some(p),
+                            _ => self.unknown(&other.name, other.span, "partition"),
+                        }
+                    }
+                    Placement::Aligned(other) => {
+                        self.fail("E0281", "`aligned` follows an array's shape", other.span, "not a partition")
+                    }
+                };
+                self.declare(name, p.map_or(Global::Broken, Global::Partition));
+            }
+            ItemKind::Array(decl) => self.top_arrays(decl),
+            _ => {}
+        }
+    }
+
+    fn param(&mut self, name: &Ident, ty: &TypeExpr, default: ExprId) -> Option<Val> {
+        self.params_seen.push(name.name.clone());
+        let ty = self.elem_type(ty)?;
+        let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
+        let default = self.const_as(default, ty, "a parameter's default");
+        let Some((_, text)) = given else { return default.map(Val::constant) };
+        match super::place::parse_value(text, ty) {
+            Some(v) => Some(Val::constant(v)),
+            None => self.fail(
+                "E0205",
+                format!("`{text}` is not a value of `{ty}`"),
+                name.span,
+                format!("the parameter `{}` is `{ty}`", name.name),
+            ),
+        }
+    }
+
+    fn top_let(&mut self, ty: Option<&TypeExpr>, value: ExprId) -> Option<Global> {
+        let want = match ty {
+            Some(t) => Some(self.elem_type(t)?),
+            None => None,
+        };
+        if let ExprKind::Table(list) = self.node(value).kind {
+            return self.constant_table(&list, want);
+        }
+        let v = self.expr(value, want)?;
+        let span = self.span(value);
+        let v = match want {
+            Some(ty) => self.convert(v, ty, span)?,
+            None => v,
+        };
+        if v.as_const().is_none() {
+            return self.fail_help(
+                "E0221",
+                "a `let` at the top must be known before the program runs",
+                span,
+                "this value changes while the program runs",
+                "move it into the workflow",
+            );
+        }
+        Some(Global::Const(v))
+    }
+
+    fn constant_table(&mut self, list: &[ExprId], want: Option<Ty>) -> Option<Global> {
+        let mut vals = vec![];
+        for &x in list {
+            let v = self.expr(x, want)?;
+            match v.as_const() {
+                Some(_) => vals.push((v, self.span(x))),
+                None => {
+                    let at = self.span(x);
+                    return self.fail(
+                        "E0221",
+                        "a table holds constants",
+                        at,
+                        "this value changes while the program runs",
+                    );
+                }
+            }
+        }
+        let float = vals.iter().any(|v| v.0.ty.is_float());
+        let fixed = vals.iter().find(|v| !v.0.is_flex()).map(|v| v.0.ty);
+        let ty = want.or(fixed).unwrap_or(if float { Ty::F64 } else { Ty::I64 });
+        let mut values: Vec<Value> = vec![];
+        for (v, at) in vals {
+            let v = self.convert(v, ty, at)?;
+            values.extend(v.as_const());
+        }
+        let len = values.len();
+        self.program.tables.push(Table { ty, values });
+        Some(Global::Table(crate::ir::kernel::TableId(self.program.tables.len() as u32 - 1), ty, len))
+    }
+
+    fn top_arrays(&mut self, decl: &ArrayDecl) {
+        let from = match &decl.body {
+            ArrayBody::Typed { ty, from: Some(path), .. } => match self.extents_from_file(ty, &path.text, path.span) {
+                Some(()) => Some(path.clone()),
+                None => {
+                    decl.names.iter().for_each(|n| self.declare(n, Global::Broken));
+                    return;
+                }
+            },
+            _ => None,
+        };
+        let ids = self.declare_arrays(decl);
+        for (k, n) in decl.names.iter().enumerate() {
+            let g = ids.as_ref().map_or(Global::Broken, |ids| Global::Array(ids[k]));
+            self.declare(n, g);
+        }
+        if let (Some(path), Some(ids)) = (from, ids) {
+            for id in ids {
+                let parts = vec![crate::ir::program::PrintPart::Text(path.text.clone())];
+                self.emit_stmt(crate::ir::program::StmtKind::Load { array: id, path: parts }, path.span);
+            }
+        }
+    }
+
+    /// `array g: f32[h, w] from "f.npy"` binds `h` and `w` to the file's extents.
+    fn extents_from_file(&mut self, ty: &TypeExpr, path: &str, span: crate::source::Span) -> Option<()> {
+        let elem = self.elem_type(ty)?;
+        let (file_ty, shape) = match self.loader.array(path) {
+            Ok(found) => found,
+            Err(why) => return self.fail("E0295", format!("cannot read `{path}`: {why}"), span, "loaded here"),
+        };
+        if file_ty != elem {
+            return self.fail(
+                "E0296",
+                format!("`{path}` holds `{file_ty}`, the array `{elem}`"),
+                span,
+                format!("declared as `{elem}`"),
+            );
+        }
+        let dims = ty.shape.clone().unwrap_or_default();
+        if dims.len() != shape.len() {
+            return self.fail(
+                "E0296",
+                format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()),
+                span,
+                "loaded here",
+            );
+        }
+        for (&d, &n) in dims.iter().zip(&shape) {
+            let e = self.node(d);
+            if let ExprKind::Name(name) = &e.kind
+                && !self.modules[self.module].globals.contains_key(name)
+            {
+                let id = Ident { name: name.clone(), span: e.span };
+                self.declare(&id, Global::Const(Val::constant(Value::i64(n))));
+                continue;
+            }
+            let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
+            if want != n {
+                return self.fail(
+                    "E0296",
+                    format!("an extent of `{path}` is {n}, the array's {want}"),
+                    e.span,
+                    format!("this is {want}"),
+                );
+            }
+        }
+        Some(())
+    }
+
+    /// Functions, kernels and workflows of the main module that nothing used: checked with made-up arguments, so that
+    /// their names and types are reported; what they would add to the program is dropped.
+    fn unused_items(&mut self) {
+        let ast = self.modules[0].ast.clone();
+        for (i, item) in ast.items.iter().enumerate() {
+            if self.modules[0].used.contains(&i) {
+                continue;
+            }
+            let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
+            self.blocks.push(vec![]);
+            self.builders.push(Builder::new_nest(vec![]));
+            self.module = 0;
+            self.env = Env::default();
+            self.generic = true;
+            match &item.kind {
+                ItemKind::Fn(f) => self.check_fn_alone(i, f),
+                ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
+                ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
+                    self.generic = false;
+                    self.main_workflow(0, i);
+                }
+                ItemKind::Test(t) => {
+                    self.generic = false;
+                    self.workflow_body(&t.body);
+                }
+                _ => {}
+            }
+            self.generic = false;
+            self.builders.pop();
+            self.blocks.pop();
+            self.program.arrays.truncate(sizes.0);
+            self.program.scalars.truncate(sizes.1);
+            self.program.nests.truncate(sizes.2);
+        }
+    }
+
+    fn check_fn_alone(&mut self, item: usize, f: &crate::syntax::ast::FnDecl) {
+        let mut args = vec![];
+        for p in &f.params {
+            let Some(ty) = self.elem_type(&p.ty) else { return };
+            let reg = self.builder().variable(ty);
+            args.push((Val::reg(reg, ty), p.name.span));
+        }
+        let span = f.name.span;
+        self.expand_fn_values(0, item, args, span);
+    }
+
+    /// The extents of an uncalled kernel are made up: distinct, and large enough for any stencil.
+    fn check_kernel_alone(&mut self, item: usize, k: &crate::syntax::ast::KernelDecl) {
+        let mut extents: Vec<String> = vec![];
+        let mut args = vec![];
+        for p in &k.params {
+            let Some(ty) = self.elem_type(&p.ty) else { return };
+            let Some(dims) = &p.ty.shape else {
+                let id = self.new_scalar(&p.name.name, ty);
+                args.push(super::kernel::Arg::Scalar(Val::slot(id, ty), p.name.span));
+                continue;
+            };
+            let mut shape = vec![];
+            for &d in dims {
+                match self.node(d).kind {
+                    ExprKind::Name(n) => {
+                        let at = extents.iter().position(|e| *e == n).unwrap_or_else(|| {
+                            extents.push(n.clone());
+                            extents.len() - 1
+                        });
+                        shape.push(1009 + 10 * at as i64);
+                    }
+                    _ => {
+                        let mut env = Env::default();
+                        for (k, e) in extents.iter().enumerate() {
+                            env = env.with(e, Local::Val(Val::constant(Value::i64(1009 + 10 * k as i64))));
+                        }
+                        let n = self.in_scope(0, env, |c| c.const_as(d, Ty::I64, "an extent"));
+                        let Some(n) = n.and_then(|n| n.as_int()) else { return };
+                        shape.push(n as i64);
+                    }
+                }
+            }
+            let (placement, _) = self.temporary_like(&shape, ty, &[]);
+            let edges = vec![crate::ir::program::Edge::Clamp; shape.len()];
+            let id = self.add_array(crate::ir::program::Array {
+                name: p.name.name.clone(),
+                ty,
+                shape,
+                placement,
+                edges,
+                span: p.name.span,
+                temporary: true,
+            });
+            args.push(super::kernel::Arg::Array(id, p.name.span));
+        }
+        self.builders.push(Builder::new(vec![]));
+        self.expand_kernel(0, item, args, &[], k.name.span);
+        self.builders.pop();
+    }
+}

@@ -1,0 +1,340 @@
+//! Builds the code of one nest (or of one scalar computation), sharing equal pure operations as it goes.
+
+use crate::ir::fold;
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::*;
+use crate::ir::ty::{Ty, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A value during checking.
+#[derive(Clone, Debug)]
+pub struct Val {
+    pub ty: Ty,
+    pub kind: ValKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum ValKind {
+    /// A constant. `flex`: made of literals only, so it takes the type around it.
+    Const { value: Value, flex: bool },
+    /// An `i64` that is affine in indices, counters and scalars.
+    Affine(Affine),
+    /// A workflow scalar.
+    Slot(ScalarId),
+    /// A register of the builder in whose code it was made.
+    Reg(Reg),
+}
+
+impl Val {
+    pub fn constant(value: Value) -> Val {
+        Val { ty: value.ty, kind: ValKind::Const { value, flex: false } }
+    }
+    pub fn flex(value: Value) -> Val {
+        Val { ty: value.ty, kind: ValKind::Const { value, flex: true } }
+    }
+    pub fn affine(a: Affine) -> Val {
+        if a.terms.is_empty() {
+            Val::constant(Value::i64(a.konst))
+        } else {
+            Val { ty: Ty::I64, kind: ValKind::Affine(a) }
+        }
+    }
+    pub fn reg(reg: Reg, ty: Ty) -> Val {
+        Val { ty, kind: ValKind::Reg(reg) }
+    }
+    pub fn slot(id: ScalarId, ty: Ty) -> Val {
+        Val { ty, kind: ValKind::Slot(id) }
+    }
+    pub fn is_flex(&self) -> bool {
+        matches!(self.kind, ValKind::Const { flex: true, .. })
+    }
+    pub fn as_const(&self) -> Option<Value> {
+        match self.kind {
+            ValKind::Const { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+    /// The affine form of an integer: constants, indices, `i64` scalars.
+    pub fn as_affine(&self) -> Option<Affine> {
+        match &self.kind {
+            ValKind::Const { value, .. } => value.as_int().and_then(|v| i64::try_from(v).ok()).map(Affine::constant),
+            ValKind::Affine(a) => Some(a.clone()),
+            ValKind::Slot(id) if self.ty == Ty::I64 => Some(Affine::sym(Sym::Scalar(*id))),
+            _ => None,
+        }
+    }
+}
+
+/// What an operation is, for sharing: the result type and the operation's text form.
+type Key = (Ty, String);
+
+/// One nest or scalar computation in the making.
+#[derive(Default)]
+pub struct Builder {
+    pub regs: Vec<Ty>,
+    /// Instruction lists: the last is the one being written.
+    blocks: Vec<Vec<Inst>>,
+    shared: BTreeMap<Key, Reg>,
+    /// Registers that change after they were first written, and those computed from them: never shared.
+    varying: BTreeSet<Reg>,
+    pub operands: Vec<Operand>,
+    pub accesses: Vec<Access>,
+    /// The domain, and the part of it in which the code being written runs.
+    pub domain: Vec<Interval>,
+    pub within: Vec<Interval>,
+    /// Enclosing loop counters with their bounds; `None` where a bound is not affine.
+    pub counters: Vec<(Reg, Option<(Affine, Affine)>)>,
+    /// Whether this is the code of a nest (else of workflow scalars).
+    pub nest: bool,
+}
+
+impl Builder {
+    /// A builder for scalar code (`domain` is empty).
+    pub fn new(domain: Vec<Interval>) -> Builder {
+        Builder { within: domain.clone(), domain, blocks: vec![vec![]], ..Builder::default() }
+    }
+
+    /// A builder for a nest, which may have no dimension.
+    pub fn new_nest(domain: Vec<Interval>) -> Builder {
+        Builder { nest: true, ..Builder::new(domain) }
+    }
+
+    pub fn fresh(&mut self, ty: Ty) -> Reg {
+        self.regs.push(ty);
+        Reg(self.regs.len() as u32 - 1)
+    }
+
+    pub fn push(&mut self, inst: Inst) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.push(inst);
+        }
+    }
+
+    /// Starts a nested instruction list.
+    pub fn open(&mut self) -> Scope {
+        self.blocks.push(vec![]);
+        Scope { shared: self.shared.clone(), within: self.within.clone() }
+    }
+
+    /// Ends the nested list. With `inline` its instructions join the enclosing list and stay shared; else they are returned
+    /// for use in a loop or branch.
+    pub fn close(&mut self, scope: Scope, inline: bool) -> Vec<Inst> {
+        let list = self.blocks.pop().unwrap_or_default();
+        self.within = scope.within;
+        if inline {
+            if let Some(block) = self.blocks.last_mut() {
+                block.extend(list);
+            }
+            return vec![];
+        }
+        self.shared = scope.shared;
+        list
+    }
+
+    /// Emits a pure operation, or finds the register that already holds it.
+    pub fn emit(&mut self, ty: Ty, op: Op) -> Reg {
+        let varying = operands_of(&op).iter().any(|r| self.varying.contains(r)) || self.reads_counter(&op);
+        let key = (ty, format!("{op:?}"));
+        if !varying && let Some(&r) = self.shared.get(&key) {
+            return r;
+        }
+        let dst = self.fresh(ty);
+        if varying {
+            self.varying.insert(dst);
+        } else {
+            self.shared.insert(key, dst);
+        }
+        self.push(Inst::Op { dst, op });
+        dst
+    }
+
+    fn reads_counter(&self, op: &Op) -> bool {
+        let Op::Load(a) = op else { return false };
+        !self.accesses[a.0 as usize].counters.is_empty()
+    }
+
+    /// A register that the code may write again (`var`, loop counters).
+    pub fn variable(&mut self, ty: Ty) -> Reg {
+        let r = self.fresh(ty);
+        self.varying.insert(r);
+        r
+    }
+
+    pub fn is_varying(&self, r: Reg) -> bool {
+        self.varying.contains(&r)
+    }
+
+    pub fn set(&mut self, dst: Reg, from: Reg) {
+        self.push(Inst::Op { dst, op: Op::Copy(from) });
+    }
+
+    /// The register that holds a value.
+    pub fn materialise(&mut self, v: &Val) -> Reg {
+        match &v.kind {
+            ValKind::Const { value, .. } => self.emit(v.ty, Op::Const(*value)),
+            ValKind::Slot(id) => self.emit(v.ty, Op::Scalar(*id)),
+            ValKind::Reg(r) => *r,
+            ValKind::Affine(a) => self.affine(a),
+        }
+    }
+
+    fn affine(&mut self, a: &Affine) -> Reg {
+        let mut sum: Option<Reg> = None;
+        for &(s, c) in &a.terms {
+            let r = match s {
+                Sym::Dim(d) => self.emit(Ty::I64, Op::Index(d)),
+                Sym::Counter(r) => r,
+                Sym::Scalar(id) => self.emit(Ty::I64, Op::Scalar(id)),
+            };
+            let r = match c {
+                1 => r,
+                c => {
+                    let k = self.emit(Ty::I64, Op::Const(Value::i64(c)));
+                    self.emit(Ty::I64, Op::Binary(BinaryOp::Mul, r, k))
+                }
+            };
+            sum = Some(match sum {
+                None => r,
+                Some(s) => self.emit(Ty::I64, Op::Binary(BinaryOp::Add, s, r)),
+            });
+        }
+        let k = |b: &mut Builder| b.emit(Ty::I64, Op::Const(Value::i64(a.konst)));
+        match sum {
+            None => k(self),
+            Some(s) if a.konst == 0 => s,
+            Some(s) => {
+                let k = k(self);
+                self.emit(Ty::I64, Op::Binary(BinaryOp::Add, s, k))
+            }
+        }
+    }
+
+    /// The operand for an array, added at first use.
+    pub fn operand(&mut self, array: ArrayId, ty: Ty, rank: usize, written: bool) -> OperandId {
+        if let Some(i) = self.operands.iter().position(|o| o.array == array) {
+            self.operands[i].written |= written;
+            return OperandId(i as u32);
+        }
+        self.operands.push(Operand { array, ty, rank, written });
+        OperandId(self.operands.len() as u32 - 1)
+    }
+
+    /// The counters that affine subscripts use, with their bounds; `None` when one has unknown bounds.
+    pub fn counters_of(&self, index: &[Affine]) -> Option<Vec<(Reg, Affine, Affine)>> {
+        let uses = |index: &[Affine], r: Reg| index.iter().any(|a| a.coef(Sym::Counter(r)) != 0);
+        let mut needed: BTreeSet<Reg> = BTreeSet::new();
+        for (r, bounds) in self.counters.iter().rev() {
+            let direct = uses(index, *r);
+            if direct || needed.contains(r) {
+                needed.insert(*r);
+                let (lo, hi) = bounds.as_ref()?;
+                for (s, _) in lo.terms.iter().chain(&hi.terms) {
+                    if let Sym::Counter(outer) = s {
+                        needed.insert(*outer);
+                    }
+                }
+            }
+        }
+        let keep = self.counters.iter().filter(|c| needed.contains(&c.0));
+        keep.map(|(r, b)| b.as_ref().map(|(lo, hi)| (*r, lo.clone(), hi.clone()))).collect()
+    }
+
+    /// Adds a read, sharing equal ones.
+    pub fn access(&mut self, access: Access) -> AccessId {
+        let same = |a: &Access| a.operand == access.operand && a.index == access.index && a.within == access.within;
+        if let Some(i) = self.accesses.iter().position(same) {
+            return AccessId(i as u32);
+        }
+        self.accesses.push(access);
+        AccessId(self.accesses.len() as u32 - 1)
+    }
+
+    /// The part of the domain in which the code being written runs.
+    pub fn within_box(&self) -> IndexBox {
+        IndexBox::new(self.within.clone())
+    }
+
+    /// The finished code.
+    pub fn finish(&mut self) -> Code {
+        Code { regs: std::mem::take(&mut self.regs), body: self.blocks.pop().unwrap_or_default() }
+    }
+
+    /// An operation on two values of one type, folded when both are constants.
+    pub fn binary(&mut self, op: BinaryOp, a: &Val, b: &Val) -> Val {
+        let ty = if op.compares() { Ty::Bool } else { a.ty };
+        if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
+            let value = fold::binary(op, x, y);
+            return Val { ty, kind: ValKind::Const { value, flex: a.is_flex() && b.is_flex() && !op.compares() } };
+        }
+        if a.ty == Ty::I64
+            && let Some(v) = affine_binary(op, a, b)
+        {
+            return Val::affine(v);
+        }
+        let (x, y) = (self.materialise(a), self.materialise(b));
+        Val::reg(self.emit(ty, Op::Binary(op, x, y)), ty)
+    }
+
+    pub fn unary(&mut self, op: UnaryOp, a: &Val) -> Val {
+        if let Some(x) = a.as_const() {
+            return Val { ty: a.ty, kind: ValKind::Const { value: fold::unary(op, x), flex: a.is_flex() } };
+        }
+        if let (UnaryOp::Neg, Some(f)) = (op, a.as_affine())
+            && let Some(f) = f.scale(-1)
+        {
+            return Val::affine(f);
+        }
+        let x = self.materialise(a);
+        Val::reg(self.emit(a.ty, Op::Unary(op, x)), a.ty)
+    }
+
+    /// The value converted to `ty`, without asking whether the language allows it.
+    pub fn cast(&mut self, a: &Val, ty: Ty) -> Val {
+        if a.ty == ty && !a.is_flex() {
+            return a.clone();
+        }
+        if let Some(x) = a.as_const() {
+            return Val::constant(fold::cast(x, ty));
+        }
+        let x = self.materialise(a);
+        Val::reg(self.emit(ty, Op::Cast(x)), ty)
+    }
+
+    pub fn select(&mut self, c: &Val, a: &Val, b: &Val) -> Val {
+        if let Some(c) = c.as_const() {
+            return if c.as_bool() { a.clone() } else { b.clone() };
+        }
+        let (c, x, y) = (self.materialise(c), self.materialise(a), self.materialise(b));
+        if x == y {
+            return a.clone();
+        }
+        Val::reg(self.emit(a.ty, Op::Select(c, x, y)), a.ty)
+    }
+}
+
+/// What [`Builder::open`] remembers.
+pub struct Scope {
+    shared: BTreeMap<Key, Reg>,
+    within: Vec<Interval>,
+}
+
+fn affine_binary(op: BinaryOp, a: &Val, b: &Val) -> Option<Affine> {
+    let (x, y) = (a.as_affine()?, b.as_affine()?);
+    match op {
+        BinaryOp::Add => x.add(&y),
+        BinaryOp::Sub => x.add(&y.scale(-1)?),
+        BinaryOp::Mul if y.terms.is_empty() => x.scale(y.konst),
+        BinaryOp::Mul if x.terms.is_empty() => y.scale(x.konst),
+        _ => None,
+    }
+}
+
+/// The registers that an operation reads.
+pub fn operands_of(op: &Op) -> Vec<Reg> {
+    match op {
+        Op::Const(_) | Op::Index(_) | Op::Scalar(_) | Op::Load(_) => vec![],
+        Op::Copy(a) | Op::Table { index: a, .. } | Op::Unary(_, a) | Op::Cast(a) | Op::Bits(a) => vec![*a],
+        Op::Binary(_, a, b) => vec![*a, *b],
+        Op::Fma(a, b, c) | Op::Select(a, b, c) => vec![*a, *b, *c],
+    }
+}

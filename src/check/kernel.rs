@@ -1,0 +1,582 @@
+//! Kernels, expanded at the call: extents bound from the arguments, equations to nests, results to arrays or scalars.
+
+use super::Checker;
+use super::emit::{Builder, Val, ValKind};
+use super::env::{Env, IndexedLet, Local};
+use super::equation::Region;
+use crate::diag::Diagnostic;
+use crate::ir::kernel::{ArrayId, ScalarId};
+use crate::ir::program::{Array, Placement, StmtKind};
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+use crate::syntax::ast::{
+    self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Parameter, Target,
+};
+use std::rc::Rc;
+
+/// An argument of a kernel or workflow.
+#[derive(Clone, Debug)]
+pub(super) enum Arg {
+    Array(ArrayId, Span),
+    Scalar(Val, Span),
+}
+
+/// A result of a kernel or workflow.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    Array(ArrayId),
+    Scalar(Val),
+}
+
+/// A result while its kernel is being expanded.
+struct Pending {
+    name: String,
+    ty: Ty,
+    array: Option<ArrayId>,
+    regions: Vec<Region>,
+    span: Span,
+    value: Option<Val>,
+}
+
+impl Checker<'_> {
+    pub(super) fn kernel_decl(&self, module: usize, item: usize) -> Option<KernelDecl> {
+        match &self.modules[module].ast.items[item].kind {
+            ItemKind::Kernel(k) => Some(k.clone()),
+            _ => None,
+        }
+    }
+
+    /// A kernel call as one value of an expression.
+    pub(super) fn kernel_value(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Val> {
+        if self.builder().nest && args.iter().any(|&a| self.needs_element(a)) {
+            return self.fail_help(
+                "E0245",
+                "a kernel runs over whole arrays, not once an element",
+                span,
+                "its arguments change from element to element",
+                "write a `fn` for scalar code",
+            );
+        }
+        self.builders.push(Builder::new(vec![]));
+        let out = self.kernel_call(module, item, args, &[], span);
+        let out = out.and_then(|mut out| match out.pop() {
+            Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
+            _ => self.fail_help(
+                "E0246",
+                "this kernel gives arrays, and one value is needed here",
+                span,
+                "called here",
+                "assign its result to an array first",
+            ),
+        });
+        self.builders.pop();
+        out
+    }
+
+    /// Evaluates the arguments and expands the kernel. `targets`: arrays whose layout the results take, by position.
+    pub(super) fn kernel_call(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: &[ExprId],
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
+        let decl = self.kernel_decl(module, item)?;
+        let args = self.arguments(module, &decl.name.name, &decl.params, args, span)?;
+        self.expand_kernel(module, item, args, targets, span)
+    }
+
+    /// The arguments of a call, by the kinds of the parameters.
+    pub(super) fn arguments(
+        &mut self,
+        module: usize,
+        name: &str,
+        params: &[Parameter],
+        args: &[ExprId],
+        span: Span,
+    ) -> Option<Vec<Arg>> {
+        if args.len() != params.len() {
+            let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
+            return self.fail_help(
+                "E0243",
+                format!(
+                    "`{name}` takes {} argument{}, and {} are given",
+                    params.len(),
+                    if params.len() == 1 { "" } else { "s" },
+                    args.len()
+                ),
+                span,
+                format!("{} given", args.len()),
+                format!("it takes ({})", takes.join(", ")),
+            );
+        }
+        let mut out = vec![];
+        for (p, &a) in params.iter().zip(args) {
+            let at = self.span(a);
+            let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty));
+            out.push(match (ty, &p.ty.shape) {
+                (None, _) => None,
+                (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
+                (Some(ty), None) => match self.expr_as(a, ty) {
+                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
+                    None => None,
+                },
+            });
+        }
+        out.into_iter().collect()
+    }
+
+    /// An array by name, or the array that a kernel call gives.
+    pub(super) fn array_argument(&mut self, id: ExprId) -> Option<ArrayId> {
+        let e = self.node(id);
+        match &e.kind {
+            ExprKind::Name(name) => self.array_named(&ast::Ident { name: name.clone(), span: e.span }),
+            ExprKind::Call { callee, args } => {
+                let out = self.call_outcomes(callee, args, &[], e.span)?;
+                match out[..] {
+                    [Outcome::Array(id)] => Some(id),
+                    _ => self.fail("E0247", "an array is expected here", e.span, "this is not one array"),
+                }
+            }
+            ExprKind::Hole => self.not_yet("a kernel with holes as an argument", e.span),
+            _ => self.fail_help(
+                "E0247",
+                "an array is expected here",
+                e.span,
+                "this is a single value",
+                "name an array, or assign the values to one first",
+            ),
+        }
+    }
+
+    /// A value as a constant or workflow scalar, so that nests can read it.
+    pub(super) fn in_slot(&mut self, v: Val, name: &str) -> Option<Val> {
+        let v = self.settle(v);
+        match v.kind {
+            ValKind::Const { .. } | ValKind::Slot(_) => Some(v),
+            _ => {
+                let id = self.new_scalar(name, v.ty);
+                self.assign_slot(id, &v);
+                Some(Val::slot(id, v.ty))
+            }
+        }
+    }
+
+    /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
+    pub(super) fn to_slots(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
+        let (mut out, mut new) = (vec![], vec![]);
+        for (v, name) in vals {
+            let v = self.settle(v.clone());
+            if matches!(v.kind, ValKind::Const { .. } | ValKind::Slot(_)) {
+                out.push(v);
+                continue;
+            }
+            let id = self.new_scalar(name, v.ty);
+            out.push(Val::slot(id, v.ty));
+            new.push((id, v));
+        }
+        self.assign_slots(&new);
+        out
+    }
+
+    /// Ends the scalar code being written with `id = v`. Registers of the code end with it.
+    pub(super) fn assign_slot(&mut self, id: ScalarId, v: &Val) {
+        self.assign_slots(&[(id, v.clone())]);
+    }
+
+    /// Ends the scalar code being written with several results.
+    pub(super) fn assign_slots(&mut self, vals: &[(ScalarId, Val)]) {
+        if vals.is_empty() {
+            return;
+        }
+        let results = vals.iter().map(|(id, v)| (self.builder().materialise(v), *id)).collect();
+        let code = self.builder().finish();
+        *self.builder() = Builder::new(vec![]);
+        let span = Span::new(crate::source::FileId(0), 0, 0);
+        self.emit_stmt(StmtKind::Scalars { code, results }, span);
+    }
+
+    pub(super) fn expand_kernel(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: Vec<Arg>,
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
+        let decl = self.kernel_decl(module, item)?;
+        self.modules[module].used.insert(item);
+        self.enter((module, item), &decl.name.name, span)?;
+        let names = std::mem::take(&mut self.extent_names);
+        let out = self.in_scope(module, Env::default(), |c| c.kernel_body(&decl, args, targets, span));
+        self.extent_names = names;
+        self.expanding.pop();
+        out
+    }
+
+    fn kernel_body(
+        &mut self,
+        decl: &KernelDecl,
+        args: Vec<Arg>,
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
+        self.bind_params(&decl.name.name, &decl.params, &args, span)?;
+        let arrays: Vec<ArrayId> =
+            args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
+        if let [only] = &decl.results[..]
+            && only.name.is_none()
+        {
+            return self.unnamed_result(decl, only);
+        }
+        let mut pending = vec![];
+        for (k, r) in decl.results.iter().enumerate() {
+            let Some(name) = &r.name else {
+                return self.fail("E0248", "a kernel with several results names each", r.ty.span, "no name");
+            };
+            let ty = self.elem_type(&r.ty)?;
+            let array = match &r.ty.shape {
+                None => None,
+                Some(dims) => Some(self.result_array(
+                    &name.name,
+                    ty,
+                    dims,
+                    targets.get(k).copied().flatten(),
+                    &arrays,
+                    r.ty.span,
+                )?),
+            };
+            self.env = self.env.with(&name.name, Local::Unset(name.span));
+            pending.push(Pending { name: name.name.clone(), ty, array, regions: vec![], span: name.span, value: None });
+        }
+        let KernelBody::Block(block) = &decl.body else {
+            return self.fail_help(
+                "E0248",
+                "a kernel with named results has a body in braces",
+                decl.name.span,
+                "this kernel",
+                "write `{ out[i, j] = … }`",
+            );
+        };
+        let mut ok = true;
+        for s in &block.stmts {
+            ok &= self.kernel_stmt(s, &mut pending).is_some();
+        }
+        if let Some(v) = block.value {
+            let at = self.span(v);
+            self.fail::<()>("E0249", "a kernel with named results has no value", at, "this expression is not used");
+            ok = false;
+        }
+        if !ok {
+            return None;
+        }
+        self.finish_results(pending)
+    }
+
+    fn finish_results(&mut self, pending: Vec<Pending>) -> Option<Vec<Outcome>> {
+        let mut out = vec![];
+        for p in pending {
+            match (p.array, p.value) {
+                (Some(id), _) => {
+                    if p.regions.is_empty() && self.program.arrays[id.0 as usize].shape.iter().all(|n| *n > 0) {
+                        return self.fail_help(
+                            "E0402",
+                            format!("the result `{}` is never defined", p.name),
+                            p.span,
+                            "declared here",
+                            format!("write `{}[…] = …`", p.name),
+                        );
+                    }
+                    self.prove_cover(id, &p.regions, p.span);
+                    out.push(Outcome::Array(id));
+                }
+                (None, Some(v)) => out.push(Outcome::Scalar(v)),
+                (None, None) => {
+                    return self.fail_help(
+                        "E0402",
+                        format!("the result `{}` is never defined", p.name),
+                        p.span,
+                        "declared here",
+                        format!("write `{} = …`", p.name),
+                    );
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn unnamed_result(&mut self, decl: &KernelDecl, result: &ast::ResultDecl) -> Option<Vec<Outcome>> {
+        let ty = self.elem_type(&result.ty)?;
+        if result.ty.shape.is_some() {
+            return self.fail_help(
+                "E0248",
+                "an array result has a name",
+                result.ty.span,
+                "no name",
+                "write `-> out: f32[n]` and define `out[i] = …`",
+            );
+        }
+        let v = match &decl.body {
+            KernelBody::Expr(e) => self.expr_as(*e, ty)?,
+            KernelBody::Block(block) => {
+                let mut ok = true;
+                for s in &block.stmts {
+                    ok &= self.kernel_stmt(s, &mut []).is_some();
+                }
+                match block.value {
+                    Some(v) if ok => self.expr_as(v, ty)?,
+                    Some(_) => return None,
+                    None => {
+                        return self.fail(
+                            "E0224",
+                            format!("`{}` has no value", decl.name.name),
+                            block.span,
+                            "its last line is not an expression",
+                        );
+                    }
+                }
+            }
+        };
+        let v = self.in_slot(v, &decl.name.name)?;
+        Some(vec![Outcome::Scalar(v)])
+    }
+
+    /// Binds parameters and extents.
+    pub(super) fn bind_params(&mut self, name: &str, params: &[Parameter], args: &[Arg], span: Span) -> Option<()> {
+        let mut bound: Vec<(String, i64, Span)> = vec![];
+        let mut later = vec![];
+        for (p, a) in params.iter().zip(args) {
+            let ty = self.elem_type(&p.ty)?;
+            match (a, &p.ty.shape) {
+                (Arg::Array(id, at), Some(dims)) => {
+                    let array = self.program.arrays[id.0 as usize].clone();
+                    if array.ty != ty {
+                        let d = Diagnostic::error(
+                            "E0311",
+                            format!(
+                                "`{name}` takes `{ty}` for `{}`, and `{}` is `{}`",
+                                p.name.name, array.name, array.ty
+                            ),
+                            *at,
+                            format!("this is `{}`", array.ty),
+                        )
+                        .label(p.ty.span, format!("declared as `{ty}`"));
+                        self.report(d);
+                        return None;
+                    }
+                    if array.shape.len() != dims.len() {
+                        let d = Diagnostic::error(
+                            "E0312",
+                            format!(
+                                "`{name}` takes {} dimension{} for `{}`, and `{}` has {}",
+                                dims.len(),
+                                if dims.len() == 1 { "" } else { "s" },
+                                p.name.name,
+                                array.name,
+                                array.shape.len()
+                            ),
+                            *at,
+                            format!("{} dimensions", array.shape.len()),
+                        )
+                        .label(p.ty.span, format!("{} dimensions", dims.len()));
+                        self.report(d);
+                        return None;
+                    }
+                    for (&d, &n) in dims.iter().zip(&array.shape) {
+                        later.push((d, n, *at, p.name.name.clone()));
+                    }
+                    self.env = self.env.with(&p.name.name, Local::Array(*id));
+                }
+                (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
+                (Arg::Array(_, at), None) | (Arg::Scalar(_, at), Some(_)) => {
+                    return self.fail(
+                        "E0247",
+                        format!("the parameter `{}` of `{name}` is of another kind", p.name.name),
+                        *at,
+                        "this argument",
+                    );
+                }
+            }
+        }
+        // Plain names bind; what is left must agree.
+        for (d, n, at, _) in &later {
+            let ExprKind::Name(e) = self.node(*d).kind else { continue };
+            if bound.iter().any(|b| b.0 == e) || self.env.find(&e).is_some() {
+                continue;
+            }
+            // A kernel's own extent hides a name of the program.
+            bound.push((e.clone(), *n, *at));
+            self.extent_names.push(e.clone());
+            self.env = self.env.with(&e, Local::Val(Val::constant(Value::i64(*n))));
+        }
+        for (d, n, at, param) in later {
+            let e = self.node(d);
+            let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
+            if want != n && !self.generic {
+                let text = self.sources.text(e.span).to_string();
+                let mut d = Diagnostic::error(
+                    "E0310",
+                    format!("the extents of `{name}` do not agree: `{text}` is {want}, and `{param}` has {n}"),
+                    at,
+                    format!("{n} here"),
+                )
+                .label(e.span, format!("`{text}` stands here"));
+                if let Some(b) = bound.iter().find(|b| b.0 == text) {
+                    d = d.label(b.2, format!("`{text}` is {want} from this argument"));
+                }
+                self.report(d);
+                return None;
+            }
+        }
+        let _ = span;
+        Some(())
+    }
+
+    /// The array of a result: laid out as the target it goes to, else by the rule for temporaries.
+    pub(super) fn result_array(
+        &mut self,
+        name: &str,
+        ty: Ty,
+        dims: &[ExprId],
+        target: Option<ArrayId>,
+        among: &[ArrayId],
+        span: Span,
+    ) -> Option<ArrayId> {
+        let shape = self.shape(dims, span)?;
+        let (mut name, mut proto) = (name.to_string(), self.temporary_like(&shape, ty, among));
+        if let Some(t) = target {
+            let t = self.program.arrays[t.0 as usize].clone();
+            if t.shape == shape && t.ty == ty {
+                name = format!("{}'", t.name);
+                proto = (t.placement, t.edges);
+            }
+        }
+        let (placement, edges): (Placement, _) = proto;
+        Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
+    }
+
+    fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut [Pending]) -> Option<()> {
+        match &s.kind {
+            ast::StmtKind::Let { targets, ty, value } => {
+                let done = self.kernel_let(targets, ty.as_ref(), *value);
+                self.broken_unless(done, targets.iter().map(|t| &t.name))
+            }
+            ast::StmtKind::Assign { targets, op, value, clause } => {
+                let [target] = &targets[..] else {
+                    return self.fail("E0229", "an equation defines one result", s.span, "several names on the left");
+                };
+                self.kernel_equation(target, *op, *value, clause, pending)
+            }
+            ast::StmtKind::For { .. } | ast::StmtKind::While { .. } | ast::StmtKind::If { .. } => self.fail_help(
+                "E0227",
+                "a kernel's body is made of equations",
+                s.span,
+                "not an equation",
+                "loops and conditions stand inside an expression (`{ … }`, `if c { a } else { b }`) or in the workflow",
+            ),
+            _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside a kernel"),
+        }
+    }
+
+    fn kernel_let(&mut self, targets: &[Target], ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
+        let want = match ty {
+            Some(t) => Some(self.elem_type(t)?),
+            None => None,
+        };
+        if let [Target { name, subscripts: Some(subs), span }] = targets {
+            let mut indices = vec![];
+            for &s in subs {
+                match self.node(s).kind {
+                    ExprKind::Name(n) => indices.push(n),
+                    _ => {
+                        let at = self.span(s);
+                        return self.fail(
+                            "E0273",
+                            "the subscripts of an intermediate are plain indices",
+                            at,
+                            "not a name",
+                        );
+                    }
+                }
+            }
+            let def =
+                IndexedLet { module: self.module, indices, body: value, env: self.env.clone(), ty: want, span: *span };
+            self.env = self.env.with(&name.name, Local::Indexed(Rc::new(def)));
+            return Some(());
+        }
+        let vals = self.values(value, targets.len(), want)?;
+        let mut named = vec![];
+        for (t, v) in targets.iter().zip(vals) {
+            let at = self.span(value);
+            let v = match want {
+                Some(ty) => self.convert(v, ty, at)?,
+                None => v,
+            };
+            named.push((v, t.name.name.as_str()));
+        }
+        let kept: Vec<(Val, &str)> = named.iter().filter(|n| !n.0.is_flex()).cloned().collect();
+        let mut slots = self.to_slots(&kept).into_iter();
+        for (v, name) in named {
+            let v = if v.is_flex() { Some(v) } else { slots.next() };
+            self.env = self.env.with(name, v.map_or(Local::Broken, Local::Val));
+        }
+        Some(())
+    }
+
+    fn kernel_equation(
+        &mut self,
+        target: &Target,
+        op: AssignOp,
+        value: ExprId,
+        clause: &Clause,
+        pending: &mut [Pending],
+    ) -> Option<()> {
+        let name = &target.name.name;
+        let Some(k) = pending.iter().position(|p| p.name == *name) else {
+            return match self.env.find(name) {
+                Some(Local::Array(_)) => self.fail_help(
+                    "E0229",
+                    format!("`{name}` is a parameter, and parameters are not written"),
+                    target.span,
+                    "written here",
+                    "name a result after `->` and define that",
+                ),
+                _ => self.unknown(name, target.name.span, "result"),
+            };
+        };
+        let Some(array) = pending[k].array else {
+            if target.subscripts.is_some() {
+                return self.fail(
+                    "E0250",
+                    format!("the result `{name}` is a single value"),
+                    target.span,
+                    "subscripted here",
+                );
+            }
+            let ty = pending[k].ty;
+            let v = self.expr_as(value, ty)?;
+            let v = self.in_slot(v, name)?;
+            self.env = self.env.with(name, Local::Val(v.clone()));
+            pending[k].value = Some(v);
+            return Some(());
+        };
+        if target.subscripts.is_none() {
+            return self.fail_help(
+                "E0274",
+                format!("the result `{name}` is an array"),
+                target.span,
+                "no subscripts",
+                format!("write `{name}[i] = …`"),
+            );
+        }
+        if op != AssignOp::Set {
+            return self.not_yet("accumulating into a result", target.span);
+        }
+        let earlier = pending[k].regions.clone();
+        let regions = self.equation(target, array, array, op, value, clause, &earlier)?;
+        pending[k].regions.extend(regions);
+        self.env = self.env.with(name, Local::Array(array));
+        Some(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Tree to bound program: names, types, shapes, coverage and bounds, with every parameter's value known.
+//!
+//! Kernels and functions are expanded where they are called, with concrete extents; those that nothing calls are expanded
+//! once with made-up extents so that their names and types are checked too.
+
+mod bounds;
+mod calls;
+mod clear;
+mod declare;
+mod emit;
+mod env;
+mod equation;
+mod expr;
+mod infer;
+mod kernel;
+mod modules;
+mod place;
+mod reduce;
+mod types;
+mod workflow;
+
+pub use modules::Loader;
+
+use crate::diag::{Diagnostic, Sink};
+use crate::ir::kernel::ArrayId;
+use crate::ir::program::{Program, Stmt, StmtKind};
+use crate::source::{SourceMap, Span};
+use crate::syntax::ast::{Ast, Expr, ExprId};
+use emit::Builder;
+use env::{Env, Globals};
+use std::rc::Rc;
+
+/// What the checker is told besides the source.
+pub struct Options<'a> {
+    /// `-p name=value`, in order; a later one wins.
+    pub params: &'a [(String, String)],
+    pub ranks: i64,
+}
+
+/// One module: its tree and its top-level names.
+struct Module {
+    ast: Rc<Ast>,
+    globals: Globals,
+    /// Items used by other modules or calls, by index: what remains is checked on its own.
+    used: std::collections::BTreeSet<usize>,
+}
+
+/// The state of checking one program.
+pub struct Checker<'a> {
+    sink: &'a mut Sink,
+    sources: &'a mut SourceMap,
+    loader: &'a dyn Loader,
+    options: &'a Options<'a>,
+    modules: Vec<Module>,
+    program: Program,
+    /// The module and the local names of the code being checked.
+    module: usize,
+    env: Env,
+    /// The code being written: the last is innermost.
+    builders: Vec<Builder>,
+    /// The statements being written: the last is innermost.
+    blocks: Vec<Vec<Stmt>>,
+    /// Functions and kernels being expanded, to find recursion.
+    expanding: Vec<(usize, usize)>,
+    /// Loops of the workflow around the statement being checked.
+    loops: usize,
+    /// Loops around the statement being checked, those around the calls of its workflow included.
+    repeated: usize,
+    /// Clearing nests that may turn out needless.
+    clears: Vec<clear::Clear>,
+    /// Bounds are not reported: the extents are made up.
+    generic: bool,
+    /// The names of the indices of the nest being written, by domain dimension, for messages.
+    index_names: Vec<String>,
+    /// The extents of the kernel being expanded: not indices.
+    extent_names: Vec<String>,
+    /// Intermediates being expanded inside each other.
+    depth: usize,
+    /// Files being loaded, to find a circle.
+    loading: Vec<String>,
+    /// Parameters declared so far.
+    params_seen: Vec<String>,
+    /// Array parameters of the workflow being expanded.
+    read_only: Vec<ArrayId>,
+}
+
+/// Checks the module `file` (already parsed as `ast`) and everything it uses.
+pub fn check(
+    ast: Ast,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+) -> Option<Program> {
+    let mut checker = Checker {
+        sink,
+        sources,
+        loader,
+        options,
+        modules: vec![],
+        program: Program::default(),
+        module: 0,
+        env: Env::default(),
+        builders: vec![],
+        blocks: vec![vec![]],
+        expanding: vec![],
+        loops: 0,
+        repeated: 0,
+        clears: vec![],
+        generic: false,
+        index_names: vec![],
+        extent_names: vec![],
+        depth: 0,
+        loading: vec![],
+        params_seen: vec![],
+        read_only: vec![],
+    };
+    checker.program(ast);
+    let mut program = std::mem::take(&mut checker.program);
+    program.body = checker.blocks.pop().unwrap_or_default();
+    if sink.has_errors() { None } else { Some(program) }
+}
+
+impl Checker<'_> {
+    fn ast(&self) -> Rc<Ast> {
+        self.modules[self.module].ast.clone()
+    }
+
+    fn node(&self, id: ExprId) -> Expr {
+        self.modules[self.module].ast.expr(id).clone()
+    }
+
+    fn span(&self, id: ExprId) -> Span {
+        self.modules[self.module].ast.expr(id).span
+    }
+
+    fn report(&mut self, d: Diagnostic) {
+        self.sink.push(d);
+    }
+
+    /// Reports an error with one label and returns `None`, for use at the end of a function.
+    fn fail<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> Option<T> {
+        self.report(Diagnostic::error(code, message, span, label));
+        None
+    }
+
+    /// Like [`Checker::fail`] with help.
+    fn fail_help<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.report(Diagnostic::error(code, message, span, label).help(help));
+        None
+    }
+
+    /// What parses but is not executed yet gets this one report.
+    fn not_yet<T>(&mut self, what: &str, span: Span) -> Option<T> {
+        self.fail_help(
+            "E0900",
+            format!("{what} is part of the language, but this version of mgpu does not execute it yet"),
+            span,
+            "used here",
+            "`mgpu explain E0900` lists what is not executed yet",
+        )
+    }
+
+    fn builder(&mut self) -> &mut Builder {
+        if self.builders.is_empty() {
+            self.builders.push(Builder::new(vec![]));
+        }
+        let last = self.builders.len() - 1;
+        &mut self.builders[last]
+    }
+
+    fn emit_stmt(&mut self, kind: StmtKind, span: Span) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.push(Stmt { kind, span });
+        }
+    }
+
+    /// Runs `f` with the names of `module` and `env` in scope.
+    fn in_scope<T>(&mut self, module: usize, env: Env, f: impl FnOnce(&mut Self) -> T) -> T {
+        let before = (std::mem::replace(&mut self.module, module), std::mem::replace(&mut self.env, env));
+        let out = f(self);
+        (self.module, self.env) = before;
+        out
+    }
+}

@@ -1,0 +1,116 @@
+//! Modules: the program's file, the files it uses, and the library that is part of the binary.
+
+use super::env::{Global, Globals};
+use super::{Checker, Module};
+use crate::ir::ty::Ty;
+use crate::source::Span;
+use crate::syntax::ast::{Ident, UsePath};
+use std::rc::Rc;
+
+/// What the checker needs from outside: text of used files and shapes of arrays in files. Paths are relative to the program.
+pub trait Loader {
+    /// The text of a used source file, or why it cannot be had.
+    fn source(&self, path: &str) -> Result<String, String>;
+    /// Element type and shape of a `.npy` file, or why it cannot be read.
+    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String>;
+}
+
+/// The library's modules by name.
+const LIBRARY: &[(&str, &str)] =
+    &[("math", include_str!("../../stdlib/math.mgpu")), ("random", include_str!("../../stdlib/random.mgpu"))];
+
+/// Files one program may use.
+const MOST_MODULES: usize = 256;
+
+impl Checker<'_> {
+    /// The module of the library with this name, loaded at first use.
+    pub(super) fn library(&mut self, name: &str, span: Span) -> Option<usize> {
+        let file = format!("std/{name}.mgpu");
+        if let Some(m) = self.loaded(&file) {
+            return Some(m);
+        }
+        match LIBRARY.iter().find(|l| l.0 == name) {
+            Some((_, text)) => self.load(&file, text, span),
+            None => {
+                let names: Vec<String> = LIBRARY.iter().map(|l| format!("std.{}", l.0)).collect();
+                self.fail_help(
+                    "E0290",
+                    format!("the library has no module `std.{name}`"),
+                    span,
+                    "used here",
+                    format!("it has {}", names.join(", ")),
+                )
+            }
+        }
+    }
+
+    fn loaded(&self, file: &str) -> Option<usize> {
+        self.modules.iter().position(|m| self.sources.file(m.ast.file).name == file)
+    }
+
+    fn load(&mut self, file: &str, text: &str, span: Span) -> Option<usize> {
+        if self.modules.len() >= MOST_MODULES {
+            return self.fail("E0291", format!("a program uses at most {MOST_MODULES} files"), span, "one too many");
+        }
+        let id = self.sources.add(file, text);
+        let ast = crate::syntax::parse::parse(id, text, self.sink)?;
+        self.modules.push(Module { ast: Rc::new(ast), globals: Globals::new(), used: Default::default() });
+        let m = self.modules.len() - 1;
+        self.in_scope(m, Default::default(), |c| c.declarations());
+        Some(m)
+    }
+
+    /// Brings the names of a `use` into scope.
+    pub(super) fn use_names(&mut self, path: &UsePath, names: &[Ident], span: Span) {
+        let module = match path {
+            UsePath::Library(segments) => {
+                let text: Vec<&str> = segments.iter().map(|s| s.name.as_str()).collect();
+                match text[..] {
+                    ["std", name] => self.library(name, span),
+                    _ => self.fail_help("E0290", format!("`{}` is not a module", text.join(".")), span, "used here", "the library's modules begin with `std.`; a file is written in quotes, `use \"lib/flux.mgpu\": flux`"),
+                }
+            }
+            UsePath::File(path) => self.file_module(&path.text, path.span),
+        };
+        for n in names {
+            let found = module.and_then(|m| self.modules[m].globals.get(&n.name).map(|g| g.0.clone()));
+            let global = match (module, found) {
+                (_, Some(g)) => g,
+                (None, None) => Global::Broken,
+                (Some(m), None) => {
+                    let known: Vec<String> = self.modules[m].globals.keys().cloned().collect();
+                    let near = crate::diag::did_you_mean(&n.name, known.iter().map(|s| s.as_str())).map(str::to_string);
+                    let help =
+                        near.map_or_else(|| format!("it has {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+                    self.fail_help::<()>(
+                        "E0292",
+                        format!("this module has no `{}`", n.name),
+                        n.span,
+                        "used here",
+                        help,
+                    );
+                    Global::Broken
+                }
+            };
+            self.declare(n, global);
+        }
+    }
+
+    fn file_module(&mut self, path: &str, span: Span) -> Option<usize> {
+        if let Some(m) = self.loaded(path) {
+            return Some(m);
+        }
+        if self.loading.iter().any(|p| p == path) {
+            return self.fail("E0293", format!("`{path}` uses itself"), span, "on the way from its own `use`");
+        }
+        match self.loader.source(path) {
+            Err(why) => self.fail("E0294", format!("cannot use `{path}`: {why}"), span, "used here"),
+            Ok(text) => {
+                self.loading.push(path.to_string());
+                let m = self.load(path, &text, span);
+                self.loading.pop();
+                m
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Partitions, edges and the arrays that carry them.
+
+use super::Checker;
+use super::env::Global;
+use crate::ir::kernel::ArrayId;
+use crate::ir::layout::{Dist, choose_mesh};
+use crate::ir::program::{Array, Edge, Placement};
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+use crate::syntax::ast::{self, ArrayBody, ArrayDecl, ExprId};
+
+/// Elements of one array, and bytes: more is a diagnostic.
+const MOST_ELEMENTS: i64 = 1 << 48;
+
+impl Checker<'_> {
+    /// The extents of a shape: constants from 0 up, and their product within limits.
+    pub(super) fn shape(&mut self, dims: &[ExprId], span: Span) -> Option<Vec<i64>> {
+        if dims.len() > 8 {
+            return self.fail(
+                "E0305",
+                format!("{} dimensions, and the limit is 8", dims.len()),
+                span,
+                "too many dimensions",
+            );
+        }
+        let mut out = vec![];
+        let mut total: i64 = 1;
+        for &d in dims {
+            let n = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
+            if n < 0 {
+                let at = self.span(d);
+                return self.fail("E0306", format!("an extent is not negative, and this is {n}"), at, "extent");
+            }
+            out.push(n);
+            total = total.checked_mul(n.max(1)).filter(|t| *t <= MOST_ELEMENTS).unwrap_or(MOST_ELEMENTS + 1);
+        }
+        if total > MOST_ELEMENTS {
+            let text: Vec<String> = out.iter().map(|n| n.to_string()).collect();
+            return self.fail(
+                "E0307",
+                format!("an array of {} elements is too large", text.join(" x ")),
+                span,
+                "the limit is 2^48 elements",
+            );
+        }
+        Some(out)
+    }
+
+    pub(super) fn placement(&mut self, p: &ast::Placement, rank: usize) -> Option<Placement> {
+        match p {
+            ast::Placement::Replicated(_) => Some(Placement::Replicated),
+            ast::Placement::Named(name) => match self.modules[self.module].globals.get(&name.name).cloned() {
+                Some((Global::Partition(p), at)) => {
+                    if let Placement::Divided { dists, .. } = &p
+                        && dists.len() != rank
+                    {
+                        let d = crate::diag::Diagnostic::error(
+                            "E0280",
+                            format!(
+                                "the partition `{}` has {} dimensions, the array has {rank}",
+                                name.name,
+                                dists.len()
+                            ),
+                            name.span,
+                            "used here",
+                        )
+                        .label(at, "declared here");
+                        self.report(d);
+                        return None;
+                    }
+                    Some(p)
+                }
+                Some((Global::Broken, _)) => None,
+                Some(_) => self.fail("E0281", format!("`{}` is not a partition", name.name), name.span, "used as one"),
+                None => self.unknown(&name.name, name.span, "partition"),
+            },
+            ast::Placement::Aligned(name) => {
+                let other = self.array_named(name)?;
+                if self.program.arrays[other.0 as usize].shape.len() != rank {
+                    return self.fail(
+                        "E0280",
+                        format!("`{}` has another number of dimensions", name.name),
+                        name.span,
+                        "aligned with it",
+                    );
+                }
+                Some(Placement::Aligned(other))
+            }
+            ast::Placement::Dists { dists, over, span } => {
+                if dists.len() != rank {
+                    return self.fail(
+                        "E0280",
+                        format!("this partition has {} dimensions, the array has {rank}", dists.len()),
+                        *span,
+                        format!("{} dimensions", dists.len()),
+                    );
+                }
+                self.divided(dists, over.as_deref(), *span)
+            }
+        }
+    }
+
+    /// A partition without its array: the number of its dimensions is its own.
+    pub(super) fn divided(
+        &mut self,
+        dists: &[(ast::Dist, Span)],
+        over: Option<&[Option<ExprId>]>,
+        span: Span,
+    ) -> Option<Placement> {
+        let mut out = vec![];
+        for (d, at) in dists {
+            out.push(match d {
+                ast::Dist::Block => Dist::Block,
+                ast::Dist::Whole => Dist::Whole,
+                ast::Dist::Cyclic(_) => return self.not_yet("`cyclic`", *at),
+            });
+        }
+        let blocks = out.iter().filter(|d| **d == Dist::Block).count();
+        let Some(over) = over else { return Some(Placement::Divided { dists: out, over: vec![] }) };
+        if over.len() != blocks {
+            return self.fail_help(
+                "E0282",
+                format!("`over` has {} entries for {blocks} divided dimensions", over.len()),
+                span,
+                "this partition",
+                "write one entry (a number or `auto`) for each `block`",
+            );
+        }
+        let mut mesh = vec![];
+        for m in over {
+            mesh.push(match m {
+                None => None,
+                Some(id) => {
+                    let n = self.const_as(*id, Ty::I64, "a mesh extent")?.as_int()? as i64;
+                    if n < 1 {
+                        return self.fail(
+                            "E0282",
+                            format!("a mesh extent is at least 1, and this is {n}"),
+                            span,
+                            "this partition",
+                        );
+                    }
+                    Some(n)
+                }
+            });
+        }
+        if choose_mesh(self.options.ranks, &vec![1 << 20; blocks], &mesh).is_none() {
+            let fixed: Vec<String> = mesh.iter().map(|m| m.map_or("auto".into(), |m| m.to_string())).collect();
+            return self.fail_help(
+                "E0283",
+                format!("a mesh over ({}) does not fit {} ranks", fixed.join(", "), self.options.ranks),
+                span,
+                "this partition",
+                "make the product of the extents the number of ranks, or use `auto`",
+            );
+        }
+        Some(Placement::Divided { dists: out, over: mesh })
+    }
+
+    pub(super) fn edges(&mut self, edges: &[ast::Edge], ty: Ty, rank: usize, span: Span) -> Option<Vec<Edge>> {
+        let mut out = vec![];
+        for e in edges {
+            out.push(match e {
+                ast::Edge::Clamp(_) => Edge::Clamp,
+                ast::Edge::Periodic(_) => Edge::Periodic,
+                ast::Edge::Mirror(_) => Edge::Mirror,
+                ast::Edge::Odd(at) if !ty.is_float() && !ty.is_signed() => {
+                    return self.fail("E0284", format!("`odd` turns signs, and `{ty}` has none"), *at, "edge");
+                }
+                ast::Edge::Odd(_) => Edge::Odd,
+                ast::Edge::None(_) => Edge::None,
+                ast::Edge::Constant(id, _) => Edge::Constant(self.const_as(*id, ty, "an edge's constant")?),
+            });
+        }
+        match out.len() {
+            0 => Some(vec![Edge::None; rank]),
+            1 => Some(vec![out[0]; rank]),
+            n if n == rank => Some(out),
+            n => self.fail(
+                "E0285",
+                format!("{n} edge rules for {rank} dimensions"),
+                span,
+                "write one rule, or one a dimension",
+            ),
+        }
+    }
+
+    /// Adds the arrays of a declaration to the program and returns their ids. Extents named in `from` declarations are
+    /// bound by the caller.
+    pub(super) fn declare_arrays(&mut self, decl: &ArrayDecl) -> Option<Vec<ArrayId>> {
+        let proto = match &decl.body {
+            ArrayBody::Like(name) => {
+                let other = self.array_named(name)?;
+                self.program.arrays[other.0 as usize].clone()
+            }
+            ArrayBody::Typed { ty, placement, edges, .. } => {
+                let elem = self.elem_type(ty)?;
+                let Some(dims) = &ty.shape else {
+                    return self.fail_help(
+                        "E0286",
+                        "an array needs a shape",
+                        ty.span,
+                        "no extents",
+                        format!("write `{}[n]`", ty.elem.name),
+                    );
+                };
+                let shape = self.shape(dims, ty.span)?;
+                let rank = shape.len();
+                let placement = match placement {
+                    Some(p) => self.placement(p, rank)?,
+                    None => Placement::Divided { dists: vec![Dist::Block; rank], over: vec![] },
+                };
+                let edges = self.edges(edges, elem, rank, decl.span)?;
+                Array { name: String::new(), ty: elem, shape, placement, edges, span: decl.span, temporary: false }
+            }
+        };
+        let mut ids = vec![];
+        for n in &decl.names {
+            ids.push(self.add_array(Array { name: n.name.clone(), span: n.span, temporary: false, ..proto.clone() }));
+        }
+        Some(ids)
+    }
+
+    pub(super) fn add_array(&mut self, a: Array) -> ArrayId {
+        self.program.arrays.push(a);
+        ArrayId(self.program.arrays.len() as u32 - 1)
+    }
+
+    /// The array that a name means.
+    pub(super) fn array_named(&mut self, name: &ast::Ident) -> Option<ArrayId> {
+        use super::env::Local;
+        match self.env.find(&name.name).cloned() {
+            Some(Local::Array(id)) => return Some(id),
+            Some(Local::Broken) => return None,
+            Some(Local::Unset(_)) => {
+                return self.fail("E0223", format!("`{}` is read before it is set", name.name), name.span, "read here");
+            }
+            Some(_) => return self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
+            None => {}
+        }
+        match self.modules[self.module].globals.get(&name.name).map(|g| g.0.clone()) {
+            Some(Global::Array(id)) => Some(id),
+            Some(Global::Broken) => None,
+            Some(_) => self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
+            None => self.unknown(&name.name, name.span, "array"),
+        }
+    }
+
+    /// A new scalar of the workflow; `name` is empty for one that the compiler made.
+    pub(super) fn new_scalar(&mut self, name: &str, ty: Ty) -> crate::ir::kernel::ScalarId {
+        self.program.scalars.push(crate::ir::program::Scalar { name: name.to_string(), ty });
+        crate::ir::kernel::ScalarId(self.program.scalars.len() as u32 - 1)
+    }
+
+    /// The placement and edges of a temporary: those of the arrays with the same shape, if they agree.
+    pub(super) fn temporary_like(&self, shape: &[i64], ty: Ty, among: &[ArrayId]) -> (Placement, Vec<Edge>) {
+        let same: Vec<&Array> =
+            among.iter().map(|a| &self.program.arrays[a.0 as usize]).filter(|a| a.shape == shape).collect();
+        let block = Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };
+        let none = vec![Edge::None; shape.len()];
+        let Some(first) = same.first() else { return (block, none) };
+        let placement =
+            if same.iter().all(|a| a.placement == first.placement) { first.placement.clone() } else { block };
+        let agree = same.iter().all(|a| a.edges == first.edges);
+        let edges = if agree { first.edges.iter().map(|e| edge_as(*e, ty)).collect() } else { none };
+        (placement, edges)
+    }
+}
+
+/// An edge rule for elements of another type.
+fn edge_as(e: Edge, ty: Ty) -> Edge {
+    match e {
+        Edge::Constant(v) if v.ty != ty => Edge::Constant(crate::ir::fold::cast(v, ty)),
+        Edge::Odd if !ty.is_float() && !ty.is_signed() => Edge::None,
+        e => e,
+    }
+}
+
+/// The value of a parameter written on the command line.
+pub(super) fn parse_value(text: &str, ty: Ty) -> Option<Value> {
+    let clean = text.trim().replace('_', "");
+    match ty {
+        Ty::Bool => clean.parse::<bool>().ok().map(Value::bool),
+        Ty::F32 => clean.parse::<f32>().ok().map(Value::f32),
+        Ty::F64 => clean.parse::<f64>().ok().map(Value::f64),
+        ty => {
+            let v = clean.parse::<i128>().ok()?;
+            (Value::int(ty, v).as_int() == Some(v)).then_some(Value::int(ty, v))
+        }
+    }
+}

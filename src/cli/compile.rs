@@ -1,0 +1,124 @@
+//! From a file name to a plan, with the diagnostics on the way.
+
+use super::{MessageFormat, ProgramArgs};
+use crate::check::{Loader, Options, check};
+use crate::diag::{Diagnostic, Sink, render};
+use crate::ir::plan::Plan;
+use crate::ir::program::Program;
+use crate::ir::ty::Ty;
+use crate::runtime::io::npy::read_header;
+use crate::runtime::io::root::Root;
+use crate::source::SourceMap;
+use crate::syntax::parse::parse;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// A program being compiled: its files, and what was reported.
+pub struct Session {
+    pub sources: SourceMap,
+    pub sink: Sink,
+    format: MessageFormat,
+}
+
+struct Files<'a> {
+    root: &'a Root,
+}
+
+impl Loader for Files<'_> {
+    fn source(&self, path: &str) -> Result<String, String> {
+        let mut file = self.root.open_read(path).map_err(|e| e.message)?;
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut file, &mut text).map_err(|e| e.to_string())?;
+        Ok(text)
+    }
+
+    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
+        read_header(self.root, path).map(|h| (h.ty, h.shape)).map_err(|e| e.message)
+    }
+}
+
+/// The folder beneath which a program reads and writes.
+pub fn root_of(args: &ProgramArgs) -> PathBuf {
+    let beside = || {
+        args.file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    };
+    args.root.clone().unwrap_or_else(beside)
+}
+
+impl Session {
+    pub fn new(format: MessageFormat) -> Session {
+        Session { sources: SourceMap::default(), sink: Sink::default(), format }
+    }
+
+    /// Reads and checks a program for a number of ranks.
+    pub fn program(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Program> {
+        let text = match std::fs::read_to_string(&args.file) {
+            Ok(t) => t,
+            Err(e) => return self.bare("E0001", format!("cannot read `{}`: {e}", args.file.display())),
+        };
+        let root = match Root::open(root_of(args)) {
+            Ok(r) => r,
+            Err(e) => return self.bare("E0001", e.message),
+        };
+        let params = match parameters(&args.param) {
+            Ok(p) => p,
+            Err(why) => return self.bare("E0002", why),
+        };
+        let name =
+            args.file.file_name().map_or_else(|| args.file.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let id = self.sources.add(name, text.as_str());
+        let ast = parse(id, &text, &mut self.sink)?;
+        let options = Options { params: &params, ranks };
+        check(ast, &mut self.sources, &Files { root: &root }, &options, &mut self.sink)
+    }
+
+    /// Compiles a program to the plan for `ranks` ranks, on a thread with a stack deep enough for any accepted program.
+    pub fn plan(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
+        std::thread::scope(|scope| {
+            let body = || {
+                let program = self.program(args, ranks)?;
+                crate::planner::plan(program, ranks, &mut self.sink)
+            };
+            std::thread::Builder::new().stack_size(256 << 20).spawn_scoped(scope, body).ok()?.join().ok()?
+        })
+    }
+
+    fn bare<T>(&mut self, code: &'static str, message: String) -> Option<T> {
+        self.sink.push(Diagnostic::bare(code, message));
+        None
+    }
+
+    /// Prints everything reported so far to stderr (JSON: one object a line) and forgets it.
+    pub fn flush(&mut self) {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let mut err = std::io::stderr().lock();
+        for d in self.sink.items.drain(..) {
+            let text = match self.format {
+                MessageFormat::Human => render::render(&d, &self.sources, color),
+                MessageFormat::Json => format!("{}\n", render::to_json(&d, &self.sources)),
+            };
+            let _ = err.write_all(text.as_bytes());
+        }
+    }
+}
+
+/// `name=value` pairs; `@file.json` stands for the members of a JSON object.
+fn parameters(given: &[String]) -> Result<Vec<(String, String)>, String> {
+    let mut out = vec![];
+    for g in given {
+        if let Some(path) = g.strip_prefix('@') {
+            let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{path}`: {e}"))?;
+            let json: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&text).map_err(|e| format!("`{path}` is not a JSON object of parameters: {e}"))?;
+            for (k, v) in json {
+                out.push((k, v.as_str().map_or_else(|| v.to_string(), str::to_string)));
+            }
+            continue;
+        }
+        match g.split_once('=') {
+            Some((k, v)) => out.push((k.trim().to_string(), v.trim().to_string())),
+            None => return Err(format!("`{g}` is not NAME=VALUE")),
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,31 @@
+//! `mgpu explain`
+
+use crate::runtime::failure::exit;
+use clap::Args;
+
+#[derive(Args, Clone)]
+pub struct ExplainArgs {
+    /// The code of a diagnostic, such as E0302; none: list them all
+    code: Option<String>,
+}
+
+/// Prints the page of a code; gives the exit code.
+pub fn explain(args: &ExplainArgs) -> u8 {
+    let pages = crate::diag::pages::PAGES;
+    let Some(code) = &args.code else {
+        pages.iter().for_each(|(code, page)| {
+            println!("{code}  {}", page.lines().next().unwrap_or("").trim_start_matches("# "))
+        });
+        return exit::OK;
+    };
+    match pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(code)) {
+        Some((_, page)) => {
+            println!("{page}");
+            exit::OK
+        }
+        None => {
+            eprintln!("there is no code `{code}`; `mgpu explain` lists them");
+            exit::USAGE
+        }
+    }
+}

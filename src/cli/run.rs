@@ -1,0 +1,380 @@
+//! `mgpu run`
+
+use super::compile::{Session, root_of};
+use super::{MessageFormat, ProgramArgs};
+use crate::diag::Diagnostic;
+use crate::ir::plan::Plan;
+use crate::runtime::device::{Executor, native::Native, vm::Vm};
+use crate::runtime::failure::{Failure, exit};
+use crate::runtime::io::root::Root;
+use crate::runtime::launch::{self, Manner};
+use crate::runtime::stats::Stats;
+#[cfg(feature = "mpi")]
+use crate::runtime::watch::Watch;
+use clap::Args;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+#[derive(Args, Clone)]
+pub struct RunArgs {
+    #[command(flatten)]
+    program: ProgramArgs,
+    /// Number of ranks [default: under a launcher the job's, else one a core]
+    #[arg(short = 'n', long, value_name = "N")]
+    ranks: Option<i64>,
+    /// What runs the kernels on a CPU: the built-in machine, native C, or native C where a compiler is found
+    #[arg(long, value_enum, default_value_t = ExecutorChoice::Auto)]
+    executor: ExecutorChoice,
+    /// Device to run on
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    device: Device,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// No summary
+    #[arg(short, long)]
+    quiet: bool,
+    /// Say what is done: executor, launcher command
+    #[arg(short, long)]
+    verbose: bool,
+    /// End the run when no step completes for this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Start the ranks through this launcher
+    #[arg(long, value_enum)]
+    launcher: Option<Launcher>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+enum ExecutorChoice {
+    Auto,
+    Vm,
+    Native,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+enum Device {
+    Auto,
+    Cpu,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+enum Launcher {
+    Threads,
+    Mpirun,
+}
+
+/// Runs a program; gives the exit code.
+pub fn run(args: &RunArgs) -> u8 {
+    let job = launched();
+    match (args.launcher, job) {
+        (Some(Launcher::Mpirun), None) => start_mpirun(args),
+        (Some(Launcher::Threads), _) | (None, None) => run_here(args),
+        (_, Some(size)) => run_in_job(args, size),
+    }
+}
+
+/// All ranks as threads of this process.
+fn run_here(args: &RunArgs) -> u8 {
+    let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
+    if !(1..=4096).contains(&ranks) {
+        return usage(args, format!("{ranks} ranks as threads: between 1 and 4096 are possible"));
+    }
+    let mut session = Session::new(args.program.message_format);
+    let start = Instant::now();
+    let (plan, root, executor) = match prepare(args, &mut session, ranks) {
+        Ok(ready) => ready,
+        Err(code) => {
+            session.flush();
+            return code;
+        }
+    };
+    session.flush();
+    let compiled = start.elapsed();
+    let start = Instant::now();
+    let outcome = launch::run_threads(&plan, &*executor, &root, &mut std::io::stdout(), manner(args));
+    match outcome {
+        Ok(stats) => {
+            summary(args, &plan, &stats, compiled, start.elapsed(), executor.name());
+            exit::OK
+        }
+        Err(f) => failed(&mut session, f),
+    }
+}
+
+/// Compiles the program and finds its folder and executor. On an error the reports are in the session.
+fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, Root, Box<dyn Executor>), u8> {
+    let plan = session.plan(&args.program, ranks);
+    let usage = |session: &mut Session, message: String| {
+        session.sink.push(Diagnostic::bare("E0003", message));
+        exit::USAGE
+    };
+    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(exit::REJECTED) };
+    if !plan.program.has_main {
+        return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
+    }
+    let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
+    let executor = executor(args, &plan).map_err(|why| usage(session, why))?;
+    Ok((plan, root, executor))
+}
+
+/// The number of ranks of the MPI job that this process belongs to.
+fn launched() -> Option<i64> {
+    let size = |v: &str| std::env::var(v).ok()?.parse::<i64>().ok();
+    let slurm = || std::env::var_os("SLURM_PROCID").and_then(|_| size("SLURM_NTASKS"));
+    size("OMPI_COMM_WORLD_SIZE").or_else(|| size("PMI_SIZE")).or_else(slurm)
+}
+
+/// This process as one rank of an MPI job.
+#[cfg(feature = "mpi")]
+fn run_in_job(args: &RunArgs, size: i64) -> u8 {
+    use crate::runtime::comm::{Comm, mpi::MpiComm};
+    let mut comm = match MpiComm::start() {
+        Ok(c) => c,
+        Err(why) => return usage(args, why),
+    };
+    if comm.size() != size {
+        let library = MpiComm::library();
+        return usage(
+            args,
+            format!(
+                "the launcher started {size} ranks, and MPI ({library}) sees {}: launcher and library belong to different MPIs",
+                comm.size()
+            ),
+        );
+    }
+    if args.ranks.is_some_and(|n| n != size) {
+        return reported_once(&comm, || {
+            usage(
+                args,
+                format!(
+                    "`-n {}` inside a job of {size} ranks: leave `-n` out, the launcher says how many",
+                    args.ranks.unwrap_or(0)
+                ),
+            )
+        });
+    }
+    let mut session = Session::new(args.program.message_format);
+    let start = Instant::now();
+    let ready = prepare(args, &mut session, size);
+    // Everybody goes on, or nobody does.
+    let verdict = ready.as_ref().err().copied().unwrap_or(0);
+    let print = match &ready {
+        Ok((plan, ..)) => plan.fingerprint(),
+        Err(code) => vec![*code],
+    };
+    let Ok(all) = comm.all_gather(&print) else { return exit::LOST };
+    if comm.rank() == 0 {
+        session.flush();
+    }
+    let worst = all.iter().filter(|p| p.len() == 1).map(|p| p[0]).max().unwrap_or(verdict);
+    let Ok((plan, root, executor)) = ready else { return worst };
+    if worst != 0 {
+        return worst;
+    }
+    if let Some(other) = all.iter().position(|p| *p != all[0]) {
+        return reported_once(&comm, || {
+            usage(
+                args,
+                format!("rank {other} has another plan than rank 0: is it another program or version of mgpu there?"),
+            )
+        });
+    }
+    let compiled = start.elapsed();
+    let start = Instant::now();
+    let watch = Watch::start(manner(args).timeout, MpiComm::end);
+    let outcome =
+        launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout(), manner(args), watch.clone());
+    watch.stop();
+    match outcome {
+        Ok(stats) => {
+            let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
+            let Ok(all) = comm.all_gather(&words) else { return exit::LOST };
+            let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
+            let mut shared: Vec<Stats> = all
+                .iter()
+                .map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() })
+                .collect();
+            if let Some(mine) = shared.get_mut(comm.rank() as usize) {
+                *mine = stats;
+            }
+            if comm.rank() == 0 {
+                summary(args, &plan, &shared, compiled, start.elapsed(), executor.name());
+            }
+            exit::OK
+        }
+        Err(f @ (Failure::Lost(_) | Failure::Internal(_))) => {
+            let code = failed(&mut session, f);
+            comm.abort(code.into())
+        }
+        Err(f) => reported_once(&comm, || failed(&mut session, f)),
+    }
+}
+
+/// Rank 0 reports; all ranks give the same code.
+#[cfg(feature = "mpi")]
+fn reported_once(comm: &dyn crate::runtime::comm::Comm, report: impl FnOnce() -> u8) -> u8 {
+    if comm.rank() == 0 {
+        return report();
+    }
+    // The others are silent: the report goes nowhere.
+    let mut code = exit::FAILED;
+    silently(|| code = report());
+    code
+}
+
+/// Runs `f` with stderr closed.
+#[cfg(feature = "mpi")]
+fn silently(f: impl FnOnce()) {
+    // SAFETY: redirects this process's stderr to the null device and back.
+    unsafe {
+        let (keep, null) = (libc::dup(2), libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY));
+        libc::dup2(null, 2);
+        f();
+        libc::dup2(keep, 2);
+        libc::close(keep);
+        libc::close(null);
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+fn run_in_job(args: &RunArgs, size: i64) -> u8 {
+    usage(
+        args,
+        format!(
+            "a launcher started {size} ranks, but this mgpu was built without MPI (feature `mpi`); `mgpu run -n {size}` runs them as threads, `--launcher threads` does so here"
+        ),
+    )
+}
+
+/// Runs the same command under mpirun.
+fn start_mpirun(args: &RunArgs) -> u8 {
+    let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
+    let mut command = std::process::Command::new("mpirun");
+    command.args(["--oversubscribe", "-n", &ranks.to_string()]);
+    // SAFETY: reads the user of this process.
+    if unsafe { libc::geteuid() } == 0 {
+        command.arg("--allow-run-as-root");
+    }
+    match std::env::current_exe() {
+        Ok(me) => command.arg(me),
+        Err(_) => command.arg("mgpu"),
+    };
+    let mut skip = false;
+    for a in std::env::args().skip(1) {
+        let own = |name: &str| a.starts_with(&format!("{name}="));
+        if skip {
+            skip = false;
+        } else if a == "--launcher" || a == "-n" || a == "--ranks" {
+            skip = true;
+        } else if !own("--launcher") && !own("--ranks") {
+            command.arg(a);
+        }
+    }
+    if args.verbose {
+        let words: Vec<String> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|w| w.to_string_lossy().into_owned())
+            .collect();
+        eprintln!("{}", words.join(" "));
+    }
+    match command.status() {
+        Ok(status) => status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(exit::LOST),
+        Err(e) => usage(
+            args,
+            format!(
+                "cannot start mpirun: {e}; `apt-get install openmpi-bin` has it, and without it `mgpu run -n {ranks}` runs the ranks as threads"
+            ),
+        ),
+    }
+}
+
+/// Reports a failed run once.
+pub fn failed(session: &mut Session, f: Failure) -> u8 {
+    match f {
+        Failure::Agreed(d) => {
+            session.sink.push(d);
+            session.flush();
+            exit::FAILED
+        }
+        Failure::Lost(why) => {
+            session.sink.push(Diagnostic::bare("E0700", why));
+            session.flush();
+            exit::LOST
+        }
+        Failure::Internal(why) => {
+            session.sink.push(
+                Diagnostic::bare("E0800", format!("internal error: {why}"))
+                    .help("this is a defect of mgpu; please report it with the program"),
+            );
+            session.flush();
+            exit::INTERNAL
+        }
+    }
+}
+
+/// How the run is watched and shown.
+fn manner(args: &RunArgs) -> Manner {
+    let progress = !args.quiet && std::io::stderr().is_terminal();
+    Manner { timeout: args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6))), progress }
+}
+
+fn usage(args: &RunArgs, message: String) -> u8 {
+    let mut session = Session::new(args.program.message_format);
+    session.sink.push(Diagnostic::bare("E0003", message));
+    session.flush();
+    exit::USAGE
+}
+
+/// The executor that the arguments ask for.
+fn executor(args: &RunArgs, plan: &Plan) -> Result<Box<dyn Executor>, String> {
+    let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
+    let tables = &plan.program.tables;
+    if args.executor == ExecutorChoice::Vm {
+        return Ok(Box::new(Vm::new(&nests, tables)));
+    }
+    match Native::new(&nests, tables) {
+        Ok(native) => Ok(Box::new(native)),
+        Err(why) if args.executor == ExecutorChoice::Native => Err(why),
+        Err(why) => {
+            if args.verbose {
+                eprintln!("native C is not used: {why}");
+            }
+            Ok(Box::new(Vm::new(&nests, tables)))
+        }
+    }
+}
+
+/// A short account of the run on stderr.
+fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran: Duration, executor: &str) {
+    if args.quiet {
+        return;
+    }
+    let sum = |f: &dyn Fn(&Stats) -> u64| stats.iter().map(f).sum::<u64>();
+    let (messages, bytes) = (sum(&|s| s.messages), sum(&|s| s.bytes));
+    let longest = |f: &dyn Fn(&Stats) -> Duration| stats.iter().map(f).max().unwrap_or_default().as_secs_f64();
+    let (computation, communication) = (longest(&|s| s.computation), longest(&|s| s.communication));
+    let seconds = ran.as_secs_f64();
+    let share = if seconds > 0.0 { 100.0 * communication / seconds } else { 0.0 };
+    let bandwidth = if computation > 0.0 { sum(&|s| s.touched) as f64 / computation / 1e9 } else { 0.0 };
+    if args.json {
+        let value = serde_json::json!({
+            "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,
+            "computation_s": computation, "communication_s": communication, "messages": messages, "bytes": bytes,
+            "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
+            "compulsory_bytes": sum(&|s| s.touched),
+        });
+        eprintln!("{value}");
+        return;
+    }
+    if args.program.message_format == MessageFormat::Json {
+        return;
+    }
+    let plural = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    eprintln!(
+        "{} on {executor}: {seconds:.3} s ({:.3} s to compile), {share:.0} % communication, {}, {bytes} bytes sent, {bandwidth:.1} GB/s",
+        plural(plan.ranks, "rank"),
+        compiled.as_secs_f64(),
+        plural(messages as i64, "message"),
+    );
+}

@@ -1,0 +1,132 @@
+//! The plan as JSON (format version 1).
+
+use super::text::path_text;
+use super::{Exchange, Home, Item, Plan, Step, StepKind};
+use crate::source::SourceMap;
+use serde_json::{Value, json};
+
+/// Messages are listed rank by rank up to this many ranks.
+const LISTED: i64 = 16;
+
+impl Plan {
+    /// The whole plan. Up to 16 ranks every exchange lists its messages (from, to, boxes, bytes); beyond, its largest and
+    /// total loads only.
+    pub fn json(&self, sources: &SourceMap) -> Value {
+        let params: serde_json::Map<String, Value> =
+            self.program.params.iter().map(|(n, v)| (n.clone(), json!(v.to_string()))).collect();
+        let arrays: Vec<Value> = self
+            .arrays
+            .iter()
+            .filter(|a| a.used)
+            .map(|a| {
+                let parts: Vec<String> = if self.ranks <= LISTED { (0..self.ranks).map(|r| a.layout.part(r).to_string()).collect() } else { vec![] };
+                json!({
+                    "name": a.array.name, "type": a.array.ty, "shape": a.array.shape, "layout": a.layout.to_string(),
+                    "mesh": a.layout.mesh, "ghost": a.ghost, "edges": a.array.edges, "temporary": a.array.temporary, "parts": parts,
+                })
+            })
+            .collect();
+        let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
+        json!({
+            "version": 1, "ranks": self.ranks, "params": params, "depends_on_ranks": self.program.depends_on_ranks,
+            "arrays": arrays, "memory_per_rank": memory.iter().max(),
+            "exchanges": self.exchanges.iter().map(|e| self.exchange_json(e)).collect::<Vec<_>>(),
+            "steps": self.steps_json(&self.steps, sources),
+        })
+    }
+
+    fn exchange_json(&self, e: &Exchange) -> Value {
+        let items: Vec<Value> = e
+            .items
+            .iter()
+            .map(|i| match i {
+                Item::Ghost { array, arms } => json!({"halo": self.array(*array).array.name, "arms": arms.iter().map(|a| &a.widths).collect::<Vec<_>>()}),
+                Item::View(v) => {
+                    let v = &self.views[v.0 as usize];
+                    json!({"view": self.array(v.array).array.name, "reader": self.nest(v.nest).nest.name})
+                }
+            })
+            .collect();
+        let (most, total) = self.load(e);
+        let mut out = json!({"items": items, "most_messages": most.0, "most_bytes": most.1});
+        if let Some(t) = total {
+            out["messages"] = json!(t.0);
+            out["bytes"] = json!(t.1);
+        }
+        if self.ranks <= LISTED {
+            let list: Vec<Value> = (0..self.ranks).flat_map(|r| self.messages_to(e, r)).collect();
+            out["list"] = json!(list);
+        }
+        out
+    }
+
+    /// The messages that a rank receives in an exchange, by sender.
+    fn messages_to(&self, e: &Exchange, rank: i64) -> Vec<Value> {
+        let mut by_peer: std::collections::BTreeMap<i64, (i64, Vec<Value>)> = Default::default();
+        for item in &e.items {
+            let a = &self.array(self.item_array(item).0).array;
+            for p in self.needs(item, rank).pieces.into_iter().filter(|p| p.from != rank) {
+                let m = by_peer.entry(p.from).or_default();
+                m.0 += p.src.len() * a.ty.size() as i64;
+                m.1.push(json!({"array": a.name, "box": p.src.to_string(), "to": p.dst.to_string()}));
+            }
+        }
+        by_peer
+            .into_iter()
+            .map(|(from, (bytes, boxes))| json!({"from": from, "to": rank, "bytes": bytes, "boxes": boxes}))
+            .collect()
+    }
+
+    fn steps_json(&self, steps: &[Step], sources: &SourceMap) -> Vec<Value> {
+        let one = |s: &Step| {
+            let name = |id| self.array(id).array.name.clone();
+            let scalar = |id: crate::ir::kernel::ScalarId| self.program.scalars[id.0 as usize].name.clone();
+            let mut v = match &s.kind {
+                StepKind::Exchange(e) => json!({"step": "exchange", "exchange": e.0}),
+                StepKind::Compute { nest, overlap } => {
+                    let n = self.nest(*nest);
+                    json!({
+                        "step": "compute", "name": n.nest.name, "domain": n.nest.domain.to_string(), "everywhere": n.home == Home::Everywhere,
+                        "overlaps": overlap.map(|e| e.0), "reductions": n.nest.reductions.len(),
+                        "reads": n.nest.operands.iter().map(|o| name(o.array)).collect::<Vec<_>>(),
+                        "writes": n.nest.stores.iter().map(|s| name(n.nest.operands[s.operand.0 as usize].array)).collect::<Vec<_>>(),
+                    })
+                }
+                StepKind::AllReduce(items) => json!({"step": "all-reduce", "values": items.len()}),
+                StepKind::Finish(_) => json!({"step": "finish"}),
+                StepKind::Scalars { results, .. } => {
+                    json!({"step": "scalars", "sets": results.iter().map(|r| scalar(r.1)).collect::<Vec<_>>()})
+                }
+                StepKind::Swap(a, b) => json!({"step": "swap", "arrays": [name(*a), name(*b)]}),
+                StepKind::For { counter, body, .. } => {
+                    let range = self.program.scalar_ranges.get(counter).map(|r| [r.lo, r.hi]);
+                    json!({"step": "for", "counter": scalar(*counter), "range": range, "body": self.steps_json(body, sources)})
+                }
+                StepKind::While { before, body, .. } => {
+                    json!({"step": "while", "before": self.steps_json(before, sources), "body": self.steps_json(body, sources)})
+                }
+                StepKind::If { then, otherwise, .. } => {
+                    json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)})
+                }
+                StepKind::Break => json!({"step": "break"}),
+                StepKind::Print(_) => json!({"step": "print"}),
+                StepKind::Assert { .. } => json!({"step": "assert"}),
+                StepKind::Load { array, path } => {
+                    json!({"step": "load", "array": name(*array), "path": path_text(path)})
+                }
+                StepKind::Save { array, path } => {
+                    json!({"step": "save", "array": name(*array), "path": path_text(path)})
+                }
+                StepKind::Plot { array, path } => {
+                    json!({"step": "plot", "array": name(*array), "path": path_text(path)})
+                }
+            };
+            if s.span.end > 0 {
+                v["line"] = json!(sources.line_col(s.span).0);
+                v["file"] = json!(sources.file(s.span.file).name);
+            }
+            v
+        };
+        steps.iter().map(one).collect()
+    }
+}

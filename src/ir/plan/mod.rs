@@ -1,0 +1,286 @@
+//! The plan: what every rank does, as data that is the same on all of them. Regions are kept as rules from which any rank's
+//! messages follow, so a plan does not grow with ranks or steps.
+
+pub mod json;
+pub mod region;
+pub mod text;
+pub mod verify;
+
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{Affine, ArrayId, Code, Nest, Reg, ScalarId, Sym};
+use crate::ir::layout::Layout;
+use crate::ir::program::{Array, PrintPart, Program};
+use crate::ir::ty::Ty;
+use crate::source::Span;
+
+/// An index into [`Plan::nests`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlanNestId(pub u32);
+
+/// An index into [`Plan::views`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ViewId(pub u32);
+
+/// An index into [`Plan::exchanges`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub u32);
+
+/// How the points of a nest's domain are divided over the ranks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Home {
+    /// Every rank runs the whole domain, with the same results.
+    Everywhere,
+    /// A point runs where the element at `index` lives. `leaf` moves the cuts of reductions down to whole leaves.
+    Owner { layout: Layout, index: Vec<Affine>, leaf: Option<Vec<i64>> },
+}
+
+impl Home {
+    /// The part of `domain` that a rank runs.
+    pub fn part(&self, domain: &IndexBox, rank: i64) -> IndexBox {
+        let Home::Owner { layout, index, leaf } = self else { return domain.clone() };
+        let owned = layout.part(rank);
+        let mut out = domain.clone();
+        for ((a, own), &n) in index.iter().zip(&owned.dims).zip(&layout.shape) {
+            match a.terms[..] {
+                [(Sym::Dim(d), c)] => {
+                    let mut r = preimage(*own, a.konst, c);
+                    if let Some(leaf) = leaf {
+                        let down = |x: i64| x.div_euclid(leaf[d]) * leaf[d];
+                        // The first and the last part reach to the ends of the domain.
+                        let lo = if own.lo == 0 { domain.dims[d].lo } else { down(r.lo) };
+                        let hi = if own.hi == n { domain.dims[d].hi } else { down(r.hi) };
+                        r = if own.is_empty() { Interval::EMPTY } else { Interval::new(lo, hi) };
+                    }
+                    out.dims[d] = out.dims[d].intersect(r);
+                }
+                _ if own.lo <= a.konst && a.konst < own.hi => {}
+                _ => return IndexBox::new(vec![Interval::EMPTY; domain.rank().max(1)]),
+            }
+        }
+        out
+    }
+}
+
+/// The points `i` with `c * i + k` in `own`, for `c > 0`.
+fn preimage(own: Interval, k: i64, c: i64) -> Interval {
+    let up = |x: i64| -((-x).div_euclid(c));
+    Interval::new(up(own.lo - k), up(own.hi - k))
+}
+
+/// Where a nest finds an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The array's own storage, ghost cells included.
+    Array(ArrayId),
+    /// A copy of what the rank needs.
+    View(ViewId),
+}
+
+/// A nest with its division and the places of its operands.
+#[derive(Clone, Debug)]
+pub struct PlanNest {
+    pub nest: Nest,
+    pub home: Home,
+    pub sources: Vec<Source>,
+}
+
+impl PlanNest {
+    /// The part of the domain that a rank runs; no dimension means one point or none.
+    pub fn part(&self, rank: i64) -> Option<IndexBox> {
+        let part = self.home.part(&self.nest.domain, rank);
+        if part.rank() != self.nest.domain.rank() || part.is_empty() { None } else { Some(part) }
+    }
+}
+
+/// A copy of the elements of an array that a rank's part of a nest reads.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub array: ArrayId,
+    pub nest: PlanNestId,
+    pub operand: usize,
+}
+
+/// A region around every rank's part: offsets from `-lo` to `hi` in each dimension.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Arm {
+    pub widths: Vec<(i64, i64)>,
+}
+
+impl Arm {
+    pub fn contains(&self, o: &Arm) -> bool {
+        self.widths.iter().zip(&o.widths).all(|(a, b)| a.0 >= b.0 && a.1 >= b.1)
+    }
+    pub fn is_zero(&self) -> bool {
+        self.widths.iter().all(|w| *w == (0, 0))
+    }
+}
+
+/// One array's share of an exchange.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// Fill the ghost cells of `array` in these arms.
+    Ghost { array: ArrayId, arms: Vec<Arm> },
+    /// Fill a view.
+    View(ViewId),
+}
+
+/// Several arrays' regions that travel together: one message a pair of ranks.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub items: Vec<Item>,
+    pub span: Span,
+}
+
+/// An array with its place on this number of ranks.
+#[derive(Clone, Debug)]
+pub struct PlanArray {
+    pub array: Array,
+    pub layout: Layout,
+    /// Ghost cells below and above each dimension, the same on every rank that owns elements.
+    pub ghost: Vec<(i64, i64)>,
+    /// Some step uses it.
+    pub used: bool,
+}
+
+impl PlanArray {
+    /// The box that a rank stores: its part and the ghost cells around it.
+    pub fn storage(&self, rank: i64) -> IndexBox {
+        let mut part = self.layout.part(rank);
+        if part.is_empty() {
+            return IndexBox::new(vec![Interval::EMPTY; part.rank()]);
+        }
+        for (d, g) in part.dims.iter_mut().zip(&self.ghost) {
+            *d = Interval::new(d.lo - g.0, d.hi + g.1);
+        }
+        part
+    }
+}
+
+/// One thing that every rank does, in this order.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub kind: StepKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    Exchange(ExchangeId),
+    /// Run a rank's part of a nest. With `overlap`, its messages travel while the points that need none of them run.
+    Compute {
+        nest: PlanNestId,
+        overlap: Option<ExchangeId>,
+    },
+    /// Combine the partial results of these nests' reductions over all ranks, in one message.
+    AllReduce(Vec<(PlanNestId, usize)>),
+    /// Turn the partial results of a nest that every rank ran whole into scalars.
+    Finish(PlanNestId),
+    Scalars {
+        code: Code,
+        results: Vec<(Reg, ScalarId)>,
+    },
+    Swap(ArrayId, ArrayId),
+    For {
+        counter: ScalarId,
+        from: ScalarId,
+        to: ScalarId,
+        by: ScalarId,
+        body: Vec<Step>,
+    },
+    While {
+        before: Vec<Step>,
+        cond: ScalarId,
+        body: Vec<Step>,
+    },
+    If {
+        cond: ScalarId,
+        then: Vec<Step>,
+        otherwise: Vec<Step>,
+    },
+    Break,
+    Print(Vec<PrintPart>),
+    Assert {
+        cond: ScalarId,
+        why: Vec<PrintPart>,
+    },
+    Load {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Save {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Plot {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+}
+
+/// The whole plan for one number of ranks.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub ranks: i64,
+    pub program: Program,
+    pub arrays: Vec<PlanArray>,
+    pub nests: Vec<PlanNest>,
+    pub views: Vec<View>,
+    pub exchanges: Vec<Exchange>,
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    pub fn array(&self, id: ArrayId) -> &PlanArray {
+        &self.arrays[id.0 as usize]
+    }
+    pub fn nest(&self, id: PlanNestId) -> &PlanNest {
+        &self.nests[id.0 as usize]
+    }
+
+    /// The range of a workflow scalar that a subscript uses.
+    pub fn scalar_range(&self, id: ScalarId) -> Option<Interval> {
+        self.program.scalar_ranges.get(&id).copied()
+    }
+
+    /// The box of elements (past the edges too) that a rank keeps in a view.
+    pub fn view_box(&self, id: ViewId, rank: i64) -> IndexBox {
+        let view = &self.views[id.0 as usize];
+        let n = self.nest(view.nest);
+        let rank_of = n.nest.operands[view.operand].rank;
+        let mut out = IndexBox::new(vec![Interval::EMPTY; rank_of.max(1)]);
+        let Some(part) = n.part(rank) else { return out };
+        for a in n.nest.accesses.iter().filter(|a| a.operand.0 as usize == view.operand) {
+            if let Some(b) = a.image(&part, &|s| self.scalar_range(s)) {
+                out = out.hull(&b);
+            }
+        }
+        out
+    }
+
+    /// What ranks compare before they start: equal plans have equal fingerprints (32 bytes).
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut h = blake3::Hasher::new();
+        h.update(env!("CARGO_PKG_VERSION").as_bytes());
+        for n in &self.nests {
+            h.update(format!("{:?} {:?} {:?}", n.nest, n.home, n.sources).as_bytes());
+        }
+        for a in &self.arrays {
+            h.update(format!("{:?} {:?} {:?}", a.array, a.layout, a.ghost).as_bytes());
+        }
+        h.update(
+            format!("{} {:?} {:?} {:?} {:?}", self.ranks, self.views, self.exchanges, self.steps, self.program.tables)
+                .as_bytes(),
+        );
+        h.finalize().as_bytes().to_vec()
+    }
+
+    /// Bytes that a rank keeps for arrays and views.
+    pub fn memory(&self, rank: i64) -> i64 {
+        let arrays = self.arrays.iter().filter(|a| a.used).map(|a| a.storage(rank).len() * a.array.ty.size() as i64);
+        let views = (0..self.views.len()).map(|v| {
+            let ty: Ty = self.array(self.views[v].array).array.ty;
+            self.view_box(ViewId(v as u32), rank).len() * ty.size() as i64
+        });
+        arrays.sum::<i64>() + views.sum::<i64>()
+    }
+}

@@ -1,0 +1,266 @@
+//! Needed less owned: from the rules of an exchange to the pieces that one rank receives.
+
+use super::{Arm, Exchange, Item, Plan};
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::ArrayId;
+use crate::ir::program::Edge;
+use crate::ir::ty::Value;
+
+/// How source elements become destination elements along one dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In order.
+    Shift,
+    /// One source element repeated.
+    Repeat,
+    /// In reverse order.
+    Reverse,
+}
+
+/// Elements that a rank receives: `src` of the array on rank `from` fills `dst` of the rank's storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    pub from: i64,
+    /// In the array.
+    pub src: IndexBox,
+    /// In the receiver's storage; may lie past the array's edges.
+    pub dst: IndexBox,
+    pub modes: Vec<Mode>,
+    /// The sign is turned (`odd` edges).
+    pub negate: bool,
+}
+
+/// What one item needs on one rank.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Needs {
+    pub pieces: Vec<Piece>,
+    /// Regions past a `constant` edge.
+    pub constants: Vec<(IndexBox, Value)>,
+}
+
+/// A run of one dimension with one mapping.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    dst: Interval,
+    src: Interval,
+    mode: Mode,
+    negate: bool,
+    constant: Option<Value>,
+}
+
+/// The runs of `want` along a dimension of extent `n`, in order.
+fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
+    let mut out = vec![];
+    let mut at = want.lo;
+    if n == 0 {
+        return out;
+    }
+    while at < want.hi {
+        let plain = |dst: Interval, src: Interval, mode| Segment { dst, src, mode, negate: false, constant: None };
+        let seg = if (0..n).contains(&at) {
+            let dst = Interval::new(at, want.hi.min(n));
+            plain(dst, dst, Mode::Shift)
+        } else {
+            // Up to the next multiple of the extent.
+            let q = at.div_euclid(n);
+            let dst = Interval::new(at, want.hi.min((q + 1) * n));
+            let to_edge = Interval::new(at, if at < 0 { want.hi.min(0) } else { want.hi });
+            let wrapped = dst.shift(-q * n);
+            let mirrored = Interval::new(n - wrapped.hi, n - wrapped.lo);
+            match edge {
+                Edge::None => {
+                    at = to_edge.hi;
+                    continue;
+                }
+                Edge::Periodic => plain(dst, wrapped, Mode::Shift),
+                Edge::Clamp => {
+                    let i = if at < 0 { 0 } else { n - 1 };
+                    plain(to_edge, Interval::new(i, i + 1), Mode::Repeat)
+                }
+                Edge::Constant(v) => Segment { constant: Some(v), ..plain(to_edge, Interval::EMPTY, Mode::Shift) },
+                Edge::Mirror | Edge::Odd if q.rem_euclid(2) == 0 => plain(dst, wrapped, Mode::Shift),
+                Edge::Mirror => plain(dst, mirrored, Mode::Reverse),
+                Edge::Odd => Segment { negate: true, ..plain(dst, mirrored, Mode::Reverse) },
+            }
+        };
+        at = seg.dst.hi;
+        out.push(seg);
+    }
+    out
+}
+
+/// The part of `seg.dst` that the share `src` of its source fills.
+fn share(seg: &Segment, src: Interval) -> Interval {
+    match seg.mode {
+        Mode::Shift => src.shift(seg.dst.lo - seg.src.lo),
+        Mode::Repeat => seg.dst,
+        Mode::Reverse => {
+            let lo = seg.dst.lo + (seg.src.hi - src.hi);
+            Interval::new(lo, lo + src.len())
+        }
+    }
+}
+
+impl Plan {
+    /// The disjoint boxes that an item needs on a rank beyond what the rank owns in place.
+    fn wanted(&self, item: &Item, rank: i64) -> (ArrayId, Vec<IndexBox>) {
+        match item {
+            Item::View(v) => {
+                let b = self.view_box(*v, rank);
+                (self.views[v.0 as usize].array, if b.is_empty() { vec![] } else { vec![b] })
+            }
+            Item::Ghost { array, arms } => {
+                let a = self.array(*array);
+                let own = a.layout.part(rank);
+                let mut out: Vec<IndexBox> = vec![];
+                if own.is_empty() {
+                    return (*array, out);
+                }
+                for arm in arms {
+                    let mut rest = extended(&own, arm).minus(&own);
+                    for known in &out {
+                        rest = rest.iter().flat_map(|b| b.minus(known)).collect();
+                    }
+                    out.extend(rest);
+                }
+                (*array, out)
+            }
+        }
+    }
+
+    /// What an item needs on a rank, from whom; pieces in a fixed order.
+    pub fn needs(&self, item: &Item, rank: i64) -> Needs {
+        let (id, boxes) = self.wanted(item, rank);
+        let a = self.array(id);
+        let mut out = Needs::default();
+        for b in boxes {
+            let runs: Vec<Vec<Segment>> = b
+                .dims
+                .iter()
+                .zip(&a.layout.shape)
+                .zip(&a.array.edges)
+                .map(|((w, &n), &e)| segments(*w, n, e))
+                .collect();
+            product(&runs, &mut |segs| {
+                if let Some(v) = segs.iter().find_map(|s| s.constant) {
+                    out.constants.push((IndexBox::new(segs.iter().map(|s| s.dst).collect()), v));
+                    return;
+                }
+                let src = IndexBox::new(segs.iter().map(|s| s.src).collect());
+                // A replicated array is read from the rank's own copy.
+                let owners = if a.layout.is_replicated() { vec![(rank, src)] } else { a.layout.owners(&src) };
+                for (from, src) in owners {
+                    let dst = segs.iter().zip(&src.dims).map(|(s, &r)| share(s, r)).collect();
+                    let modes = segs.iter().map(|s| s.mode).collect();
+                    let negate = segs.iter().filter(|s| s.negate).count() % 2 == 1;
+                    out.pieces.push(Piece { from, src, dst: IndexBox::new(dst), modes, negate });
+                }
+            });
+        }
+        out
+    }
+
+    /// Messages and bytes that a rank receives in an exchange.
+    pub fn traffic(&self, exchange: &Exchange, rank: i64) -> (i64, i64) {
+        let mut peers = std::collections::BTreeSet::new();
+        let mut bytes = 0;
+        let mut counted = 0;
+        for item in &exchange.items {
+            if let (Item::View(v), true) = (item, self.ranks > 64) {
+                let (m, b) = self.view_traffic(*v, rank);
+                counted += m;
+                bytes += b;
+                continue;
+            }
+            let (id, _) = self.item_array(item);
+            let size = self.array(id).array.ty.size() as i64;
+            for p in self.needs(item, rank).pieces.iter().filter(|p| p.from != rank) {
+                peers.insert(p.from);
+                bytes += p.src.len() * size;
+            }
+        }
+        (peers.len() as i64 + counted, bytes)
+    }
+
+    /// The traffic of one view without listing its pieces (edges are ignored: at most a few elements).
+    fn view_traffic(&self, v: super::ViewId, rank: i64) -> (i64, i64) {
+        let a = self.array(self.views[v.0 as usize].array);
+        let b = self.view_box(v, rank).intersect(&IndexBox::whole(&a.layout.shape));
+        if a.layout.is_replicated() || b.is_empty() {
+            return (0, 0);
+        }
+        let own = b.intersect(&a.layout.part(rank));
+        let messages = a.layout.owner_count(&b) - i64::from(!own.is_empty());
+        (messages, (b.len() - own.len()) * a.array.ty.size() as i64)
+    }
+
+    /// The array that an item carries, and whether into its own storage.
+    pub fn item_array(&self, item: &Item) -> (ArrayId, bool) {
+        match item {
+            Item::Ghost { array, .. } => (*array, true),
+            Item::View(v) => (self.views[v.0 as usize].array, false),
+        }
+    }
+}
+
+/// A part widened by an arm.
+pub fn extended(part: &IndexBox, arm: &Arm) -> IndexBox {
+    let dims = part.dims.iter().zip(&arm.widths).map(|(d, w)| Interval::new(d.lo - w.0, d.hi + w.1));
+    IndexBox::new(dims.collect())
+}
+
+/// Calls `f` for every choice of one segment a dimension, the last dimension fastest.
+fn product(runs: &[Vec<Segment>], f: &mut dyn FnMut(&[Segment])) {
+    fn go(runs: &[Vec<Segment>], chosen: &mut Vec<Segment>, f: &mut dyn FnMut(&[Segment])) {
+        let Some(first) = runs.first() else { return f(chosen) };
+        for s in first {
+            chosen.push(*s);
+            go(&runs[1..], chosen, f);
+            chosen.pop();
+        }
+    }
+    go(runs, &mut vec![], f);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What index `i` past the edges of `0..n` sees, by the definition of each rule.
+    fn sees(i: i64, n: i64, edge: Edge) -> Option<(i64, bool)> {
+        let m = i.rem_euclid(2 * n);
+        match edge {
+            Edge::Periodic => Some((i.rem_euclid(n), false)),
+            Edge::Clamp => Some((i.clamp(0, n - 1), false)),
+            Edge::Mirror => Some((if m < n { m } else { 2 * n - 1 - m }, false)),
+            Edge::Odd => Some(if m < n { (m, false) } else { (2 * n - 1 - m, true) }),
+            _ => (0..n).contains(&i).then_some((i, false)),
+        }
+    }
+
+    #[test]
+    fn segments_agree_with_the_definition_of_each_edge() {
+        for edge in [Edge::Periodic, Edge::Clamp, Edge::Mirror, Edge::Odd, Edge::None] {
+            for n in 1..6 {
+                for lo in -14..8 {
+                    for hi in lo..14 {
+                        let mut seen = std::collections::BTreeMap::new();
+                        for s in segments(Interval::new(lo, hi), n, edge) {
+                            for k in 0..s.dst.len() {
+                                let src = match s.mode {
+                                    Mode::Shift => s.src.lo + k,
+                                    Mode::Repeat => s.src.lo,
+                                    Mode::Reverse => s.src.hi - 1 - k,
+                                };
+                                assert!(seen.insert(s.dst.lo + k, (src, s.negate)).is_none());
+                            }
+                        }
+                        for i in lo..hi {
+                            assert_eq!(seen.get(&i).copied(), sees(i, n, edge), "{edge:?} {i} of {n}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

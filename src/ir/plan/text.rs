@@ -1,0 +1,248 @@
+//! The plan as text for people.
+
+use super::{Exchange, Home, Item, Plan, PlanNestId, Step, StepKind};
+use crate::ir::kernel::ScalarId;
+use crate::ir::program::{Edge, PrintPart};
+use crate::source::SourceMap;
+use std::fmt::Write;
+
+/// Bytes with a unit that keeps three or four digits.
+pub fn bytes(n: i64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut v, mut k) = (n as f64, 0);
+    while v >= 10_000.0 && k + 1 < units.len() {
+        v /= 1024.0;
+        k += 1;
+    }
+    if v.fract() == 0.0 || k == 0 { format!("{v:.0} {}", units[k]) } else { format!("{v:.1} {}", units[k]) }
+}
+
+/// Ranks whose traffic is looked at one by one; of more ranks, this many spread evenly.
+const LOOKED_AT: i64 = 64;
+
+impl Plan {
+    /// The ranks that stand for all: every one, or an even sample.
+    pub fn sampled_ranks(&self) -> Vec<i64> {
+        if self.ranks <= LOOKED_AT {
+            return (0..self.ranks).collect();
+        }
+        (0..LOOKED_AT).map(|k| k * (self.ranks - 1) / (LOOKED_AT - 1)).collect()
+    }
+
+    /// Largest numbers of messages and bytes that one rank receives, and, up to 64 ranks, the totals over all of them.
+    pub fn load(&self, exchange: &Exchange) -> ((i64, i64), Option<(i64, i64)>) {
+        let each: Vec<(i64, i64)> = self.sampled_ranks().iter().map(|&r| self.traffic(exchange, r)).collect();
+        let most = each.iter().fold((0, 0), |m, t| (m.0.max(t.0), m.1.max(t.1)));
+        let total = each.iter().fold((0, 0), |s, t| (s.0 + t.0, s.1 + t.1));
+        (most, (self.ranks <= LOOKED_AT).then_some(total))
+    }
+
+    /// The whole plan as text: arrays with their layouts, memory, then the steps with their messages.
+    pub fn text(&self, sources: &SourceMap) -> String {
+        let mut out = String::new();
+        let params: Vec<String> = self.program.params.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        let _ = writeln!(
+            out,
+            "{} rank{}{}",
+            self.ranks,
+            if self.ranks == 1 { "" } else { "s" },
+            if params.is_empty() { String::new() } else { format!(", {}", params.join(", ")) }
+        );
+        if self.program.depends_on_ranks {
+            let _ = writeln!(out, "a value of this program depends on `ranks`: results may differ between rank counts");
+        }
+        let _ = writeln!(out, "\narrays");
+        for a in self.arrays.iter().filter(|a| a.used) {
+            let halo: Vec<String> = a
+                .ghost
+                .iter()
+                .map(|g| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) })
+                .collect();
+            let halo = if a.ghost.iter().any(|g| *g != (0, 0)) {
+                format!(" | halo {}", halo.join(", "))
+            } else {
+                String::new()
+            };
+            let layout = a.layout.to_string();
+            let inner = layout.trim_end_matches(']');
+            let mesh: Vec<String> = a.layout.mesh.iter().map(|m| m.to_string()).collect();
+            let place = if a.layout.mesh.is_empty() {
+                "on every rank".to_string()
+            } else {
+                format!("mesh {}", mesh.join(" x "))
+            };
+            let part = a.layout.part(0);
+            let _ = writeln!(
+                out,
+                "  {:12} {}{inner}{halo}]  {place}, rank 0 owns {part}{}",
+                a.array.name,
+                a.array.ty,
+                edges(&a.array.edges)
+            );
+        }
+        let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
+        let _ = writeln!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
+        let _ = writeln!(out, "\nsteps");
+        self.steps_text(&self.steps, 1, sources, &mut out);
+        out
+    }
+
+    fn steps_text(&self, steps: &[Step], depth: usize, sources: &SourceMap, out: &mut String) {
+        for s in steps {
+            let line = match sources.line_col(s.span) {
+                (line, _) if s.span.end > 0 => format!("{}:{line}", sources.file(s.span.file).name),
+                _ => String::new(),
+            };
+            let mut say = |text: String| {
+                let _ = writeln!(
+                    out,
+                    "{:indent$}{text:<w$}  {line}",
+                    "",
+                    indent = 2 * depth,
+                    w = 76usize.saturating_sub(2 * depth)
+                );
+            };
+            match &s.kind {
+                StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", &mut say),
+                StepKind::Compute { nest, overlap } => {
+                    if let Some(e) = overlap {
+                        self.exchange_text(
+                            &self.exchanges[e.0 as usize],
+                            "exchange, while the interior computes",
+                            &mut say,
+                        );
+                    }
+                    say(self.compute_text(*nest));
+                }
+                StepKind::AllReduce(items) => {
+                    let names: Vec<String> = items
+                        .iter()
+                        .map(|(n, r)| {
+                            format!("{:?} of {}", self.nest(*n).nest.reductions[*r].op, self.nest(*n).nest.name)
+                                .to_lowercase()
+                        })
+                        .collect();
+                    say(format!("all-reduce, one message: {}", names.join(", ")));
+                }
+                StepKind::Finish(_) => {}
+                StepKind::Scalars { results, .. } => {
+                    let named: Vec<String> =
+                        results.iter().map(|(_, id)| self.scalar_name(*id)).filter(|n| !n.is_empty()).collect();
+                    if !named.is_empty() {
+                        say(format!("set {}", named.join(", ")));
+                    }
+                }
+                StepKind::Swap(a, b) => {
+                    say(format!("swap {} and {}", self.array(*a).array.name, self.array(*b).array.name))
+                }
+                StepKind::For { counter, body, .. } => {
+                    say(format!(
+                        "for {}{}",
+                        self.scalar_name(*counter),
+                        self.program
+                            .scalar_ranges
+                            .get(counter)
+                            .map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))
+                    ));
+                    self.steps_text(body, depth + 1, sources, out);
+                }
+                StepKind::While { before, body, .. } => {
+                    say("while".into());
+                    self.steps_text(before, depth + 1, sources, out);
+                    self.steps_text(body, depth + 1, sources, out);
+                }
+                StepKind::If { then, otherwise, .. } => {
+                    say("if".into());
+                    self.steps_text(then, depth + 1, sources, out);
+                    if !otherwise.is_empty() {
+                        let _ = writeln!(out, "{:indent$}else", "", indent = 2 * depth);
+                        self.steps_text(otherwise, depth + 1, sources, out);
+                    }
+                }
+                StepKind::Break => say("break".into()),
+                StepKind::Print(_) => say("print".into()),
+                StepKind::Assert { .. } => say("assert".into()),
+                StepKind::Load { array, path } => {
+                    say(format!("load {} from {}", self.array(*array).array.name, path_text(path)))
+                }
+                StepKind::Save { array, path } => {
+                    say(format!("save {} to {}, every rank its part", self.array(*array).array.name, path_text(path)))
+                }
+                StepKind::Plot { array, path } => {
+                    say(format!("plot {} to {}, gathered on rank 0", self.array(*array).array.name, path_text(path)))
+                }
+            }
+        }
+    }
+
+    fn exchange_text(&self, e: &Exchange, what: &str, say: &mut dyn FnMut(String)) {
+        let items: Vec<String> = e
+            .items
+            .iter()
+            .map(|i| match i {
+                Item::Ghost { array, arms } => {
+                    let widths: Vec<String> = arms.iter().map(|a| arm_text(&a.widths)).collect();
+                    format!("halo of {} ({})", self.array(*array).array.name, widths.join(", "))
+                }
+                Item::View(v) => {
+                    let v = &self.views[v.0 as usize];
+                    format!("what `{}` reads of {}", self.nest(v.nest).nest.name, self.array(v.array).array.name)
+                }
+            })
+            .collect();
+        let (most, total) = self.load(e);
+        let total = total.map_or(String::new(), |t| format!("; all ranks {} messages, {}", t.0, bytes(t.1)));
+        say(format!("{what}: {}", items.join(", ")));
+        say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
+    }
+
+    fn compute_text(&self, id: PlanNestId) -> String {
+        let n = self.plan_nest_places(id);
+        let nest = &self.nest(id).nest;
+        let kind = if nest.stores.is_empty() { "reduce" } else { "compute" };
+        format!("{kind} {} over {}{n}", nest.name, nest.domain)
+    }
+
+    fn plan_nest_places(&self, id: PlanNestId) -> String {
+        match &self.nest(id).home {
+            Home::Everywhere if self.ranks > 1 => ", whole on every rank".into(),
+            _ => String::new(),
+        }
+    }
+
+    fn scalar_name(&self, id: ScalarId) -> String {
+        self.program.scalars[id.0 as usize].name.clone()
+    }
+}
+
+fn arm_text(widths: &[(i64, i64)]) -> String {
+    let each: Vec<String> =
+        widths.iter().map(|w| if w.0 == w.1 { w.0.to_string() } else { format!("-{}+{}", w.0, w.1) }).collect();
+    each.join(" x ")
+}
+
+fn edges(edges: &[Edge]) -> String {
+    let name = |e: &Edge| match e {
+        Edge::None => "none".to_string(),
+        Edge::Clamp => "clamp".into(),
+        Edge::Periodic => "periodic".into(),
+        Edge::Mirror => "mirror".into(),
+        Edge::Odd => "odd".into(),
+        Edge::Constant(v) => format!("constant({v})"),
+    };
+    if edges.iter().all(|e| *e == Edge::None) {
+        return String::new();
+    }
+    if edges.windows(2).all(|w| w[0] == w[1]) {
+        return edges.first().map_or(String::new(), |e| format!(", edge {}", name(e)));
+    }
+    format!(", edge ({})", edges.iter().map(name).collect::<Vec<_>>().join(", "))
+}
+
+pub(super) fn path_text(parts: &[PrintPart]) -> String {
+    let one = |p: &PrintPart| match p {
+        PrintPart::Text(t) => t.clone(),
+        PrintPart::Scalar { .. } | PrintPart::Array { .. } => "{…}".into(),
+    };
+    format!("\"{}\"", parts.iter().map(one).collect::<String>())
+}

@@ -1,0 +1,145 @@
+//! The bound program: concrete shapes, typed loop nests and a workflow, still independent of the number of ranks.
+
+use crate::ir::index_box::Interval;
+use crate::ir::kernel::{ArrayId, Code, Nest, Reg, ScalarId, Table};
+use crate::ir::layout::Dist;
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+use std::collections::BTreeMap;
+
+/// What a read past an edge of an array sees, one rule a dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Edge {
+    /// Such a read is an error.
+    None,
+    /// The nearest element.
+    Clamp,
+    /// The element at the index modulo the extent.
+    Periodic,
+    /// Mirrored about the face: index -1 sees 0.
+    Mirror,
+    /// Mirrored with the sign turned: index -1 sees minus element 0.
+    Odd,
+    /// This value.
+    Constant(Value),
+}
+
+/// Where the program wants an array; the mesh follows from the number of ranks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    Replicated,
+    /// One distribution a dimension; `over` has an entry (fixed or free) for each `Block` dimension, or is empty.
+    Divided {
+        dists: Vec<Dist>,
+        over: Vec<Option<i64>>,
+    },
+    /// Cut where another array is cut.
+    Aligned(ArrayId),
+}
+
+/// An array of the program, or a temporary that the compiler made.
+#[derive(Clone, Debug)]
+pub struct Array {
+    pub name: String,
+    pub ty: Ty,
+    pub shape: Vec<i64>,
+    pub placement: Placement,
+    /// One a dimension.
+    pub edges: Vec<Edge>,
+    pub span: Span,
+    pub temporary: bool,
+}
+
+/// A scalar of the workflow.
+#[derive(Clone, Debug)]
+pub struct Scalar {
+    pub name: String,
+    pub ty: Ty,
+}
+
+/// An index into [`Program::nests`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NestId(pub u32);
+
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    pub kind: StmtKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum StmtKind {
+    /// Run a nest over its whole domain.
+    Compute(NestId),
+    /// Evaluate scalar code; every rank does, with the same result.
+    Scalars {
+        code: Code,
+        results: Vec<(Reg, ScalarId)>,
+    },
+    /// Exchange the contents of two arrays of equal shape, type and placement (a hidden double buffer).
+    Swap(ArrayId, ArrayId),
+    /// `counter` runs over `from..to by by` (slots read once).
+    For {
+        counter: ScalarId,
+        from: ScalarId,
+        to: ScalarId,
+        by: ScalarId,
+        body: Vec<Stmt>,
+    },
+    /// Repeat: run `before`, leave unless `cond`, run `body`.
+    While {
+        before: Vec<Stmt>,
+        cond: ScalarId,
+        body: Vec<Stmt>,
+    },
+    If {
+        cond: ScalarId,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
+    Break,
+    Print(Vec<PrintPart>),
+    Assert {
+        cond: ScalarId,
+        why: Vec<PrintPart>,
+    },
+    Load {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Save {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Plot {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+}
+
+/// A piece of printed text.
+#[derive(Clone, Debug)]
+pub enum PrintPart {
+    Text(String),
+    Scalar { id: ScalarId, format: Option<String> },
+    Array { id: ArrayId, format: Option<String> },
+}
+
+/// A program with every parameter bound.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Bound parameters, for the plan's header.
+    pub params: Vec<(String, Value)>,
+    pub arrays: Vec<Array>,
+    pub scalars: Vec<Scalar>,
+    pub tables: Vec<Table>,
+    pub nests: Vec<Nest>,
+    pub body: Vec<Stmt>,
+    /// Loop counters whose range is known before the program runs.
+    pub scalar_ranges: BTreeMap<ScalarId, Interval>,
+    /// There is a `workflow main`.
+    pub has_main: bool,
+    /// A value of the program depends on `ranks`, so its results may too.
+    pub depends_on_ranks: bool,
+}

@@ -1,0 +1,5 @@
+//! The command `mgpu`.
+
+fn main() -> std::process::ExitCode {
+    mgpu::cli::main()
+}

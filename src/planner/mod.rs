@@ -1,0 +1,142 @@
+//! Program to plan: layouts, where every nest runs, what it needs, and the steps with their exchanges.
+
+mod choose_homes;
+mod classify_reads;
+mod fuse_nests;
+mod schedule_steps;
+
+use crate::diag::{Diagnostic, Sink};
+use crate::ir::kernel::ArrayId;
+use crate::ir::layout::{Dist, Layout, choose_mesh};
+use crate::ir::plan::{Plan, PlanArray, PlanNest};
+use crate::ir::program::{Placement, Program, Stmt, StmtKind};
+
+/// Plans a program for `ranks` ranks. Every rank that is given the same program derives the same plan.
+pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
+    let mut layouts: Vec<Layout> = vec![];
+    for (i, a) in program.arrays.iter().enumerate() {
+        match layout_of(&program, i, &layouts, ranks) {
+            Some(l) => layouts.push(l),
+            None => {
+                sink.push(
+                    Diagnostic::error(
+                        "E0283",
+                        format!("no mesh of {ranks} ranks fits `{}`", a.name),
+                        a.span,
+                        "this array",
+                    )
+                    .help("change `over`, or the number of ranks"),
+                );
+                return None;
+            }
+        }
+    }
+    let arrays = program.arrays.iter().zip(layouts).map(|(a, layout)| PlanArray {
+        array: a.clone(),
+        ghost: vec![(0, 0); a.shape.len()],
+        layout,
+        used: false,
+    });
+    let mut plan = Plan {
+        ranks,
+        arrays: arrays.collect(),
+        nests: vec![],
+        views: vec![],
+        exchanges: vec![],
+        steps: vec![],
+        program,
+    };
+    for nest in plan.program.nests.clone() {
+        let home = choose_homes::choose_home(&plan, &nest);
+        plan.nests.push(PlanNest { nest, home, sources: vec![] });
+    }
+    fuse_nests::fuse_nests(&mut plan);
+    let reads = classify_reads::classify_reads(&mut plan);
+    share_ghosts(&mut plan);
+    schedule_steps::schedule_steps(&mut plan, &reads);
+    mark_used(&mut plan);
+    if let Err(why) = plan.verify() {
+        sink.push(
+            Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}"))
+                .help("this is a defect of mgpu; please report it with the program"),
+        );
+        return None;
+    }
+    Some(plan)
+}
+
+/// The layout of one array; arrays aligned with another come after it.
+fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option<Layout> {
+    let a = &program.arrays[i];
+    match &a.placement {
+        Placement::Replicated => Some(Layout::replicated(&a.shape)),
+        Placement::Divided { dists, over } => {
+            let blocks: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 == Dist::Block).map(|d| *d.0).collect();
+            if blocks.is_empty() {
+                return Some(Layout::replicated(&a.shape));
+            }
+            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &blocks, over)?))
+        }
+        Placement::Aligned(other) => {
+            let o = done.get(other.0 as usize)?.clone();
+            let cuts = o.cuts.clone();
+            Some(Layout { shape: a.shape.clone(), dists: o.dists, mesh: o.mesh, cuts: stretch(&cuts, &a.shape) })
+        }
+    }
+}
+
+/// The cuts of another array for a slightly different extent: the last part takes the difference.
+fn stretch(cuts: &[Option<crate::ir::layout::Cuts>], shape: &[i64]) -> Vec<Option<crate::ir::layout::Cuts>> {
+    cuts.iter().zip(shape).map(|(c, &n)| c.map(|c| c.stretched(n))).collect()
+}
+
+/// Arrays whose buffers change roles store the same ghost cells.
+fn share_ghosts(plan: &mut Plan) {
+    let mut pairs = vec![];
+    swaps(&plan.program.body, &mut pairs);
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for &(a, b) in &pairs {
+            let (x, y) = (plan.array(a).ghost.clone(), plan.array(b).ghost.clone());
+            let both: Vec<(i64, i64)> = x.iter().zip(&y).map(|(x, y)| (x.0.max(y.0), x.1.max(y.1))).collect();
+            changed |= both != x || both != y;
+            plan.arrays[a.0 as usize].ghost = both.clone();
+            plan.arrays[b.0 as usize].ghost = both;
+        }
+    }
+}
+
+fn swaps(body: &[Stmt], out: &mut Vec<(ArrayId, ArrayId)>) {
+    for s in body {
+        match &s.kind {
+            StmtKind::Swap(a, b) => out.push((*a, *b)),
+            StmtKind::For { body, .. } => swaps(body, out),
+            StmtKind::While { before, body, .. } => {
+                before.iter().chain(body).for_each(|s| swaps(std::slice::from_ref(s), out))
+            }
+            StmtKind::If { then, otherwise, .. } => {
+                then.iter().chain(otherwise).for_each(|s| swaps(std::slice::from_ref(s), out))
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Arrays that statements other than nests touch.
+fn reached(body: &[Stmt], out: &mut Vec<ArrayId>) {
+    let mut pairs = vec![];
+    swaps(body, &mut pairs);
+    out.extend(pairs.into_iter().flat_map(|(a, b)| [a, b]));
+}
+
+fn mark_used(plan: &mut Plan) {
+    let mut used: Vec<ArrayId> = vec![];
+    reached(&plan.program.body, &mut used);
+    used.extend(plan.nests.iter().flat_map(|n| n.nest.operands.iter().map(|o| o.array)));
+    used.extend(plan.views.iter().map(|v| v.array));
+    used.extend((0..plan.arrays.len()).filter(|i| !plan.arrays[*i].array.temporary).map(|i| ArrayId(i as u32)));
+    for id in used {
+        plan.arrays[id.0 as usize].used = true;
+    }
+}

@@ -1,0 +1,324 @@
+//! Statements to steps: an exchange only where something is stale, several arrays' halos in one, all-reduces batched.
+
+use super::classify_reads::Read;
+use crate::ir::kernel::{ArrayId, Op, ScalarId, Sym};
+use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::ir::program::{Stmt, StmtKind};
+use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a rank holds beyond its own part and is still valid.
+#[derive(Clone, Debug, Default)]
+struct Fresh {
+    arms: BTreeMap<ArrayId, Vec<Arm>>,
+    views: BTreeSet<ViewId>,
+}
+
+struct Scheduler<'a> {
+    plan: &'a mut Plan,
+    reads: &'a [Vec<Read>],
+    fresh: Fresh,
+    /// Reductions whose partial results are not combined yet.
+    pending: Vec<(PlanNestId, usize)>,
+}
+
+/// Writes the steps of the plan.
+pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>]) {
+    let body = plan.program.body.clone();
+    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![] };
+    let mut steps = s.block(&body);
+    s.flush(&mut steps);
+    plan.steps = steps;
+}
+
+impl Scheduler<'_> {
+    fn block(&mut self, body: &[Stmt]) -> Vec<Step> {
+        let mut out = vec![];
+        for (k, s) in body.iter().enumerate() {
+            if self.reads_pending(s) {
+                self.flush(&mut out);
+            }
+            self.stmt(s, &body[k + 1..], &mut out);
+        }
+        out
+    }
+
+    fn nested(&mut self, body: &[Stmt]) -> Vec<Step> {
+        let mut out = self.block(body);
+        self.flush(&mut out);
+        out
+    }
+
+    /// Combines what is pending.
+    fn flush(&mut self, out: &mut Vec<Step>) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let span = self.plan.nest(self.pending[0].0).nest.span;
+        let items = std::mem::take(&mut self.pending);
+        out.push(Step { kind: StepKind::AllReduce(items), span });
+    }
+
+    fn pending_scalars(&self) -> BTreeSet<ScalarId> {
+        self.pending.iter().map(|(n, r)| self.plan.nest(*n).nest.reductions[*r].into).collect()
+    }
+
+    fn reads_pending(&self, s: &Stmt) -> bool {
+        if self.pending.is_empty() {
+            return false;
+        }
+        let waiting = self.pending_scalars();
+        match &s.kind {
+            StmtKind::Compute(n) => {
+                let nest = &self.plan.nests[n.0 as usize].nest;
+                let in_code = code_scalars(&nest.code.body).iter().any(|s| waiting.contains(s));
+                let subscripts = nest.accesses.iter().flat_map(|a| &a.index).flat_map(|a| &a.terms);
+                in_code || subscripts.clone().any(|t| matches!(t.0, Sym::Scalar(s) if waiting.contains(&s)))
+            }
+            StmtKind::Swap(..) => false,
+            StmtKind::Scalars { code, .. } => code_scalars(&code.body).iter().any(|s| waiting.contains(s)),
+            _ => true,
+        }
+    }
+
+    fn stmt(&mut self, s: &Stmt, rest: &[Stmt], out: &mut Vec<Step>) {
+        let span = s.span;
+        let kind = match &s.kind {
+            StmtKind::Compute(n) => return self.compute(PlanNestId(n.0), rest, span, out),
+            StmtKind::Scalars { code, results } => StepKind::Scalars { code: code.clone(), results: results.clone() },
+            StmtKind::Swap(a, b) => {
+                self.swap_fresh(*a, *b);
+                StepKind::Swap(*a, *b)
+            }
+            StmtKind::For { counter, from, to, by, body } => {
+                let body = self.loop_body(body, &[], span, out).0;
+                StepKind::For { counter: *counter, from: *from, to: *to, by: *by, body }
+            }
+            StmtKind::While { before, cond, body } => {
+                let (body, before) = self.loop_body(body, before, span, out);
+                StepKind::While { before, cond: *cond, body }
+            }
+            StmtKind::If { cond, then, otherwise } => {
+                let entry = self.fresh.clone();
+                let then = self.nested(then);
+                let after = std::mem::replace(&mut self.fresh, entry);
+                let otherwise = self.nested(otherwise);
+                self.fresh = meet(&after, &self.fresh);
+                StepKind::If { cond: *cond, then, otherwise }
+            }
+            StmtKind::Break => StepKind::Break,
+            StmtKind::Print(p) => StepKind::Print(p.clone()),
+            StmtKind::Assert { cond, why } => StepKind::Assert { cond: *cond, why: why.clone() },
+            StmtKind::Load { array, path } => {
+                self.written(*array);
+                StepKind::Load { array: *array, path: path.clone() }
+            }
+            StmtKind::Save { array, path } => StepKind::Save { array: *array, path: path.clone() },
+            StmtKind::Plot { array, path } => StepKind::Plot { array: *array, path: path.clone() },
+        };
+        out.push(Step { kind, span });
+    }
+
+    /// A loop: what its body does not write is exchanged once before it; what it writes is stale at its start.
+    fn loop_body(&mut self, body: &[Stmt], before: &[Stmt], span: Span, out: &mut Vec<Step>) -> (Vec<Step>, Vec<Step>) {
+        let mut written = BTreeSet::new();
+        let mut nests = vec![];
+        for s in before.iter().chain(body) {
+            effects(self.plan, s, &mut written, &mut nests);
+        }
+        let mut hoisted = vec![];
+        for n in nests {
+            for item in self.stale_items(n) {
+                if !written.contains(&self.plan.item_array(&item).0) && !hoisted.contains(&item) {
+                    hoisted.push(item);
+                }
+            }
+        }
+        if !hoisted.is_empty() {
+            self.exchange(hoisted, span, out);
+        }
+        for a in &written {
+            self.written(*a);
+        }
+        let entry = self.fresh.clone();
+        let first = self.nested(before);
+        let steps = self.nested(body);
+        // The loop may run no time.
+        self.fresh = meet(&entry, &self.fresh);
+        (steps, first)
+    }
+
+    fn compute(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
+        let mut items = self.stale_items(id);
+        let mut overlap = None;
+        if !items.is_empty() {
+            self.look_ahead(id, rest, &mut items);
+            overlap = Some(self.new_exchange(items, span));
+        }
+        let n = self.plan.nest(id).nest.clone();
+        let everywhere = self.plan.nest(id).home == Home::Everywhere;
+        if let Some(ex) = overlap {
+            self.note_fresh(ex);
+        }
+        // Splitting pays only where most points need no message; reductions keep their leaves whole.
+        let ghosts_only = overlap
+            .is_some_and(|e| self.plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. })));
+        if let (Some(ex), false) = (overlap, ghosts_only && n.reductions.is_empty() && !everywhere) {
+            out.push(Step { kind: StepKind::Exchange(ex), span });
+            overlap = None;
+        }
+        out.push(Step { kind: StepKind::Compute { nest: id, overlap }, span });
+        for s in &n.stores {
+            self.written(n.operands[s.operand.0 as usize].array);
+        }
+        if everywhere && !n.reductions.is_empty() {
+            out.push(Step { kind: StepKind::Finish(id), span });
+        } else {
+            self.pending.extend((0..n.reductions.len()).map(|r| (id, r)));
+        }
+    }
+
+    /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
+    fn look_ahead(&mut self, id: PlanNestId, rest: &[Stmt], items: &mut Vec<Item>) {
+        let mut written: BTreeSet<ArrayId> = stores(self.plan, id).collect();
+        for s in rest {
+            let StmtKind::Compute(n) = &s.kind else { break };
+            let next = PlanNestId(n.0);
+            for item in self.stale_items(next) {
+                let array = self.plan.item_array(&item).0;
+                if !written.contains(&array) && matches!(item, Item::Ghost { .. }) {
+                    join(items, item);
+                }
+            }
+            written.extend(stores(self.plan, next));
+        }
+    }
+
+    /// What a nest needs and the rank does not hold.
+    fn stale_items(&self, id: PlanNestId) -> Vec<Item> {
+        let mut out = vec![];
+        for r in &self.reads[id.0 as usize] {
+            match r {
+                Read::View(v) if !self.fresh.views.contains(v) => out.push(Item::View(*v)),
+                Read::View(_) => {}
+                Read::Arms(array, arms) => {
+                    let held = self.fresh.arms.get(array).map_or(&[][..], |a| a);
+                    let stale: Vec<Arm> =
+                        arms.iter().filter(|a| !held.iter().any(|h| h.contains(a))).cloned().collect();
+                    if !stale.is_empty() {
+                        out.push(Item::Ghost { array: *array, arms: stale });
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn new_exchange(&mut self, items: Vec<Item>, span: Span) -> ExchangeId {
+        self.plan.exchanges.push(Exchange { items, span });
+        ExchangeId(self.plan.exchanges.len() as u32 - 1)
+    }
+
+    fn exchange(&mut self, items: Vec<Item>, span: Span, out: &mut Vec<Step>) {
+        let id = self.new_exchange(items, span);
+        self.note_fresh(id);
+        out.push(Step { kind: StepKind::Exchange(id), span });
+    }
+
+    fn note_fresh(&mut self, id: ExchangeId) {
+        for item in &self.plan.exchanges[id.0 as usize].items {
+            match item {
+                Item::View(v) => {
+                    self.fresh.views.insert(*v);
+                }
+                Item::Ghost { array, arms } => self.fresh.arms.entry(*array).or_default().extend(arms.iter().cloned()),
+            }
+        }
+    }
+
+    fn written(&mut self, a: ArrayId) {
+        self.fresh.arms.remove(&a);
+        let views = &self.plan.views;
+        self.fresh.views.retain(|v| views[v.0 as usize].array != a);
+    }
+
+    fn swap_fresh(&mut self, a: ArrayId, b: ArrayId) {
+        let (x, y) = (self.fresh.arms.remove(&a), self.fresh.arms.remove(&b));
+        self.fresh.arms.extend(y.map(|y| (a, y)));
+        self.fresh.arms.extend(x.map(|x| (b, x)));
+        let views = &self.plan.views;
+        self.fresh.views.retain(|v| views[v.0 as usize].array != a && views[v.0 as usize].array != b);
+    }
+}
+
+fn join(items: &mut Vec<Item>, item: Item) {
+    if let Item::Ghost { array, arms } = &item {
+        for old in items.iter_mut() {
+            if let Item::Ghost { array: a, arms: held } = old
+                && a == array
+            {
+                held.extend(arms.iter().filter(|x| !held.iter().any(|h| h.contains(x))).cloned().collect::<Vec<_>>());
+                return;
+            }
+        }
+    }
+    if !items.contains(&item) {
+        items.push(item);
+    }
+}
+
+fn meet(a: &Fresh, b: &Fresh) -> Fresh {
+    let arms = a.arms.iter().filter_map(|(id, x)| {
+        let y = b.arms.get(id)?;
+        let both: Vec<Arm> = x.iter().filter(|m| y.iter().any(|n| n.contains(m))).cloned().collect();
+        Some((*id, both))
+    });
+    Fresh { arms: arms.collect(), views: a.views.intersection(&b.views).copied().collect() }
+}
+
+fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayId> + '_ {
+    let n = &plan.nest(id).nest;
+    n.stores.iter().map(|s| n.operands[s.operand.0 as usize].array)
+}
+
+/// The arrays that a statement may write and the nests it runs, nested statements included.
+fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut Vec<PlanNestId>) {
+    match &s.kind {
+        StmtKind::Compute(n) => {
+            nests.push(PlanNestId(n.0));
+            written.extend(stores(plan, PlanNestId(n.0)));
+        }
+        StmtKind::Swap(a, b) => written.extend([*a, *b]),
+        StmtKind::Load { array, .. } => {
+            written.insert(*array);
+        }
+        StmtKind::For { body, .. } => body.iter().for_each(|s| effects(plan, s, written, nests)),
+        StmtKind::While { before, body, .. } => {
+            before.iter().chain(body).for_each(|s| effects(plan, s, written, nests))
+        }
+        StmtKind::If { then, otherwise, .. } => {
+            then.iter().chain(otherwise).for_each(|s| effects(plan, s, written, nests))
+        }
+        _ => {}
+    }
+}
+
+/// The workflow scalars that code reads.
+pub fn code_scalars(body: &[crate::ir::kernel::Inst]) -> BTreeSet<ScalarId> {
+    use crate::ir::kernel::Inst;
+    let mut out = BTreeSet::new();
+    for i in body {
+        match i {
+            Inst::Op { op: Op::Scalar(s), .. } => {
+                out.insert(*s);
+            }
+            Inst::Loop { body, .. } => out.extend(code_scalars(body)),
+            Inst::If { then, otherwise, .. } => {
+                out.extend(code_scalars(then));
+                out.extend(code_scalars(otherwise));
+            }
+            _ => {}
+        }
+    }
+    out
+}

@@ -1,0 +1,238 @@
+//! Ranks as MPI processes. The only file that knows MPI.
+//!
+//! Point-to-point messages follow MPI 4.0 section 3.7 (nonblocking sends, kept until complete) and section 3.5 (messages of
+//! one pair with one tag do not overtake). Collectives are `MPI_Allgather` and `MPI_Allgatherv` (section 6.7).
+
+use super::{Comm, Lost};
+use mpi::environment::Universe;
+use mpi::ffi;
+use mpi::traits::{AsRaw, Communicator};
+use std::collections::VecDeque;
+
+/// Bytes of one MPI call: counts are 32-bit, so longer messages travel in pieces.
+const CHUNK: usize = 1 << 30;
+/// Bytes of a contribution that travel with its length in one collective.
+const FRAME: usize = 1024;
+const TAG: i32 = 17;
+
+/// This process as one rank.
+pub struct MpiComm {
+    comm: ffi::MPI_Comm,
+    rank: i64,
+    size: i64,
+    flying: VecDeque<(Vec<ffi::MPI_Request>, Vec<u8>)>,
+    spare: Vec<Vec<u8>>,
+    /// Finalises MPI when it goes.
+    _universe: Universe,
+}
+
+/// The number of ranks that the launcher says it started, if a launcher started this process.
+pub fn launched() -> Option<i64> {
+    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS"]
+        .iter()
+        .filter(|v| **v != "SLURM_NTASKS" || std::env::var_os("SLURM_PROCID").is_some())
+        .find_map(|v| std::env::var(v).ok()?.parse().ok())
+}
+
+impl MpiComm {
+    /// Starts MPI. A rank that panics from here on ends the whole job: unwinding into `MPI_Finalize` would hang it.
+    pub fn start() -> Result<MpiComm, String> {
+        let Some((universe, _)) = mpi::initialize_with_threading(mpi::Threading::Funneled) else {
+            return Err("MPI is already initialised".into());
+        };
+        let world = universe.world();
+        let (rank, size) = (i64::from(world.rank()), i64::from(world.size()));
+        let comm = world.as_raw();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            before(info);
+            abort(crate::runtime::failure::exit::INTERNAL.into())
+        }));
+        Ok(MpiComm { comm, rank, size, flying: VecDeque::new(), spare: vec![], _universe: universe })
+    }
+
+    /// The library's name and version.
+    pub fn library() -> String {
+        mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or("").to_string()
+    }
+
+    /// Ends all processes of the job with this exit code; for threads other than the rank's own.
+    pub fn end(code: i32) {
+        abort(code)
+    }
+
+    /// Takes back the buffers of sends that are complete; with `all`, waits for every one.
+    fn settle(&mut self, all: bool) {
+        while let Some((requests, _)) = self.flying.front_mut() {
+            let mut done = 1;
+            for r in requests.iter_mut() {
+                let mut flag = 0;
+                // SAFETY: the request belongs to a send of this rank; a completed one becomes the null request.
+                unsafe {
+                    if all {
+                        ffi::MPI_Wait(r, ffi::RSMPI_STATUS_IGNORE);
+                    } else {
+                        ffi::MPI_Test(r, &mut flag, ffi::RSMPI_STATUS_IGNORE);
+                        done &= flag;
+                    }
+                }
+            }
+            if done == 0 {
+                return;
+            }
+            if let Some((_, buffer)) = self.flying.pop_front()
+                && self.spare.len() < 64
+            {
+                self.spare.push(buffer);
+            }
+        }
+    }
+}
+
+/// Ends all processes of the job.
+fn abort(code: i32) -> ! {
+    // SAFETY: may be called at any time between initialisation and finalisation; ends the process.
+    unsafe {
+        let (mut up, mut down) = (0, 0);
+        ffi::MPI_Initialized(&mut up);
+        ffi::MPI_Finalized(&mut down);
+        if up != 0 && down == 0 {
+            ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, code);
+        }
+    }
+    std::process::exit(code)
+}
+
+impl Comm for MpiComm {
+    fn rank(&self) -> i64 {
+        self.rank
+    }
+
+    fn size(&self) -> i64 {
+        self.size
+    }
+
+    fn buffer(&mut self, bytes: usize) -> Vec<u8> {
+        self.settle(false);
+        match self.spare.iter().position(|b| b.capacity() >= bytes) {
+            Some(k) => {
+                let mut b = self.spare.swap_remove(k);
+                b.resize(bytes, 0);
+                b
+            }
+            None => vec![0; bytes],
+        }
+    }
+
+    fn send(&mut self, to: i64, message: Vec<u8>) -> Result<(), Lost> {
+        let mut requests = vec![];
+        for chunk in message.chunks(CHUNK) {
+            // SAFETY: the buffer lives in `flying` until the request completes; `Vec` contents do not move with it.
+            unsafe {
+                let mut r = ffi::RSMPI_REQUEST_NULL;
+                ffi::MPI_Isend(
+                    chunk.as_ptr().cast(),
+                    chunk.len() as i32,
+                    ffi::RSMPI_UINT8_T,
+                    to as i32,
+                    TAG,
+                    self.comm,
+                    &mut r,
+                );
+                requests.push(r);
+            }
+        }
+        self.flying.push_back((requests, message));
+        Ok(())
+    }
+
+    fn receive(&mut self, from: i64, bytes: usize) -> Result<Vec<u8>, Lost> {
+        let mut out = self.buffer(bytes);
+        for chunk in out.chunks_mut(CHUNK) {
+            // SAFETY: the chunk is writable for its length; a longer message would be an MPI error, which ends the job.
+            unsafe {
+                ffi::MPI_Recv(
+                    chunk.as_mut_ptr().cast(),
+                    chunk.len() as i32,
+                    ffi::RSMPI_UINT8_T,
+                    from as i32,
+                    TAG,
+                    self.comm,
+                    ffi::RSMPI_STATUS_IGNORE,
+                );
+            }
+        }
+        Ok(out)
+    }
+
+    fn recycle(&mut self, _from: i64, buffer: Vec<u8>) {
+        if self.spare.len() < 64 {
+            self.spare.push(buffer);
+        }
+    }
+
+    fn all_gather(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
+        let n = self.size as usize;
+        let mut frame = [0u8; FRAME];
+        frame[..8].copy_from_slice(&(mine.len() as u64).to_le_bytes());
+        let short = mine.len().min(FRAME - 8);
+        frame[8..8 + short].copy_from_slice(&mine[..short]);
+        let mut frames = vec![0u8; FRAME * n];
+        // SAFETY: `frames` holds one frame of each rank.
+        unsafe {
+            ffi::MPI_Allgather(
+                frame.as_ptr().cast(),
+                FRAME as i32,
+                ffi::RSMPI_UINT8_T,
+                frames.as_mut_ptr().cast(),
+                FRAME as i32,
+                ffi::RSMPI_UINT8_T,
+                self.comm,
+            );
+        }
+        let lengths: Vec<usize> =
+            frames.chunks(FRAME).map(|f| f[..8].try_into().map_or(0, u64::from_le_bytes) as usize).collect();
+        if lengths.iter().all(|l| *l <= FRAME - 8) {
+            return Ok(frames.chunks(FRAME).zip(&lengths).map(|(f, &l)| f[8..8 + l].to_vec()).collect());
+        }
+        // Long contributions: rounds of what 32-bit counts can carry together.
+        let mut out: Vec<Vec<u8>> = lengths.iter().map(|&l| Vec::with_capacity(l)).collect();
+        let round = CHUNK / n.max(1);
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        for at in (0..longest).step_by(round.max(1)) {
+            let share = |l: usize| l.saturating_sub(at).min(round);
+            let counts: Vec<i32> = lengths.iter().map(|&l| share(l) as i32).collect();
+            let starts: Vec<i32> = counts.iter().scan(0, |s, c| Some(std::mem::replace(s, *s + c))).collect();
+            let mut all = vec![0u8; counts.iter().map(|c| *c as usize).sum()];
+            let own = share(mine.len());
+            // SAFETY: counts and displacements describe `all`; the own part lies in `mine`.
+            unsafe {
+                let from = mine.as_ptr().wrapping_add(at.min(mine.len()));
+                ffi::MPI_Allgatherv(
+                    from.cast(),
+                    own as i32,
+                    ffi::RSMPI_UINT8_T,
+                    all.as_mut_ptr().cast(),
+                    counts.as_ptr(),
+                    starts.as_ptr(),
+                    ffi::RSMPI_UINT8_T,
+                    self.comm,
+                );
+            }
+            for ((o, &c), &s) in out.iter_mut().zip(&counts).zip(&starts) {
+                o.extend_from_slice(&all[s as usize..(s + c) as usize]);
+            }
+        }
+        Ok(out)
+    }
+
+    fn abort(&self, code: i32) -> ! {
+        abort(code)
+    }
+}
+
+impl Drop for MpiComm {
+    fn drop(&mut self) {
+        self.settle(true);
+    }
+}

@@ -1,0 +1,166 @@
+//! One rank's share of an exchange, worked out once: what to pack for whom, what to unpack from whom.
+
+use crate::ir::index_box::IndexBox;
+use crate::ir::plan::region::{Mode, Piece};
+use crate::ir::plan::{ExchangeId, Item, Plan};
+use crate::ir::ty::{Ty, Value};
+use crate::runtime::comm::{Comm, Lost};
+use crate::runtime::copy::{BoxCopy, Stored};
+use crate::runtime::rank::Place;
+use std::collections::BTreeMap;
+
+/// All copies to or from one peer, in one message.
+#[derive(Debug, Default)]
+pub struct Message {
+    pub peer: i64,
+    pub bytes: usize,
+    copies: Vec<(Place, BoxCopy)>,
+}
+
+/// What a rank does in one exchange.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    pub sends: Vec<Message>,
+    pub receives: Vec<Message>,
+    local: Vec<(Place, Place, BoxCopy)>,
+    constants: Vec<(Place, IndexBox, IndexBox, Value)>,
+}
+
+impl Schedule {
+    /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order.
+    pub fn new(plan: &Plan, id: ExchangeId, rank: i64) -> Schedule {
+        let exchange = &plan.exchanges[id.0 as usize];
+        let mut out = Schedule::default();
+        let mut receives: BTreeMap<i64, Message> = BTreeMap::new();
+        for item in &exchange.items {
+            let (array, place, storage, ty) = ends(plan, item, rank);
+            let needs = plan.needs(item, rank);
+            for (region, v) in needs.constants {
+                out.constants.push((place, storage.clone(), region, v));
+            }
+            for p in needs.pieces {
+                if p.from == rank {
+                    let from = plan.array(array).storage(rank);
+                    let copy = BoxCopy::new(
+                        Stored { storage: &from, part: &p.src },
+                        Stored { storage: &storage, part: &p.dst },
+                        &p.modes,
+                        ty,
+                        p.negate,
+                    );
+                    out.local.push((Place::Array(array), place, copy));
+                    continue;
+                }
+                let m = receives.entry(p.from).or_insert_with(|| Message { peer: p.from, ..Message::default() });
+                let copy = BoxCopy::new(
+                    Stored { storage: &p.src, part: &p.src },
+                    Stored { storage: &storage, part: &p.dst },
+                    &p.modes,
+                    ty,
+                    p.negate,
+                );
+                m.copies.push((place, copy.at_src(m.bytes)));
+                m.bytes += p.src.len() as usize * ty.size();
+            }
+        }
+        out.receives = receives.into_values().collect();
+        for peer in (0..plan.ranks).filter(|q| *q != rank) {
+            let m = Schedule::message_to(plan, id, rank, peer);
+            if !m.copies.is_empty() {
+                out.sends.push(m);
+            }
+        }
+        out
+    }
+
+    fn message_to(plan: &Plan, id: ExchangeId, rank: i64, peer: i64) -> Message {
+        let mut m = Message { peer, ..Message::default() };
+        for item in &plan.exchanges[id.0 as usize].items {
+            let (array, _, _, ty) = ends(plan, item, rank);
+            let storage = plan.array(array).storage(rank);
+            for Piece { from, src, .. } in plan.needs(item, peer).pieces {
+                if from != rank {
+                    continue;
+                }
+                let modes = vec![Mode::Shift; src.rank()];
+                let copy = BoxCopy::new(
+                    Stored { storage: &storage, part: &src },
+                    Stored { storage: &src, part: &src },
+                    &modes,
+                    ty,
+                    false,
+                );
+                m.copies.push((Place::Array(array), copy.at_dst(m.bytes)));
+                m.bytes += src.len() as usize * ty.size();
+            }
+        }
+        m
+    }
+
+    /// Packs and sends, and fills what comes from this rank itself.
+    pub fn start(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
+        for m in &self.sends {
+            let mut buffer = comm.buffer(m.bytes);
+            for (place, copy) in &m.copies {
+                // SAFETY: the copy was made for this array's storage and for its place in a message of these bytes.
+                unsafe { copy.run(address(*place), buffer.as_mut_ptr()) };
+            }
+            comm.send(m.peer, buffer)?;
+        }
+        for (from, to, copy) in &self.local {
+            // SAFETY: made for these two storages; pieces lie outside the owned part, so the ends do not overlap.
+            unsafe { copy.run(address(*from), address(*to)) };
+        }
+        for (place, storage, region, v) in &self.constants {
+            fill(address(*place), storage, region, *v);
+        }
+        Ok(())
+    }
+
+    /// Receives and unpacks.
+    pub fn finish(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
+        for m in &self.receives {
+            let buffer = comm.receive(m.peer, m.bytes)?;
+            for (place, copy) in &m.copies {
+                // SAFETY: the message has the bytes that the plan says, and the copy was made for this storage.
+                unsafe { copy.run(buffer.as_ptr(), address(*place)) };
+            }
+            comm.recycle(m.peer, buffer);
+        }
+        Ok(())
+    }
+
+    /// Messages and bytes that this rank sends.
+    pub fn sent(&self) -> (u64, u64) {
+        (self.sends.len() as u64, self.sends.iter().map(|m| m.bytes as u64).sum())
+    }
+}
+
+/// The array of an item, where its elements go on `rank`, that storage, and the element type.
+fn ends(plan: &Plan, item: &Item, rank: i64) -> (crate::ir::kernel::ArrayId, Place, IndexBox, Ty) {
+    let (array, in_place) = plan.item_array(item);
+    let ty = plan.array(array).array.ty;
+    match item {
+        Item::View(v) => (array, Place::View(*v), plan.view_box(*v, rank), ty),
+        Item::Ghost { .. } => {
+            debug_assert!(in_place);
+            (array, Place::Array(array), plan.array(array).storage(rank), ty)
+        }
+    }
+}
+
+/// Sets every element of `region` to a constant: one element, then copies of it.
+fn fill(address: *mut u8, storage: &IndexBox, region: &IndexBox, v: Value) {
+    let bytes = v.bits.to_le_bytes();
+    let point =
+        IndexBox::new(region.dims.iter().map(|d| crate::ir::index_box::Interval::new(d.lo, d.lo + 1)).collect());
+    let copy = BoxCopy::new(
+        Stored { storage: &point, part: &point },
+        Stored { storage, part: region },
+        &vec![Mode::Repeat; region.rank()],
+        v.ty,
+        false,
+    );
+    // SAFETY: the source is one element repeated in every dimension; the region lies in the storage.
+    unsafe { copy.run(bytes.as_ptr(), address) };
+}

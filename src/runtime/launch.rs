@@ -1,0 +1,111 @@
+//! Starts the ranks: threads of this process, or this process as one rank of an MPI job.
+
+use crate::ir::plan::Plan;
+use crate::runtime::comm::Comm;
+use crate::runtime::comm::threads::{ThreadComm, World};
+use crate::runtime::device::Executor;
+use crate::runtime::failure::Failure;
+use crate::runtime::io::root::Root;
+use crate::runtime::rank::Rank;
+use crate::runtime::stats::Stats;
+use crate::runtime::watch::Watch;
+use std::io::Write;
+use std::time::Duration;
+
+/// What a run leaves behind: the statistics of the ranks that ran here, lowest first, or the failure that all agreed on.
+pub type Outcome = Result<Vec<Stats>, Failure>;
+
+/// Stack of a rank's thread.
+const STACK: usize = 16 << 20;
+
+/// What a run may be told besides its plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// End the run when no rank finishes a step for this long.
+    pub timeout: Option<Duration>,
+    /// Show a progress bar.
+    pub progress: bool,
+}
+
+/// Runs all ranks of a plan as threads. Rank 0 prints to `out`.
+pub fn run_threads(
+    plan: &Plan,
+    executor: &dyn Executor,
+    root: &Root,
+    out: &mut (dyn Write + Send),
+    manner: Manner,
+) -> Outcome {
+    let mut ends = World::ranks(plan.ranks as usize).into_iter();
+    let Some(mut first) = ends.next() else { return Ok(vec![]) };
+    let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
+    let results = std::thread::scope(|scope| {
+        let others: Vec<_> = ends
+            .map(|mut comm| {
+                let name = format!("rank {}", comm.rank());
+                let watch = watch.clone();
+                let body = move || {
+                    guarded(&mut comm, |comm| {
+                        run_rank(plan, comm, executor, root, &mut std::io::sink(), Manner::default(), watch)
+                    })
+                };
+                std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
+            })
+            .collect();
+        let mut results = vec![];
+        if others.iter().any(|o| o.is_err()) {
+            first.mark_dead();
+            results.push(Err(Failure::Lost("cannot start a thread for every rank".into())));
+        } else {
+            results.push(guarded(&mut first, |comm| run_rank(plan, comm, executor, root, out, manner, watch.clone())));
+        }
+        for handle in others.into_iter().flatten() {
+            results.push(handle.join().unwrap_or_else(|_| Err(Failure::Internal("a rank panicked".into()))));
+        }
+        results
+    });
+    watch.stop();
+    // A defect says more than an agreed failure, and that more than a lost peer.
+    let weight = |r: &Result<Stats, Failure>| match r {
+        Err(Failure::Internal(_)) => 3,
+        Err(Failure::Agreed(_)) => 2,
+        Err(Failure::Lost(_)) => 1,
+        Ok(_) => 0,
+    };
+    let mut results = results;
+    if let Some(worst) =
+        (0..results.len()).rev().max_by_key(|k| weight(&results[*k])).filter(|k| weight(&results[*k]) > 0)
+    {
+        return results.swap_remove(worst).map(|s| vec![s]);
+    }
+    results.into_iter().collect()
+}
+
+/// Runs a rank's thread so that the others learn when it ends out of turn.
+fn guarded(
+    comm: &mut ThreadComm,
+    body: impl FnOnce(&mut ThreadComm) -> Result<Stats, Failure>,
+) -> Result<Stats, Failure> {
+    let rank = comm.rank();
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(comm)))
+        .unwrap_or_else(|_| Err(Failure::Internal(format!("rank {rank} panicked; its message stands above"))));
+    if !matches!(result, Ok(_) | Err(Failure::Agreed(_))) {
+        comm.mark_dead();
+    }
+    result
+}
+
+/// Runs one rank to its end.
+pub fn run_rank(
+    plan: &Plan,
+    comm: &mut dyn Comm,
+    executor: &dyn Executor,
+    root: &Root,
+    out: &mut dyn Write,
+    manner: Manner,
+    watch: Watch,
+) -> Result<Stats, Failure> {
+    let mut rank = Rank::new(plan, comm, executor, root, out, watch)?;
+    rank.progress = manner.progress;
+    rank.run()?;
+    Ok(std::mem::take(&mut rank.stats))
+}

@@ -1,0 +1,55 @@
+//! Storage of arrays and views: zeroed, aligned, on huge pages where they pay.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+
+/// Blocks from this size on lie on 2 MiB pages if the system gives them.
+const HUGE: usize = 4 << 20;
+
+/// A zeroed block of bytes.
+pub struct Buffer {
+    ptr: *mut u8,
+    layout: Layout,
+}
+
+// The block is plain memory; who may touch it when is the plan's business.
+unsafe impl Send for Buffer {}
+
+impl Buffer {
+    /// A block of `bytes` zero bytes, or `None` when the system has no more.
+    pub fn new(bytes: usize) -> Option<Buffer> {
+        let align = if bytes >= HUGE { 2 << 20 } else { 128 };
+        let layout = Layout::from_size_align(bytes.max(1), align).ok()?;
+        // SAFETY: the layout has a size of at least 1.
+        let ptr = unsafe { alloc_zeroed(layout) };
+        if ptr.is_null() {
+            return None;
+        }
+        if bytes >= HUGE {
+            // SAFETY: the range was just allocated; the call is advice only.
+            unsafe { libc::madvise(ptr.cast(), bytes, libc::MADV_HUGEPAGE) };
+        }
+        Some(Buffer { ptr, layout })
+    }
+
+    /// The address of the first byte.
+    pub fn ptr(&self) -> *mut u8 {
+        self.ptr
+    }
+
+    /// Bytes of the block.
+    pub fn len(&self) -> usize {
+        self.layout.size()
+    }
+
+    /// Whether the block is empty (it never is: the least size is 1).
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout.
+        unsafe { dealloc(self.ptr, self.layout) }
+    }
+}

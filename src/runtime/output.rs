@@ -1,0 +1,251 @@
+//! Steps that reach outside: print, load, save and plot. Every one is agreed by all ranks.
+
+use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::ArrayId;
+use crate::ir::plan::region::Mode;
+use crate::ir::program::PrintPart;
+use crate::ir::ty::Value;
+use crate::runtime::copy::{BoxCopy, Stored};
+use crate::runtime::failure::{Failure, Problem, agree};
+use crate::runtime::io::format_array::{format_elements, shown};
+use crate::runtime::io::{npy, plot};
+use crate::runtime::rank::Rank;
+use crate::source::Span;
+use std::collections::BTreeMap;
+
+impl Rank<'_> {
+    pub(super) fn print(&mut self, parts: &[PrintPart]) -> Result<(), Failure> {
+        let mut text = self.text(parts)?;
+        text.push('\n');
+        if self.comm.rank() == 0 {
+            // A closed pipe (`| head`) is no reason to fail.
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+        Ok(())
+    }
+
+    /// The text of a template; complete on rank 0, without the arrays' elements elsewhere.
+    pub(super) fn text(&mut self, parts: &[PrintPart]) -> Result<String, Failure> {
+        let mut out = String::new();
+        for p in parts {
+            match p {
+                PrintPart::Text(t) => out.push_str(t),
+                PrintPart::Scalar { id, format } => {
+                    let v = self.scalar(*id);
+                    out.push_str(
+                        &crate::ir::format::format_value(v, format.as_deref()).unwrap_or_else(|_| v.to_string()),
+                    );
+                }
+                PrintPart::Array { id, format } => out.push_str(&self.array_text(*id, format.as_deref())?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// An array as NumPy prints it; only the elements that are shown travel.
+    fn array_text(&mut self, id: ArrayId, format: Option<&str>) -> Result<String, Failure> {
+        let a = self.plan.array(id);
+        let (shape, ty) = (a.array.shape.clone(), a.array.ty);
+        let part = a.layout.part(self.comm.rank());
+        let mut boxes = vec![IndexBox::new(vec![])];
+        for runs in shown(&shape) {
+            boxes = boxes
+                .iter()
+                .flat_map(|b| runs.iter().map(|r| IndexBox { dims: [b.dims.clone(), vec![*r]].concat() }))
+                .collect();
+        }
+        let mut mine = vec![];
+        for b in &boxes {
+            let b = b.intersect(&part);
+            mine.extend(
+                self.elements(id, &b)
+                    .into_iter()
+                    .flat_map(|(at, bits)| [at.to_le_bytes(), bits.to_le_bytes()].concat()),
+            );
+        }
+        let all = if self.comm.size() == 1 { vec![mine] } else { self.comm.all_gather(&mine)? };
+        let mut known: BTreeMap<u64, u64> = BTreeMap::new();
+        let word = |b: &[u8]| b.try_into().map_or(0, u64::from_le_bytes);
+        for bytes in &all {
+            bytes.chunks_exact(16).for_each(|c| {
+                known.insert(word(&c[..8]), word(&c[8..]));
+            });
+        }
+        let element = |at: &[i64]| Value { ty, bits: known.get(&linear(&shape, at)).copied().unwrap_or(0) };
+        Ok(format_elements(ty, &shape, &element, format))
+    }
+
+    /// Positions (row-major in the whole array) and bits of the elements of a box of this rank's part.
+    fn elements(&self, id: ArrayId, b: &IndexBox) -> Vec<(u64, u64)> {
+        let bytes = self.packed(id, b);
+        let (shape, size) = (&self.plan.array(id).array.shape, self.plan.array(id).array.ty.size());
+        let mut out = vec![];
+        let mut at: Vec<i64> = b.dims.iter().map(|d| d.lo).collect();
+        for chunk in bytes.chunks_exact(size) {
+            let mut word = [0u8; 8];
+            word[..size].copy_from_slice(chunk);
+            out.push((linear(shape, &at), u64::from_le_bytes(word)));
+            for d in (0..at.len()).rev() {
+                at[d] += 1;
+                if at[d] < b.dims[d].hi {
+                    break;
+                }
+                at[d] = b.dims[d].lo;
+            }
+        }
+        out
+    }
+
+    /// The elements of a box of this rank's part, row-major.
+    fn packed(&self, id: ArrayId, b: &IndexBox) -> Vec<u8> {
+        let a = self.plan.array(id);
+        let mut out = vec![0u8; b.len() as usize * a.array.ty.size()];
+        if !b.is_empty() {
+            let storage = a.storage(self.comm.rank());
+            let copy = BoxCopy::new(
+                Stored { storage: &storage, part: b },
+                Stored { storage: b, part: b },
+                &vec![Mode::Shift; b.rank()],
+                a.array.ty,
+                false,
+            );
+            // SAFETY: the box lies in the storage, and `out` holds the box.
+            unsafe { copy.run(self.array_ptr(id), out.as_mut_ptr()) };
+        }
+        out
+    }
+
+    fn path(&mut self, parts: &[PrintPart]) -> Result<String, Failure> {
+        self.text(parts)
+    }
+
+    pub(super) fn load(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
+        let path = self.path(path)?;
+        let result = self.load_part(id, &path);
+        agree(self.comm, result, span, "loaded here")
+    }
+
+    fn load_part(&mut self, id: ArrayId, path: &str) -> Result<(), Problem> {
+        let a = self.plan.array(id);
+        let header = npy::read_header(self.root, path)?;
+        if header.ty != a.array.ty || header.shape != a.array.shape {
+            let message = format!(
+                "`{path}` holds {}{:?}, and `{}` is {}{:?}",
+                header.ty, header.shape, a.array.name, a.array.ty, a.array.shape
+            );
+            return Err(Problem::new("E0603", message));
+        }
+        let part = a.layout.part(self.comm.rank());
+        if part.is_empty() {
+            return Ok(());
+        }
+        let mut data = vec![0u8; part.len() as usize * a.array.ty.size()];
+        npy::read_box(self.root, path, &header, &part, &mut data)?;
+        let storage = a.storage(self.comm.rank());
+        let copy = BoxCopy::new(
+            Stored { storage: &part, part: &part },
+            Stored { storage: &storage, part: &part },
+            &vec![Mode::Shift; part.rank()],
+            a.array.ty,
+            false,
+        );
+        // SAFETY: `data` holds the part, and the part lies in the storage.
+        unsafe { copy.run(data.as_ptr(), self.array_ptr(id)) };
+        Ok(())
+    }
+
+    /// Every rank writes its own part; the file appears when it is whole.
+    pub(super) fn save(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
+        let path = self.path(path)?;
+        let (ty, shape) = (self.plan.array(id).array.ty, self.plan.array(id).array.shape.clone());
+        let (me, label) = (self.comm.rank(), "saved here");
+        let (mut made, mut result) = (vec![], Ok(()));
+        if me == 0 {
+            match npy::create_part(self.root, &path, ty, &shape) {
+                Ok(p) => made = serde_json::to_vec(&p).unwrap_or_default(),
+                Err(e) => result = Err(e.into()),
+            }
+        }
+        agree(self.comm, result, span, label)?;
+        let made = if self.comm.size() == 1 { made } else { self.comm.all_gather(&made)?.swap_remove(0) };
+        let part: Result<npy::PartName, Problem> =
+            serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
+        let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p));
+        let outcome = agree(self.comm, result, span, label);
+        let Ok(part) = part else { return outcome };
+        if outcome.is_err() {
+            if me == 0 {
+                npy::discard(self.root, &part);
+            }
+            return outcome;
+        }
+        let result = if me == 0 { npy::finish(self.root, &part).map_err(Problem::from) } else { Ok(()) };
+        agree(self.comm, result, span, label)
+    }
+
+    fn write_part(&self, id: ArrayId, part: &npy::PartName) -> Result<(), Problem> {
+        let a = self.plan.array(id);
+        let own = a.layout.part(self.comm.rank());
+        if own.is_empty() || (a.layout.is_replicated() && self.comm.rank() != 0) {
+            return Ok(());
+        }
+        Ok(npy::write_box(self.root, part, a.array.ty, &a.array.shape, &own, &self.packed(id, &own))?)
+    }
+
+    /// Rank 0 gathers the array and draws it.
+    pub(super) fn plot(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
+        let path = self.path(path)?;
+        let whole = self.gathered(id)?;
+        let a = &self.plan.array(id).array;
+        let result = match whole {
+            Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name)
+                .and_then(|png| self.root.write_whole(&path, &png))
+                .map_err(Problem::from),
+            None => Ok(()),
+        };
+        agree(self.comm, result, span, "plotted here")
+    }
+
+    /// The whole array on rank 0, `None` elsewhere.
+    fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
+        let a = self.plan.array(id);
+        let (me, n) = (self.comm.rank(), self.comm.size());
+        let own = a.layout.part(me);
+        if n == 1 || a.layout.is_replicated() {
+            return Ok((me == 0).then(|| self.packed(id, &own)));
+        }
+        let (layout, ty) = (a.layout.clone(), a.array.ty);
+        if me != 0 {
+            let mine = self.packed(id, &own);
+            if !mine.is_empty() {
+                self.comm.send(0, mine)?;
+            }
+            return Ok(None);
+        }
+        let whole = IndexBox::whole(&layout.shape);
+        let mut out = vec![0u8; whole.len() as usize * ty.size()];
+        for r in 0..n {
+            let part = layout.part(r);
+            if part.is_empty() {
+                continue;
+            }
+            let data =
+                if r == 0 { self.packed(id, &part) } else { self.comm.receive(r, part.len() as usize * ty.size())? };
+            let copy = BoxCopy::new(
+                Stored { storage: &part, part: &part },
+                Stored { storage: &whole, part: &part },
+                &vec![Mode::Shift; part.rank()],
+                ty,
+                false,
+            );
+            // SAFETY: `data` holds the part and `out` the whole array.
+            unsafe { copy.run(data.as_ptr(), out.as_mut_ptr()) };
+        }
+        Ok(Some(out))
+    }
+}
+
+/// The row-major position of an element.
+fn linear(shape: &[i64], at: &[i64]) -> u64 {
+    at.iter().zip(shape).fold(0, |p, (&i, &n)| p * n as u64 + i as u64)
+}

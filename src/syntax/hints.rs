@@ -1,0 +1,243 @@
+//! Syntax errors that say more than what was expected: habits of other languages, words that look like another.
+
+use super::explain::{Stop, describe, generic};
+use super::grammar::Rule;
+use super::scan::{Kind, Tok};
+use super::words;
+use crate::diag::{Diagnostic, did_you_mean};
+
+/// A diagnostic made for this very mistake, or the general one with help.
+pub(super) fn hint(stop: &Stop<'_>) -> Option<Diagnostic> {
+    if stop.before.is_none() && (stop.expected.has(Rule::item) || stop.expected.has(Rule::one_item)) {
+        return Some(unknown_item(stop));
+    }
+    let special: [fn(&Stop<'_>) -> Option<Diagnostic>; 4] = [unknown_type, reserved_name, equality, second_subscript];
+    if let Some(d) = special.iter().find_map(|f| f(stop)) {
+        return Some(d);
+    }
+    help(stop).map(|h| generic(stop).help(h))
+}
+
+/// A line at the top level that starts no declaration.
+fn unknown_item(stop: &Stop<'_>) -> Diagnostic {
+    let Some(t) = stop.found else { return generic(stop) };
+    let word = stop.word(stop.found);
+    let items = words::item_words();
+    let d = Diagnostic::error(
+        "E0111",
+        format!("expected a declaration, found {}", describe(stop)),
+        stop.span(t),
+        "not a declaration",
+    );
+    let foreign = match word {
+        "def" | "func" | "function" | "fun" | "void" | "proc" | "sub" => {
+            Some("write `fn name(x: f32) -> f32 = …`, or `kernel` for arrays")
+        }
+        "const" | "constexpr" | "static" | "val" => Some("write `let name = …` for a constant"),
+        "import" | "include" | "from" | "using" => Some("write `use std.random: uniform`"),
+        "struct" | "class" | "type" | "enum" => Some("the types are fixed: scalars and arrays of them"),
+        "main" | "program" => Some("write `workflow main { … }`"),
+        _ => None,
+    };
+    let statement = ["for", "while", "if", "var", "break", "print", "save", "plot", "load", "assert", "expect"];
+    if let Some(help) = foreign {
+        d.help(help)
+    } else if statement.contains(&word) || follows_assignment(stop) {
+        Diagnostic { message: "a statement cannot stand outside a workflow".into(), ..d }
+            .help("put it into `workflow main { … }`; a constant is `let name = …`")
+    } else if let Some(near) = did_you_mean(word, items.iter().map(String::as_str)) {
+        d.help(format!("did you mean `{near}`?"))
+    } else {
+        d.help(format!("a declaration starts with {}", listed(&items)))
+    }
+}
+
+/// Whether `name =`, `name[…] =` or `name(` stands where a declaration should.
+fn follows_assignment(stop: &Stop<'_>) -> bool {
+    let code: Vec<_> = stop.place.toks.iter().filter(|t| t.is_code()).take(2).collect();
+    let second = code.get(1).map_or("", |t| t.text(stop.place.text));
+    code.first().is_some_and(|t| t.kind == Kind::Word) && matches!(second, "=" | "[" | "+=" | "-=" | "*=" | "/=" | "(")
+}
+
+/// A word where a type belongs.
+fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
+    let t = stop.found.filter(|t| t.kind == Kind::Word)?;
+    let only_type = stop.expected.says("a type") && !stop.expected.says("`:`");
+    if !(only_type || stop.expected.has(Rule::result) || stop.expected.has(Rule::results)) {
+        return None;
+    }
+    let word = stop.word(stop.found);
+    let types = words::types();
+    let near = match word {
+        "float" | "single" | "real" | "float32" => Some("f32"),
+        "double" | "float64" => Some("f64"),
+        "half" | "float16" => Some("f16"),
+        "bfloat16" => Some("bf16"),
+        "int" | "integer" | "long" | "int64" | "isize" | "index" => Some("i64"),
+        "int32" => Some("i32"),
+        "uint" | "usize" | "ulong" | "uint64" => Some("u64"),
+        "unsigned" | "uint32" => Some("u32"),
+        "boolean" => Some("bool"),
+        "complex" | "complex64" => Some("c64"),
+        "complex128" => Some("c128"),
+        _ => did_you_mean(word, types.iter().map(String::as_str)),
+    };
+    let d = Diagnostic::error("E0112", format!("there is no type `{word}`"), stop.span(t), "expected a type");
+    Some(match near {
+        Some(n) => d.help(format!("did you mean `{n}`?")),
+        None => d.help(format!("the types are {}", listed(&types))),
+    })
+}
+
+/// A reserved word where a name belongs.
+fn reserved_name(stop: &Stop<'_>) -> Option<Diagnostic> {
+    let t = stop.found.filter(|t| t.kind == Kind::Word)?;
+    let word = stop.word(stop.found);
+    let named = stop.expected.has(Rule::ident) || stop.expected.says("a name") || stop.expected.has(Rule::parameter);
+    if !named || stop.expected.says("a value") || !words::reserved().iter().any(|w| w == word) {
+        return None;
+    }
+    let d = Diagnostic::error("E0113", format!("`{word}` is a reserved word"), stop.span(t), "cannot be a name");
+    Some(d.help(format!("choose another name, such as `{word}_`")))
+}
+
+/// `=` for `==` or the other way round.
+fn equality(stop: &Stop<'_>) -> Option<Diagnostic> {
+    let t = stop.found?;
+    match stop.word(stop.found) {
+        "==" if stop.expected.says("`=`") => {
+            let d = Diagnostic::error("E0106", "expected `=`, found `==`", stop.span(t), "this compares");
+            Some(d.help("write `=` to define"))
+        }
+        "=" if !stop.expected.says("`=`") && stop.expected.says("an operator") => {
+            let first = stop.word(stop.first);
+            let condition = matches!(first, "if" | "while" | "assert" | "expect" | "else");
+            let inside = stop.open.last().map(|o| o.text(stop.place.text));
+            let help = match inside {
+                Some("(") if !condition => "`==` compares; arguments are given by their place, without names",
+                Some("[") => return None,
+                _ if condition => "`==` compares",
+                _ => "one `=` a statement; `==` compares",
+            };
+            let message = format!("expected {}, found `=`", stop.expected.sentence());
+            if let Some(joint) = joint(stop) {
+                let text = joint.text(stop.place.text);
+                let d = Diagnostic::error("E0106", message, stop.span(t), "not expected here")
+                    .label(stop.span(joint), "this ends a line, so that the next one continues it");
+                return Some(d.help(format!("write what belongs behind the `{text}`")));
+            }
+            Some(Diagnostic::error("E0106", message, stop.span(t), "this defines").help(help))
+        }
+        _ => None,
+    }
+}
+
+/// The last operator at the end of a line in the statement at hand.
+fn joint(stop: &Stop<'_>) -> Option<Tok> {
+    let first = stop.first?;
+    let toks = stop.place.toks;
+    let inside = toks.windows(2).filter(|w| w[0].start > first.start && w[1].end <= stop.at);
+    let ends = inside.filter(|w| w[1].kind == Kind::Newline && matches!(w[0].kind, Kind::Op | Kind::Word));
+    ends.map(|w| w[0]).next_back()
+}
+
+/// `a[i][j]` and `f(x)[i]`.
+fn second_subscript(stop: &Stop<'_>) -> Option<Diagnostic> {
+    let t = stop.found.filter(|_| matches!(stop.word(stop.found), "[" | "("))?;
+    let before = stop.before.filter(|b| b.end == t.start && b.kind == Kind::Close)?;
+    let message = format!("`{}` cannot follow `{}`", stop.word(stop.found), stop.word(stop.before));
+    let help = match (stop.word(Some(before)), stop.word(stop.found)) {
+        ("]", "[") => "write all indices in one pair of brackets: `a[i, j]`",
+        (_, "[") => "name the value with `let` first, then index the name",
+        _ => "write `*` for a product; only a name can be called",
+    };
+    Some(Diagnostic::error("E0106", message, stop.span(t), "not expected here").help(help))
+}
+
+/// Help for the general message.
+fn help(stop: &Stop<'_>) -> Option<String> {
+    let (found, before, first) = (stop.word(stop.found), stop.word(stop.before), stop.word(stop.first));
+    let e = &stop.expected;
+    let fixed = match () {
+        _ if e.says("`{`") && stop.found.is_none() && stop.word(stop.next) == "{" => {
+            "put the `{` at the end of this line"
+        }
+        _ if first == "print" && e.says("a text in double quotes") => "write `print \"{x}\"` to print a value",
+        _ if matches!(found, "elif" | "elsif" | "elseif") => "write `else if`",
+        _ if first == "return" => "a block's last expression is its value: write the expression alone",
+        _ if first == "for" && (before == "for" || e.says("`in`")) => "write `for i in 0..n { … }`",
+        _ if e.says("`..`") => "a range is `a..b`, or `a..b by step`; `b` is left out",
+        _ if e.says("`:`")
+            && stop.open.last().is_some_and(|o| o.text(stop.place.text) == "(")
+            && e.sentence() == "`:`" =>
+        {
+            "every parameter has a type: `u: f32[n]`, `alpha: f32`"
+        }
+        _ if e.says("`:`") && first == "param" => "a parameter is `param n: i64 = 64`",
+        _ if e.says("`=`") && first == "param" => "every parameter has a default: `param n: i64 = 64`",
+        _ if e.says("`:`") && first == "use" => "say what to take: `use std.random: uniform`",
+        _ if e.says("`->`") && first == "kernel" => "a kernel names its result: `-> v: f32[n]`, or its type: `-> f64`",
+        _ if e.says("`->`") && first == "fn" => "a function has a result: `-> f32`",
+        _ if first == "kernel" && stop.open.is_empty() && e.says("`{`") && found == "(" => {
+            "one result a `,`: `-> kx: f64[n], ky: f64[n]`"
+        }
+        _ if first == "kernel" && e.says("a result such as `v: f32[n]`") && found == "(" => {
+            "results stand without parentheses: `-> v: f32[n], e: f64`"
+        }
+        _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => {
+            "an array is `array u: f32[n, m] in tiles edge clamp`"
+        }
+        _ if e.has(Rule::edge) => "the edges are `clamp`, `periodic`, `mirror`, `odd`, `constant(x)` and `none`",
+        _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => {
+            "one name a `let`: begin a new line"
+        }
+        _ if stop.first == stop.found && matches!(found, "+" | "*" | "/" | "and" | "or") => {
+            "a line that goes on ends in its operator: move it to the end of the line before"
+        }
+        _ if matches!(found, "else") => "`else` follows the `}` of its `if`",
+        _ if e.says("a value") && matches!(found, "*" | "/" | "^" | "<" | ">" | "==" | "+") => {
+            "a value is missing before it"
+        }
+        _ if e.says("a value") && stop.found.is_some_and(|t| t.kind == Kind::Str) => {
+            "text stands only in `print`, `assert` and paths"
+        }
+        _ if e.says("an operator")
+            && stop.found.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Number | Kind::Str)) =>
+        {
+            return joined(stop);
+        }
+        _ => return None,
+    };
+    Some(fixed.to_string())
+}
+
+/// Two values in a row.
+fn joined(stop: &Stop<'_>) -> Option<String> {
+    let (found, before) = (stop.word(stop.found), stop.word(stop.before));
+    let first = stop.first?;
+    let starts = stop.before.is_some_and(|b| b.start == first.start);
+    let statement =
+        ["let", "var", "for", "while", "if", "print", "save", "load", "plot", "assert", "expect", "array", "break"];
+    if starts && let Some(near) = did_you_mean(before, statement) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    if let Some(near) = did_you_mean(found, ["for", "otherwise", "and", "or", "div", "mod", "by", "in", "to"])
+        && stop.found.is_some_and(|t| t.kind == Kind::Word)
+        && found.len() > 2
+    {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match before {
+        "const" | "auto" | "mut" | "int" | "float" | "double" if starts => Some(format!("write `let {found} = …`")),
+        _ => Some("write an operator between two values, or begin a new line".to_string()),
+    }
+}
+
+/// `a`, `b` and `c`
+fn listed(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

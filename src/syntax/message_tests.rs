@@ -1,0 +1,137 @@
+//! What faulty programs are told: the place, the message and the help of each.
+
+use super::parse::parse;
+use crate::diag::{Diagnostic, Sink};
+use crate::source::{FileId, SourceMap};
+
+/// The messages of a text, and the line and column of each.
+fn messages(text: &str) -> Vec<((usize, usize), Diagnostic)> {
+    let mut sink = Sink::default();
+    parse(FileId(0), text, &mut sink);
+    let mut map = SourceMap::default();
+    map.add("t.mgpu", text);
+    sink.items.into_iter().map(|d| (d.labels.first().map_or((0, 0), |l| map.line_col(l.0)), d)).collect()
+}
+
+/// A faulty text, the place of its one message, how the message starts, and a part of its help (empty: no help).
+type Case = (&'static str, (usize, usize), &'static str, &'static str);
+
+/// Checks all cases and shows every one that differs.
+fn check(cases: &[Case], text: impl Fn(&str) -> String) {
+    let mut wrong = String::new();
+    for (fault, place, message, help) in cases {
+        let found = messages(&text(fault));
+        let right = match &found[..] {
+            [(at, d)] => {
+                let told = d.help.as_deref().unwrap_or("");
+                at == place
+                    && d.message.starts_with(message)
+                    && told.contains(help)
+                    && help.is_empty() == told.is_empty()
+            }
+            _ => false,
+        };
+        if !right {
+            let shown: Vec<_> = found.iter().map(|(at, d)| (at, &d.message, &d.help)).collect();
+            wrong += &format!("{fault}\n  wanted {place:?} {message} | {help}\n  found {shown:?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn faulty_declarations() {
+    let cases: &[Case] = &[
+        ("param n i64 = 4", (1, 9), "expected `:`, found `i64`", "param n: i64 = 64"),
+        ("param n: i64", (1, 10), "expected `=`", "every parameter has a default"),
+        ("param n: int = 4", (1, 10), "there is no type `int`", "did you mean `i64`?"),
+        ("param n: f31 = 4", (1, 10), "there is no type `f31`", "did you mean `f32`?"),
+        ("param n: tensor = 4", (1, 10), "there is no type `tensor`", "the types are `bool`"),
+        ("parm n: i64 = 4", (1, 1), "expected a declaration, found `parm`", "did you mean `param`?"),
+        ("def f(x) { }", (1, 1), "expected a declaration", "write `fn name"),
+        ("x = 3", (1, 1), "a statement cannot stand outside a workflow", "workflow main"),
+        ("for t in 0..3 { }", (1, 1), "a statement cannot stand outside a workflow", "workflow main"),
+        ("let test = 3", (1, 5), "`test` is a reserved word", "`test_`"),
+        ("let x =\nlet y = 1", (1, 7), "expected a value", ""),
+        ("let x == 3", (1, 7), "expected `=`, found `==`", "write `=`"),
+        ("array u f32[n]", (1, 9), "expected `:`", "array u: f32[n, m]"),
+        ("array u: f32[n] in tiles edge wrap", (1, 31), "expected an edge such as `clamp`, found `wrap`", "`periodic`"),
+        ("partition p (block)", (1, 13), "expected `=`, found `(`", ""),
+        ("use std.random", (1, 9), "expected `:` or `.`", "use std.random: uniform"),
+        ("fn f(x: f32) = x", (1, 14), "expected `->`, found `=`", "a function has a result"),
+        ("kernel f(u) -> f64 = 1", (1, 11), "expected `:`, found `)`", "every parameter has a type"),
+        ("kernel f(u: f32[n]) { }", (1, 21), "expected `->`, found `{`", "a kernel names its result"),
+        ("kernel f() -> (v: f32[n]) { }", (1, 15), "expected a result", "without parentheses"),
+        ("test energy { }", (1, 6), "expected a text in double quotes, found `energy`", ""),
+        ("workflow main\n{\n}\n", (2, 1), "this `{` belongs to the line before", ""),
+        ("workflow main {\n    x = 1\n", (1, 15), "this `{` is never closed", "write the `}`"),
+        ("workflow main {\n    x = 1\n}\n}\n", (4, 1), "this `}` closes nothing", ""),
+        (
+            "workflow a {\n    for t in 0..3 {\n        x = 1\n}\n\nkernel f() -> f64 = 1\n",
+            (1, 12),
+            "this `{` is never",
+            "`}`",
+        ),
+    ];
+    check(cases, str::to_string);
+}
+
+#[test]
+fn faulty_statements() {
+    let cases: &[Case] = &[
+        ("u[i, j = 3", (2, 8), "expected `]`, `,` or an operator, found `=`", ""),
+        ("x = (1 + 2", (2, 10), "expected `)`, `,` or an operator, found the end of the line", ""),
+        ("x = f(1, 2", (2, 10), "expected `)`, `,` or an operator, found the end of the line", ""),
+        ("x = a && b", (2, 7), "`&&` is not an operator", "write `and`"),
+        ("x = a || b", (2, 7), "`||` is not an operator", "write `or`"),
+        ("x = !a", (2, 5), "`!` is not an operator", "write `not`"),
+        ("x = a % b", (2, 7), "`%` is not an operator", "write `mod`"),
+        ("x = a ** 2", (2, 7), "`**` is not an operator", "write `^`"),
+        ("x++", (2, 2), "`++` is not an operator", "`+= 1`"),
+        ("x = 0..=3", (2, 6), "`..=` is not a range", "a..b+1"),
+        ("# note", (2, 1), "`#` starts nothing", "`//`"),
+        ("/* note */", (2, 1), "comments between", "`//`"),
+        ("x = 'a'", (2, 5), "text in these quotes", "double quotes"),
+        ("if a = b { x = 1 }", (2, 6), "expected `{` or an operator, found `=`", "`==` compares"),
+        ("x = a < b < c", (2, 11), "comparisons do not chain", "`a < b and b < c`"),
+        ("for i = 0 { }", (2, 7), "expected `in`, found `=`", "for i in 0..n"),
+        ("for i in 9 { }", (2, 12), "expected `..` or an operator", "a range is"),
+        ("z = a[i][j]", (2, 9), "`[` cannot follow `]`", "a[i, j]"),
+        ("z = f(x)[j]", (2, 9), "`[` cannot follow `)`", "`let`"),
+        ("print x", (2, 7), "expected", "print \"{x}\""),
+        ("pint \"x\"", (2, 6), "expected", "did you mean `print`?"),
+        ("lett x = 3", (2, 6), "expected", "did you mean `let`?"),
+        ("x = 3 fro i in 0..n", (2, 7), "expected an operator", "did you mean `for`?"),
+        ("return x", (2, 8), "expected", "last expression"),
+        ("x = if a { 3 }", (2, 5), "an `if` that is a value needs an `else`", "else"),
+        ("f(x) = 3", (2, 1), "this cannot be assigned to", "name[i, j]"),
+        ("a, b", (2, 4), "a list of values is no statement", "a, b = f(x)"),
+        ("x = f(a = 3)", (2, 9), "expected `)`, `,` or an operator, found `=`", "by their place"),
+        ("x = 2y", (2, 5), "`2y` is not a number", "2 * y"),
+        ("x = 1.", (2, 5), "a number cannot end with a point", "1.0"),
+        ("x = .5", (2, 5), "a number cannot start with a point", "0.5"),
+        ("x = 99999999999999999999", (2, 5), "this integer is too large", "1e20"),
+        ("x = 1e999", (2, 5), "this number is too large", "inf"),
+        ("x = é", (2, 5), "`é` is not a name", "a-z"),
+        ("print \"x", (2, 7), "this text has no closing", "on the line"),
+        ("print \"{x\"", (2, 8), "this `{` in the text is never closed", "{{"),
+        ("print \"x}\"", (2, 9), "this `}` in the text closes nothing", "}}"),
+        ("print \"{x +}\"", (2, 11), "expected a value", ""),
+        ("print \"{}\"", (2, 8), "this hole in the text is empty", "{expr}"),
+        ("print \"a\\q\"", (2, 9), "`\\q` is not an escape", "\\\\"),
+        ("x = \"a\"", (2, 5), "expected a value, found a text", "print"),
+        ("x = 1\n  + 2", (3, 3), "expected", "end of the line before"),
+        ("if a { x = 1 } elif b { x = 2 }", (2, 16), "expected", "else if"),
+        ("x = 1]", (2, 6), "this `]` closes nothing", ""),
+    ];
+    check(cases, |line| format!("workflow main {{\n{line}\n    y = 1\n}}\n"));
+}
+
+#[test]
+fn an_open_bracket_is_shown_where_it_stands() {
+    let (_, d) = &messages("workflow main {\n    u[i, j = 3\n}\n")[0];
+    assert_eq!(d.code, "E0104");
+    assert!(d.labels.iter().any(|l| l.0.start == 21 && l.1.contains("`[`")), "{d:?}");
+    let (_, d) = &messages("workflow a {\n    for t in 0..3 {\n        x = 1\n}\n")[0];
+    assert!(d.labels.iter().any(|l| l.1.contains("indentation")), "{d:?}");
+}

@@ -1,0 +1,5 @@
+u = table((6, 5), lambda i, j: 10*i+j)
+print(table((6, 5), lambda i, j: u[0,j]+100*u[i,4]+10000*u[5,0]))
+x = u[2,3] + np.arange(9)
+print(x, u[5,4], x[8]-x[0])
+print(u[::-1, ::-1])

@@ -1,0 +1,5 @@
+a = table((6, 4), lambda i, j: 10*i+j)
+print(a.T); print(a.T+1); print(a.T+2)
+s = table((5, 5), lambda i, j: 10*i+j); r = reader(s, "periodic")
+print(table((5, 5), lambda i, j: r(j, i) - r(j+1, i-2)))
+print(s.T)
