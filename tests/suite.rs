@@ -183,9 +183,11 @@ fn compare_with_goldens(c: &Case, got: &Run, wrong: &mut String) {
     golden(&c.path.with_extension("err"), &err, wrong);
     for (name, path) in beside(c, ".want.") {
         match got.files.get(&name) {
-            None => drop(writeln!(wrong, "does not write {name}")),
+            None => {
+                let _ = writeln!(wrong, "does not write {name}");
+            }
             Some(data) if *data != std::fs::read(&path).unwrap() => {
-                drop(writeln!(wrong, "writes another {name} than {}", path.display()))
+                let _ = writeln!(wrong, "writes another {name} than {}", path.display());
             }
             Some(_) => {}
         }

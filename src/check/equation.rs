@@ -377,6 +377,7 @@ impl Checker<'_> {
         span: Span,
     ) {
         let domain = IndexBox::new(b.domain.clone());
+        let name = self.naming.last().cloned().unwrap_or(name);
         let mut nest = Nest {
             name,
             span,

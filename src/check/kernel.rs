@@ -209,7 +209,9 @@ impl Checker<'_> {
         self.modules[module].used.insert(item);
         self.enter((module, item), &decl.name.name, span)?;
         let names = std::mem::take(&mut self.extent_names);
+        self.naming.push(decl.name.name.clone());
         let out = self.in_scope(module, Env::default(), |c| c.kernel_body(&decl, args, targets, span));
+        self.naming.pop();
         self.extent_names = names;
         self.expanding.pop();
         out

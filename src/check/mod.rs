@@ -80,6 +80,8 @@ pub struct Checker<'a> {
     loading: Vec<String>,
     /// Parameters declared so far.
     params_seen: Vec<String>,
+    /// Names of the kernels being expanded, for the plan.
+    naming: Vec<String>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
 }
@@ -113,6 +115,7 @@ pub fn check(
         depth: 0,
         loading: vec![],
         params_seen: vec![],
+        naming: vec![],
         read_only: vec![],
     };
     checker.program(ast);

@@ -255,7 +255,7 @@ impl Writer<'_> {
                 let konst = Some(format!("(i64){}", a.konst)).filter(|_| a.konst != 0);
                 konst.into_iter().chain(a.terms.iter().filter_map(scalar)).collect()
             });
-            let _ = writeln!(out, "    const i64 b{g} = {base};");
+            let _ = writeln!(out, "    const i64 from{g} = {base};");
             for d in 0..rank {
                 let name = if d + 1 == rank { format!("e{g}") } else { format!("d{g}_{d}") };
                 let _ = writeln!(out, "    const i64 {name} = {};", self.coefficient(group, Sym::Dim(d)));
@@ -379,7 +379,7 @@ impl Writer<'_> {
         for (g, group) in self.groups.iter().enumerate() {
             let ty = c_memory(nest.operands[group.operand.0 as usize].ty);
             let constant = if group.store { "" } else { "const " };
-            let mut at = format!("b{g}");
+            let mut at = format!("from{g}");
             for d in 0..rank {
                 let (c, i) =
                     if d + 1 == rank { (format!("e{g}"), "j".into()) } else { (format!("d{g}_{d}"), format!("i{d}")) };

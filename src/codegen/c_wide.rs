@@ -277,7 +277,7 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
     if let Mode::Past(_) = mode {
         for (s, store) in nest.stores.iter().enumerate() {
             let ty = c_memory(w.ty(store.value));
-            let _ = writeln!(out, "        {ty} u{s}[{points}] __attribute__((aligned(64)));");
+            let _ = writeln!(out, "        {ty} past{s}[{points}] __attribute__((aligned(64)));");
         }
     }
     let names = (0..n).map(|r| if several[r] && !facts.uniform[r] { format!("r{r}[l]") } else { format!("r{r}") });
@@ -287,7 +287,7 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
         for (s, store) in nest.stores.iter().enumerate() {
             let at = w.element(nest.accesses.len() + s, &|_| String::new());
             let bytes = points * w.ty(store.value).size();
-            let _ = writeln!(out, "        {{ const i64 k = c; mg_stream(&{at}, u{s}, {bytes}); }}");
+            let _ = writeln!(out, "        {{ const i64 k = c; mg_stream(&{at}, past{s}, {bytes}); }}");
         }
     }
     out.push_str("    }\n");
@@ -344,7 +344,7 @@ impl Emit<'_> {
             for (s, store) in nest.stores.iter().enumerate() {
                 let value = self.body.name(store.value);
                 let at = match self.mode {
-                    Mode::Past(_) => format!("u{s}[l]"),
+                    Mode::Past(_) => format!("past{s}[l]"),
                     _ => self.w.element(nest.accesses.len() + s, &|_| String::new()),
                 };
                 let _ = writeln!(out, "            {at} = {value};");

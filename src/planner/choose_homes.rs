@@ -20,13 +20,14 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
         let layout = &plan.array(nest.operands[a.operand.0 as usize].array).layout;
         any_divided |= !layout.is_replicated();
         let size: i64 = layout.shape.iter().product();
-        if !layout.is_replicated() && visits_each_point_once(a, nest) && best.as_ref().is_none_or(|b| size > b.0) {
+        if !layout.is_replicated() && visits_each_point_once(a, nest, &layout.shape) && best.as_ref().is_none_or(|b| size > b.0) {
             best = Some((size, a));
         }
     }
     if let Some((_, a)) = best {
         let layout = plan.array(nest.operands[a.operand.0 as usize].array).layout.clone();
-        return Home::Owner { layout, index: a.index.clone(), leaf: whole_leaves(nest) };
+        let leaf = whole_leaves(nest).or_else(|| leaves_home(a, nest, &layout).then(|| vec![1; nest.domain.rank()]));
+        return Home::Owner { layout, index: a.index.clone(), leaf };
     }
     if nest.domain.rank() == 0
         || (!nest.accesses.is_empty() && !any_divided)
@@ -44,13 +45,22 @@ fn whole_leaves(nest: &Nest) -> Option<Vec<i64>> {
     nest.reductions.iter().any(ordered).then(|| nest.leaf.clone())
 }
 
+/// Whether some points lie past the ends of the array that they are divided like; only leaves reach there.
+fn leaves_home(access: &Access, nest: &Nest, layout: &Layout) -> bool {
+    access.index.iter().zip(&layout.shape).any(|(a, &n)| match a.terms[..] {
+        [(Sym::Dim(d), _)] => nest.domain.dims[d].lo < 0 || nest.domain.dims[d].hi > n,
+        _ => false,
+    })
+}
+
 /// Whether the owner of `access` is one rank for every point, and cuts of the array are cuts of the domain: each subscript
 /// is a constant or one index of its own.
-fn visits_each_point_once(access: &Access, nest: &Nest) -> bool {
+fn visits_each_point_once(access: &Access, nest: &Nest, shape: &[i64]) -> bool {
     let mut used = vec![false; nest.domain.rank()];
     access.within == nest.domain
-        && access.index.iter().all(|a| match a.terms[..] {
-            [] => true,
+        && access.index.iter().zip(shape).all(|(a, &n)| match a.terms[..] {
+            // Past an edge there is no owner.
+            [] => (0..n).contains(&a.konst),
             [(Sym::Dim(d), 1)] if a.konst == 0 && !used[d] => {
                 used[d] = true;
                 true

@@ -177,6 +177,11 @@ fn along_cut(
         r.lo -= (-domain.lo).max(0);
         r.hi += (domain.hi - home_cuts.extent).max(0);
     }
+    // A rank without elements stores none of its neighbours' either.
+    let bare = |k: i64| cuts.part(k).is_empty() && !home_cuts.part(k).is_empty();
+    if home_cuts.extent != cuts.extent && (0..cuts.parts).any(bare) {
+        return None;
+    }
     // Parts of unequal arrays that share their starts may end apart.
     if home_cuts.extent > cuts.extent {
         r.hi += home_cuts.extent - cuts.extent;

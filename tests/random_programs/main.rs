@@ -1,0 +1,128 @@
+//! Random valid programs: on 1, 2, 3, 4 and 7 ranks they print the same bytes, and what a simple reference computes.
+//!
+//! `MGPU_RANDOM_PROGRAMS` sets how many (20000), `MGPU_RANDOM_SEED` where to begin. A failure is shrunk by dropping statements
+//! and simplifying expressions while it stays the same kind of failure, then printed with its seed.
+
+mod generate;
+mod minimise;
+mod model;
+mod reference;
+
+use mgpu::check::{Loader, Options, check};
+use mgpu::diag::{Sink, render};
+use mgpu::ir::ty::Ty;
+use mgpu::runtime::device::{Executor, native::Native, vm::Vm};
+use mgpu::runtime::io::root::Root;
+use mgpu::runtime::launch::{Manner, run_threads};
+use mgpu::source::SourceMap;
+use mgpu::syntax::parse::parse;
+use model::Program;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const RANKS: [i64; 5] = [1, 2, 3, 4, 7];
+/// One program in so many runs as native C too.
+const NATIVE_EVERY: u64 = 400;
+
+/// Kinds of failure; shrinking keeps the kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Rejected,
+    Failed,
+    Differs,
+}
+
+struct NoFiles;
+
+impl Loader for NoFiles {
+    fn source(&self, _: &str) -> Result<String, String> {
+        Err("no files here".into())
+    }
+    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
+        Err("no files here".into())
+    }
+}
+
+/// Compiles and runs a program everywhere; `Err` says what is wrong.
+pub fn examine(program: &Program, native: bool) -> Result<(), (Kind, String)> {
+    let wanted = reference::run(program);
+    let text = program.text();
+    let caught = std::panic::catch_unwind(|| runs(&text, native, &wanted));
+    caught.unwrap_or_else(|_| Err((Kind::Failed, "the compiler panicked".into())))
+}
+
+fn runs(text: &str, native: bool, wanted: &str) -> Result<(), (Kind, String)> {
+    let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
+    let id = sources.add("random.mgpu", text);
+    let bound = parse(id, text, &mut sink).and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
+    let Some(bound) = bound else {
+        let told: Vec<String> = sink.items.iter().map(|d| render::render(d, &sources, false)).collect();
+        return Err((Kind::Rejected, told.concat()));
+    };
+    let root = Root::open(std::env::temp_dir()).unwrap();
+    for n in RANKS {
+        let mut sink = Sink::default();
+        let Some(plan) = mgpu::planner::plan(bound.clone(), n, &mut sink) else {
+            return Err((Kind::Failed, format!("no plan for {n} ranks: {:?}", sink.items)));
+        };
+        let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
+        let mut executors: Vec<Box<dyn Executor>> = vec![Box::new(Vm::new(&nests, &plan.program.tables))];
+        if native && n != 2 {
+            let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("native");
+            std::fs::create_dir_all(&folder).unwrap();
+            executors.extend(Native::in_folder(&nests, &plan.program.tables, &folder).ok().map(|e| Box::new(e) as Box<dyn Executor>));
+        }
+        for e in executors {
+            let mut out: Vec<u8> = vec![];
+            let done = run_threads(&plan, &*e, &root, &mut out, Manner::default());
+            let here = format!("{n} ranks, {}", e.name());
+            if let Err(f) = done {
+                return Err((Kind::Failed, format!("{here}: {f:?}")));
+            }
+            let out = String::from_utf8_lossy(&out);
+            if out != wanted {
+                let line = out.lines().zip(wanted.lines()).position(|(a, b)| a != b).map_or(0, |k| k + 1);
+                return Err((Kind::Differs, format!("{here}: line {line} differs\n--- wanted\n{wanted}--- found\n{out}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn random_programs_mean_the_same_on_any_number_of_ranks() {
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 20_000), number("MGPU_RANDOM_SEED", 1));
+    let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
+    let found = std::sync::Mutex::new(None);
+    let work = || {
+        while !stop.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + count {
+                return;
+            }
+            let program = generate::program(seed);
+            if let Err((kind, _)) = examine(&program, seed % NATIVE_EVERY == 0) {
+                stop.store(true, Ordering::Relaxed);
+                let small = minimise::minimise(program, kind, seed % NATIVE_EVERY == 0);
+                let why = examine(&small, seed % NATIVE_EVERY == 0).err().map_or(String::new(), |e| e.1);
+                *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));
+            }
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get()).min(4);
+    std::thread::scope(|s| {
+        for _ in 0..workers {
+            std::thread::Builder::new().stack_size(64 << 20).spawn_scoped(s, work).unwrap();
+        }
+    });
+    if let Some(text) = found.into_inner().unwrap() {
+        panic!("{text}");
+    }
+}
+
+#[test]
+fn the_reference_and_the_texts_are_not_empty() {
+    let program = generate::program(5);
+    assert!(program.text().contains("workflow main"));
+    assert!(!reference::run(&program).is_empty());
+}

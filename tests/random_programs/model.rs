@@ -1,0 +1,331 @@
+//! Programs as the generator knows them, and their text. Nothing here is shared with the compiler but the element types.
+
+use mgpu::ir::ty::Ty;
+use std::fmt::Write;
+
+pub const ITEM: &str = "    ";
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Edge {
+    None,
+    Clamp,
+    Periodic,
+    Mirror,
+    Odd,
+    Constant(i64),
+}
+
+#[derive(Clone, Debug)]
+pub struct Array {
+    pub name: String,
+    pub ty: Ty,
+    pub shape: Vec<i64>,
+    /// `in (block, *)` or `aligned a0`.
+    pub placement: String,
+    pub edges: Vec<Edge>,
+}
+
+/// `konst + Σ coefficient · index`, over the indices in scope by name.
+#[derive(Clone, Debug)]
+pub struct Sub {
+    pub konst: i64,
+    pub terms: Vec<(String, i64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fold {
+    Sum,
+    Prod,
+    Min,
+    Max,
+    Any,
+    All,
+    Count,
+    Mean,
+}
+
+/// `name in lo..hi by by`; `from` begins at another index's value, `upto` ends there.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    pub name: String,
+    pub lo: i64,
+    pub hi: i64,
+    pub by: i64,
+    pub upto: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Expr {
+    Lit(Ty, i64),
+    /// An `i64` literal as written in conditions on indices.
+    Plain(i64),
+    Floor(Ty, Box<Expr>),
+    /// An index, as a value of the type.
+    Index(Ty, String),
+    Scalar(Ty, String),
+    /// By the name that the array has where the expression stands.
+    Read(Ty, String, Vec<Sub>),
+    Bin(Ty, &'static str, Box<Expr>, Box<Expr>),
+    /// `min(a, b)`, `max(a, b)`.
+    Call(Ty, &'static str, Box<Expr>, Box<Expr>),
+    Neg(Ty, Box<Expr>),
+    Not(Box<Expr>),
+    If(Ty, Box<Expr>, Box<Expr>, Box<Expr>),
+    Cast(Ty, Box<Expr>),
+    Fold(Ty, Fold, Vec<Axis>, Box<Expr>),
+    /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
+    Loop { ty: Ty, var: String, first: Box<Expr>, axis: Axis, stop: Option<Box<Expr>>, step: Box<Expr> },
+}
+
+impl Expr {
+    pub fn ty(&self) -> Ty {
+        match self {
+            Expr::Not(_) => Ty::Bool,
+            Expr::Plain(_) => Ty::I64,
+            Expr::Floor(t, _) => *t,
+            Expr::Lit(t, ..) | Expr::Index(t, _) | Expr::Scalar(t, _) | Expr::Read(t, ..) | Expr::Bin(t, ..) | Expr::Call(t, ..) => *t,
+            Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Loop { ty: t, .. } => *t,
+        }
+    }
+}
+
+/// A subscript on the left.
+#[derive(Clone, Debug)]
+pub enum Left {
+    /// `coef * name + konst`
+    Index(String, i64, i64),
+    At(i64),
+}
+
+/// `target[left] op value for axes`; axes without a range of their own run over the extent.
+#[derive(Clone, Debug)]
+pub struct Equation {
+    pub target: String,
+    pub left: Vec<Left>,
+    pub op: &'static str,
+    pub value: Expr,
+    pub axes: Vec<Axis>,
+    /// Whether the ranges are written.
+    pub clause: bool,
+    pub otherwise: bool,
+}
+
+/// An array parameter or result of a kernel or workflow.
+#[derive(Clone, Debug)]
+pub struct Port {
+    pub name: String,
+    pub ty: Ty,
+    /// Extents as written.
+    pub extents: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub name: String,
+    pub params: Vec<Port>,
+    pub scalars: Vec<(String, Ty)>,
+    pub results: Vec<Port>,
+    pub body: Vec<Equation>,
+}
+
+/// `workflow name(a) -> x { x = …; for … }`: one argument, one result of the same shape.
+#[derive(Clone, Debug)]
+pub struct Workflow {
+    pub name: String,
+    pub param: Port,
+    pub result: Port,
+    pub body: Vec<Stmt>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Stmt {
+    Equation(Equation),
+    /// `to = from`
+    Copy(String, String),
+    /// `let name = array`
+    Keep(String, String),
+    Call { kernel: usize, targets: Vec<String>, arrays: Vec<String>, scalars: Vec<Expr> },
+    CallWorkflow { workflow: usize, target: String, array: String },
+    /// `let` (new) or assignment of a scalar.
+    Scalar { name: String, ty: Ty, new: bool, value: Expr },
+    For { index: String, lo: i64, hi: i64, by: i64, body: Vec<Stmt> },
+    /// `var c = 0; while c < n and cond { c += 1; … }`
+    While { counter: String, rounds: i64, body: Vec<Stmt> },
+    If { cond: Expr, then: Vec<Stmt>, otherwise: Vec<Stmt> },
+    /// Leaves the loop when the scalar condition holds.
+    BreakIf(Expr),
+    Print(Vec<Expr>),
+    PrintArray(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    pub arrays: Vec<Array>,
+    pub kernels: Vec<Kernel>,
+    pub workflows: Vec<Workflow>,
+    pub body: Vec<Stmt>,
+}
+
+impl Program {
+    /// The program's text.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for a in &self.arrays {
+            let shape: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
+            let edges: Vec<String> = a.edges.iter().map(|e| edge(*e, a.ty)).collect();
+            let _ = writeln!(out, "array {}: {}[{}] {} edge ({})", a.name, a.ty, shape.join(", "), a.placement, edges.join(", "));
+        }
+        for k in &self.kernels {
+            let mut params: Vec<String> = k.params.iter().map(port).collect();
+            params.extend(k.scalars.iter().map(|(n, t)| format!("{n}: {t}")));
+            let results: Vec<String> = k.results.iter().map(port).collect();
+            let _ = writeln!(out, "kernel {}({}) -> {} {{", k.name, params.join(", "), results.join(", "));
+            // An equation without operator is the second half of an `otherwise`, for the reference only.
+            k.body.iter().filter(|e| !e.op.is_empty()).for_each(|e| out += &format!("{ITEM}{}\n", equation(e)));
+            out += "}\n";
+        }
+        for w in &self.workflows {
+            let _ = writeln!(out, "workflow {}({}) -> {} {{", w.name, port(&w.param), port(&w.result));
+            stmts(&w.body, 1, &mut out);
+            out += "}\n";
+        }
+        out += "workflow main {\n";
+        stmts(&self.body, 1, &mut out);
+        for a in &self.arrays {
+            let _ = writeln!(out, "{ITEM}print \"{} {{{}}}\"", a.name, a.name);
+        }
+        out + "}\n"
+    }
+}
+
+fn edge(e: Edge, ty: Ty) -> String {
+    match e {
+        Edge::None => "none".into(),
+        Edge::Clamp => "clamp".into(),
+        Edge::Periodic => "periodic".into(),
+        Edge::Mirror => "mirror".into(),
+        Edge::Odd => "odd".into(),
+        Edge::Constant(v) if ty == Ty::Bool => format!("constant({})", v != 0),
+        Edge::Constant(v) => format!("constant({v})"),
+    }
+}
+
+fn port(p: &Port) -> String {
+    format!("{}: {}[{}]", p.name, p.ty, p.extents.join(", "))
+}
+
+fn range(a: &Axis) -> String {
+    let lo = a.lo.to_string();
+    let hi = a.upto.clone().unwrap_or(a.hi.to_string());
+    let by = if a.by == 1 { String::new() } else { format!(" by {}", a.by) };
+    format!("{} in {lo}..{hi}{by}", a.name)
+}
+
+fn equation(e: &Equation) -> String {
+    let left: Vec<String> = e.left.iter().map(left).collect();
+    let clause = match (e.otherwise, e.clause) {
+        (true, _) => " otherwise".to_string(),
+        (_, true) if !e.axes.is_empty() => format!(" for {}", e.axes.iter().map(range).collect::<Vec<_>>().join(", ")),
+        _ => String::new(),
+    };
+    format!("{}[{}] {} {}{clause}", e.target, left.join(", "), e.op, expr(&e.value))
+}
+
+fn left(l: &Left) -> String {
+    match l {
+        Left::At(k) => k.to_string(),
+        Left::Index(n, 1, 0) => n.clone(),
+        Left::Index(n, c, k) => format!("{c} * {n} + {k}"),
+    }
+}
+
+fn sub(s: &Sub) -> String {
+    let mut out = String::new();
+    for (n, c) in &s.terms {
+        match (out.is_empty(), *c) {
+            (true, 1) => out += n,
+            (true, c) => out += &format!("{c} * {n}"),
+            (false, c) if c < 0 => out += &format!(" - {} * {n}", -c),
+            (false, 1) => out += &format!(" + {n}"),
+            (false, c) => out += &format!(" + {c} * {n}"),
+        }
+    }
+    match (out.is_empty(), s.konst) {
+        (true, k) => k.to_string(),
+        (_, 0) => out,
+        (_, k) if k < 0 => format!("{out} - {}", -k),
+        (_, k) => format!("{out} + {k}"),
+    }
+}
+
+/// Every expression is written so that it stands anywhere.
+pub fn expr(e: &Expr) -> String {
+    match e {
+        Expr::Lit(Ty::Bool, v) => (*v != 0).to_string(),
+        Expr::Lit(ty, v) => format!("{ty}({v})"),
+        Expr::Plain(v) => v.to_string(),
+        Expr::Floor(_, a) => format!("floor({})", expr(a)),
+        Expr::Index(Ty::I64, n) => n.clone(),
+        Expr::Index(ty, n) => format!("{ty}({n})"),
+        Expr::Scalar(_, n) => n.clone(),
+        Expr::Read(_, a, subs) => format!("{a}[{}]", subs.iter().map(sub).collect::<Vec<_>>().join(", ")),
+        Expr::Bin(_, op, a, b) => format!("({} {op} {})", expr(a), expr(b)),
+        Expr::Call(_, f, a, b) => format!("{f}({}, {})", expr(a), expr(b)),
+        Expr::Neg(_, a) => format!("(-{})", expr(a)),
+        Expr::Not(a) => format!("(not {})", expr(a)),
+        Expr::If(_, c, a, b) => format!("(if {} {{ {} }} else {{ {} }})", expr(c), expr(a), expr(b)),
+        Expr::Cast(ty, a) => format!("{ty}({})", expr(a)),
+        Expr::Fold(_, op, axes, term) => {
+            let op = format!("{op:?}").to_lowercase();
+            format!("({op}[{}] ({}))", axes.iter().map(range).collect::<Vec<_>>().join(", "), expr(term))
+        }
+        Expr::Loop { var, first, axis, stop, step, .. } => {
+            let stop = stop.as_ref().map_or(String::new(), |s| format!("if {} {{ break }}; ", expr(s)));
+            format!("{{ var {var} = {}; for {} {{ {stop}{var} = {} }}; {var} }}", expr(first), range(axis), expr(step))
+        }
+    }
+}
+
+fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
+    for s in list {
+        let pad = ITEM.repeat(depth);
+        let _ = match s {
+            Stmt::Equation(e) => writeln!(out, "{pad}{}", equation(e)),
+            Stmt::Copy(to, from) => writeln!(out, "{pad}{to} = {from}"),
+            Stmt::Keep(name, array) => writeln!(out, "{pad}let {name} = {array}"),
+            Stmt::Call { kernel, targets, arrays, scalars } => {
+                let args: Vec<String> = arrays.iter().cloned().chain(scalars.iter().map(expr)).collect();
+                writeln!(out, "{pad}{} = k{kernel}({})", targets.join(", "), args.join(", "))
+            }
+            Stmt::CallWorkflow { workflow, target, array } => writeln!(out, "{pad}{target} = w{workflow}({array})"),
+            Stmt::Scalar { name, new, value, .. } => writeln!(out, "{pad}{}{name} = {}", if *new { "var " } else { "" }, expr(value)),
+            Stmt::For { index, lo, hi, by, body } => {
+                let by = if *by == 1 { String::new() } else { format!(" by {by}") };
+                let _ = writeln!(out, "{pad}for {index} in {lo}..{hi}{by} {{");
+                stmts(body, depth + 1, out);
+                writeln!(out, "{pad}}}")
+            }
+            Stmt::While { counter, rounds, body } => {
+                let _ = writeln!(out, "{pad}var {counter} = 0");
+                let _ = writeln!(out, "{pad}while {counter} < {rounds} {{\n{pad}{ITEM}{counter} += 1");
+                stmts(body, depth + 1, out);
+                writeln!(out, "{pad}}}")
+            }
+            Stmt::If { cond, then, otherwise } => {
+                let _ = writeln!(out, "{pad}if {} {{", expr(cond));
+                stmts(then, depth + 1, out);
+                if !otherwise.is_empty() {
+                    let _ = writeln!(out, "{pad}}} else {{");
+                    stmts(otherwise, depth + 1, out);
+                }
+                writeln!(out, "{pad}}}")
+            }
+            Stmt::BreakIf(c) => writeln!(out, "{pad}if {} {{ break }}", expr(c)),
+            Stmt::Print(list) => {
+                let holes: Vec<String> = list.iter().map(|e| format!("{{{}}}", expr(e))).collect();
+                writeln!(out, "{pad}print \"{}\"", holes.join(" "))
+            }
+            Stmt::PrintArray(a) => writeln!(out, "{pad}print \"{{{a}}}\""),
+        };
+    }
+}

@@ -1,0 +1,450 @@
+//! What a program means, computed the simplest way: whole arrays, one element at a time, no parts, no plan.
+
+use crate::model::{Array, Axis, Edge, Equation, Expr, Fold, Left, Program, Stmt, Sub};
+use mgpu::ir::ty::{Ty, Value};
+use mgpu::runtime::io::format_array::format_elements;
+use std::collections::BTreeMap;
+
+#[derive(Clone)]
+struct Stored {
+    ty: Ty,
+    shape: Vec<i64>,
+    edges: Vec<Edge>,
+    data: Vec<Value>,
+}
+
+/// Names in scope: arrays by the name that they have there, scalars and indices.
+#[derive(Clone, Default)]
+struct Scope {
+    /// Name to place in `arrays`.
+    arrays: BTreeMap<String, usize>,
+    scalars: BTreeMap<String, Value>,
+}
+
+pub struct Machine<'a> {
+    program: &'a Program,
+    arrays: Vec<Stored>,
+    scope: Scope,
+    out: String,
+}
+
+/// What the program prints.
+pub fn run(program: &Program) -> String {
+    let mut m = Machine { program, arrays: vec![], scope: Scope::default(), out: String::new() };
+    for a in &program.arrays {
+        m.scope.arrays.insert(a.name.clone(), m.arrays.len());
+        m.arrays.push(stored(a));
+    }
+    m.stmts(&program.body);
+    for a in &program.arrays {
+        m.out += &format!("{} ", a.name);
+        m.print_array(&a.name);
+    }
+    m.out
+}
+
+fn stored(a: &Array) -> Stored {
+    let n: i64 = a.shape.iter().product();
+    Stored { ty: a.ty, shape: a.shape.clone(), edges: a.edges.clone(), data: vec![Value { ty: a.ty, bits: 0 }; n as usize] }
+}
+
+/// Row-major position.
+fn position(shape: &[i64], at: &[i64]) -> usize {
+    at.iter().zip(shape).fold(0, |p, (i, n)| p * n + i) as usize
+}
+
+impl Stored {
+    /// A read anywhere, by the definition of the edges.
+    fn read(&self, at: &[i64]) -> Value {
+        let mut inside = vec![];
+        let mut turned = false;
+        for ((&i, &n), e) in at.iter().zip(&self.shape).zip(&self.edges) {
+            let period = i.rem_euclid(2 * n);
+            let folded = if period < n { period } else { 2 * n - 1 - period };
+            inside.push(match e {
+                Edge::Clamp => i.clamp(0, n - 1),
+                Edge::Periodic => i.rem_euclid(n),
+                Edge::Mirror => folded,
+                Edge::Odd => {
+                    turned ^= period >= n;
+                    folded
+                }
+                Edge::Constant(v) if !(0..n).contains(&i) => return literal(self.ty, *v),
+                Edge::Constant(_) | Edge::None => i,
+            });
+        }
+        let v = self.data[position(&self.shape, &inside)];
+        if turned { negate(v) } else { v }
+    }
+}
+
+pub fn literal(ty: Ty, v: i64) -> Value {
+    if ty.is_float() { Value::float(ty, v as f64) } else { Value::int(ty, v as i128) }
+}
+
+fn negate(v: Value) -> Value {
+    match v.ty {
+        Ty::F32 => Value::f32(-f32::from_bits(v.bits as u32)),
+        Ty::F64 => Value::f64(-f64::from_bits(v.bits)),
+        ty => Value::int(ty, -int(v)),
+    }
+}
+
+fn int(v: Value) -> i128 {
+    v.as_int().unwrap()
+}
+
+fn float(v: Value) -> f64 {
+    v.as_f64()
+}
+
+fn cast(ty: Ty, v: Value) -> Value {
+    if v.ty.is_float() && ty.is_int() {
+        let x = float(v);
+        let (lo, hi) = match ty {
+            Ty::I32 => (i32::MIN as i128, i32::MAX as i128),
+            Ty::U32 => (0, u32::MAX as i128),
+            Ty::U64 => (0, u64::MAX as i128),
+            _ => (i64::MIN as i128, i64::MAX as i128),
+        };
+        return Value::int(ty, (x as i128).clamp(lo, hi));
+    }
+    match (v.ty.is_float(), ty) {
+        (true, Ty::Bool) => Value::bool(float(v) != 0.0),
+        (true, ty) => Value::float(ty, float(v)),
+        (false, Ty::F32) => Value::f32(int(v) as f32),
+        (false, Ty::F64) => Value::f64(int(v) as f64),
+        (false, Ty::Bool) => Value::bool(int(v) != 0),
+        (false, ty) => Value::int(ty, int(v)),
+    }
+}
+
+fn floor_div(a: i128, b: i128) -> i128 {
+    if b == 0 { 0 } else { a.div_euclid(b) - i128::from(b < 0 && a.rem_euclid(b) != 0) }
+}
+
+fn binary(op: &str, a: Value, b: Value) -> Value {
+    let compared = |o: Option<std::cmp::Ordering>| {
+        use std::cmp::Ordering::*;
+        Value::bool(match op {
+            "==" => o == Some(Equal),
+            "!=" => o != Some(Equal),
+            "<" => o == Some(Less),
+            "<=" => matches!(o, Some(Less | Equal)),
+            ">" => o == Some(Greater),
+            _ => matches!(o, Some(Greater | Equal)),
+        })
+    };
+    let compares = matches!(op, "==" | "!=" | "<" | "<=" | ">" | ">=");
+    match a.ty {
+        Ty::Bool => match op {
+            "and" => Value::bool(a.as_bool() && b.as_bool()),
+            "or" => Value::bool(a.as_bool() || b.as_bool()),
+            _ => compared(Some(a.bits.cmp(&b.bits))),
+        },
+        Ty::F32 => {
+            let (x, y) = (f32::from_bits(a.bits as u32), f32::from_bits(b.bits as u32));
+            if compares {
+                return compared(x.partial_cmp(&y));
+            }
+            Value::f32(match op {
+                "+" => x + y,
+                "-" => x - y,
+                "*" => x * y,
+                "/" => x / y,
+                "mod" => x - (x / y).floor() * y,
+                "min" => if x < y || x.is_nan() { x } else { y },
+                "max" => if x > y || x.is_nan() { x } else { y },
+                _ => panic!("{op}"),
+            })
+        }
+        Ty::F64 => {
+            let (x, y) = (float(a), float(b));
+            if compares {
+                return compared(x.partial_cmp(&y));
+            }
+            Value::f64(match op {
+                "+" => x + y,
+                "-" => x - y,
+                "*" => x * y,
+                "/" => x / y,
+                "mod" => x - (x / y).floor() * y,
+                "min" => if x < y || x.is_nan() { x } else { y },
+                "max" => if x > y || x.is_nan() { x } else { y },
+                _ => panic!("{op}"),
+            })
+        }
+        ty => {
+            let (x, y) = (int(a), int(b));
+            if compares {
+                return compared(Some(x.cmp(&y)));
+            }
+            let bits = 8 * ty.size() as i128;
+            Value::int(ty, match op {
+                "+" => x + y,
+                "-" => x - y,
+                "*" => x.wrapping_mul(y),
+                "div" => floor_div(x, y),
+                "mod" => if y == 0 { 0 } else { x - y * floor_div(x, y) },
+                "min" => x.min(y),
+                "max" => x.max(y),
+                "bitand" => x & y,
+                "bitor" => x | y,
+                "bitxor" => x ^ y,
+                "shl" => x << y.rem_euclid(bits),
+                "shr" => x >> y.rem_euclid(bits),
+                _ => panic!("{op}"),
+            })
+        }
+    }
+}
+
+/// The fold of no terms.
+fn identity(op: Fold, ty: Ty) -> Value {
+    match op {
+        Fold::Sum | Fold::Mean | Fold::Count => literal(ty, 0),
+        Fold::Prod => literal(ty, 1),
+        Fold::Any => Value::bool(false),
+        Fold::All => Value::bool(true),
+        Fold::Min if ty.is_float() => Value::float(ty, f64::INFINITY),
+        Fold::Max if ty.is_float() => Value::float(ty, f64::NEG_INFINITY),
+        Fold::Min => cast(ty, Value::f64(f64::INFINITY)),
+        Fold::Max => cast(ty, Value::f64(f64::NEG_INFINITY)),
+    }
+}
+
+impl Machine<'_> {
+    fn stmts(&mut self, list: &[Stmt]) -> bool {
+        // Names declared in a block end with it; arrays and scalars of outer blocks keep their values.
+        let outer = self.scope.clone();
+        let mut go_on = true;
+        for s in list {
+            if !self.stmt(s) {
+                go_on = false;
+                break;
+            }
+        }
+        let scalars = std::mem::take(&mut self.scope.scalars);
+        self.scope = outer;
+        for (name, v) in &mut self.scope.scalars {
+            *v = scalars[name];
+        }
+        go_on
+    }
+
+    fn stmt(&mut self, s: &Stmt) -> bool {
+        match s {
+            Stmt::Equation(e) => {
+                let values = self.equation(e);
+                let at = self.scope.arrays[&e.target];
+                values.into_iter().for_each(|(k, v)| self.arrays[at].data[k] = v);
+            }
+            Stmt::Copy(to, from) => {
+                let data = self.arrays[self.scope.arrays[from]].data.clone();
+                let at = self.scope.arrays[to];
+                self.arrays[at].data = data;
+            }
+            Stmt::Keep(name, array) => {
+                let copy = self.arrays[self.scope.arrays[array]].clone();
+                self.scope.arrays.insert(name.clone(), self.arrays.len());
+                self.arrays.push(copy);
+            }
+            Stmt::Call { kernel, targets, arrays, scalars } => self.call(*kernel, targets, arrays, scalars),
+            Stmt::CallWorkflow { workflow, target, array } => self.call_workflow(*workflow, target, array),
+            Stmt::Scalar { name, value, .. } => {
+                let v = self.eval(value);
+                self.scope.scalars.insert(name.clone(), v);
+            }
+            Stmt::For { index, lo, hi, by, body } => {
+                let mut i = *lo;
+                while i < *hi {
+                    self.scope.scalars.insert(index.clone(), Value::i64(i));
+                    let go_on = self.stmts(body);
+                    self.scope.scalars.remove(index);
+                    if !go_on {
+                        break;
+                    }
+                    i += by;
+                }
+            }
+            Stmt::While { counter, rounds, body } => {
+                self.scope.scalars.insert(counter.clone(), Value::i64(0));
+                while int(self.scope.scalars[counter]) < *rounds as i128 {
+                    let next = Value::i64(int(self.scope.scalars[counter]) as i64 + 1);
+                    self.scope.scalars.insert(counter.clone(), next);
+                    if !self.stmts(body) {
+                        break;
+                    }
+                }
+            }
+            Stmt::If { cond, then, otherwise } => return if self.eval(cond).as_bool() { self.stmts(then) } else { self.stmts(otherwise) },
+            Stmt::BreakIf(cond) => return !self.eval(cond).as_bool(),
+            Stmt::Print(list) => {
+                let words: Vec<String> = list.iter().map(|e| self.eval(e).to_string()).collect();
+                self.out += &words.join(" ");
+                self.out.push('\n');
+            }
+            Stmt::PrintArray(a) => self.print_array(a),
+        }
+        true
+    }
+
+    fn print_array(&mut self, name: &str) {
+        let a = &self.arrays[self.scope.arrays[name]];
+        let element = |at: &[i64]| a.data[position(&a.shape, at)];
+        self.out += &format_elements(a.ty, &a.shape, &element, None);
+        self.out.push('\n');
+    }
+
+    /// Positions and values that an equation sets, before any is set.
+    fn equation(&mut self, e: &Equation) -> Vec<(usize, Value)> {
+        let at = self.scope.arrays[&e.target];
+        let shape = self.arrays[at].shape.clone();
+        let mut out = vec![];
+        let mut point: Vec<i64> = vec![];
+        self.points(&e.axes, &mut point, &mut |m, _| {
+            let place: Vec<i64> = e
+                .left
+                .iter()
+                .map(|l| match l {
+                    Left::At(k) => *k,
+                    Left::Index(n, c, k) => c * int(m.scope.scalars[n]) as i64 + k,
+                })
+                .collect();
+            let k = position(&shape, &place);
+            let v = m.eval(&e.value);
+            let v = if matches!(e.op, "=" | "") { v } else { binary(&e.op[..1], m.arrays[at].data[k], v) };
+            out.push((k, v));
+        });
+        out
+    }
+
+    /// Calls `f` at every point of the axes, in order.
+    fn points(&mut self, axes: &[Axis], point: &mut Vec<i64>, f: &mut dyn FnMut(&mut Self, &[i64])) {
+        let Some((a, rest)) = axes.split_first() else { return f(self, point) };
+        let hi = a.upto.as_ref().map_or(a.hi, |n| int(self.scope.scalars[n]) as i64);
+        let before = self.scope.scalars.get(&a.name).copied();
+        let mut i = a.lo;
+        while i < hi {
+            self.scope.scalars.insert(a.name.clone(), Value::i64(i));
+            point.push(i);
+            self.points(rest, point, f);
+            point.pop();
+            i += a.by;
+        }
+        match before {
+            Some(v) => self.scope.scalars.insert(a.name.clone(), v),
+            None => self.scope.scalars.remove(&a.name),
+        };
+    }
+
+    fn call(&mut self, kernel: usize, targets: &[String], arrays: &[String], scalars: &[Expr]) {
+        let k = &self.program.kernels[kernel];
+        let places: Vec<usize> = targets.iter().map(|t| self.scope.arrays[t]).collect();
+        let mut inner = Scope::default();
+        for (p, a) in k.params.iter().zip(arrays) {
+            inner.arrays.insert(p.name.clone(), self.scope.arrays[a]);
+        }
+        for ((name, _), e) in k.scalars.iter().zip(scalars) {
+            let v = self.eval(e);
+            inner.scalars.insert(name.clone(), v);
+        }
+        let first = self.arrays.len();
+        for (r, &t) in k.results.iter().zip(&places) {
+            let fresh = self.arrays[t].clone();
+            inner.arrays.insert(r.name.clone(), self.arrays.len());
+            self.arrays.push(fresh);
+        }
+        let outer = std::mem::replace(&mut self.scope, inner);
+        for e in &k.body {
+            let values = self.equation(e);
+            let at = self.scope.arrays[&e.target];
+            values.into_iter().for_each(|(i, v)| self.arrays[at].data[i] = v);
+        }
+        self.scope = outer;
+        let results: Vec<Stored> = self.arrays.drain(first..).collect();
+        for (t, r) in places.into_iter().zip(results) {
+            self.arrays[t].data = r.data;
+        }
+    }
+
+    fn call_workflow(&mut self, workflow: usize, target: &str, array: &str) {
+        let w = &self.program.workflows[workflow];
+        let place = self.scope.arrays[target];
+        let mut fresh = self.arrays[place].clone();
+        fresh.data.iter_mut().for_each(|v| v.bits = 0);
+        let mut inner = Scope::default();
+        inner.arrays.insert(w.param.name.clone(), self.scope.arrays[array]);
+        inner.arrays.insert(w.result.name.clone(), self.arrays.len());
+        let result = self.arrays.len();
+        self.arrays.push(fresh);
+        let outer = std::mem::replace(&mut self.scope, inner);
+        self.stmts(&w.body);
+        self.scope = outer;
+        self.arrays[place].data = self.arrays[result].data.clone();
+    }
+
+    fn sub(&self, s: &Sub) -> i64 {
+        s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
+    }
+
+    fn eval(&mut self, e: &Expr) -> Value {
+        match e {
+            Expr::Lit(ty, v) => literal(*ty, *v),
+            Expr::Plain(v) => Value::i64(*v),
+            Expr::Floor(ty, a) => Value::float(*ty, float(self.eval(a)).floor()),
+            Expr::Index(ty, n) => cast(*ty, self.scope.scalars[n]),
+            Expr::Scalar(_, n) => self.scope.scalars[n],
+            Expr::Read(_, a, subs) => {
+                let at: Vec<i64> = subs.iter().map(|s| self.sub(s)).collect();
+                self.arrays[self.scope.arrays[a]].read(&at)
+            }
+            Expr::Bin(_, op, a, b) | Expr::Call(_, op, a, b) => {
+                let (a, b) = (self.eval(a), self.eval(b));
+                binary(op, a, b)
+            }
+            Expr::Neg(_, a) => negate(self.eval(a)),
+            Expr::Not(a) => Value::bool(!self.eval(a).as_bool()),
+            Expr::If(_, c, a, b) => if self.eval(c).as_bool() { self.eval(a) } else { self.eval(b) },
+            Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
+            Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
+            Expr::Loop { var, first, axis, stop, step, .. } => {
+                let v = self.eval(first);
+                self.scope.scalars.insert(var.clone(), v);
+                let mut stopped = false;
+                self.points(std::slice::from_ref(axis), &mut vec![], &mut |m, _| {
+                    stopped = stopped || stop.as_ref().is_some_and(|s| m.eval(s).as_bool());
+                    if !stopped {
+                        let v = m.eval(step);
+                        m.scope.scalars.insert(var.clone(), v);
+                    }
+                });
+                self.scope.scalars.remove(var).unwrap()
+            }
+        }
+    }
+
+    fn fold(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
+        let mut acc = identity(op, ty);
+        let mut count = 0;
+        self.points(axes, &mut vec![], &mut |m, _| {
+            let v = m.eval(term);
+            count += 1;
+            acc = match op {
+                Fold::Sum | Fold::Mean => binary("+", acc, v),
+                Fold::Prod => binary("*", acc, v),
+                // NaN wins, whenever it comes.
+                Fold::Min | Fold::Max if ty.is_float() && float(v).is_nan() => v,
+                Fold::Min => binary("min", acc, v),
+                Fold::Max => binary("max", acc, v),
+                Fold::Any => Value::bool(acc.as_bool() || v.as_bool()),
+                Fold::All => Value::bool(acc.as_bool() && v.as_bool()),
+                Fold::Count => Value::i64(int(acc) as i64 + int(v) as i64),
+            };
+        });
+        match op {
+            Fold::Mean => Value::float(ty, float(acc) / count as f64),
+            _ => acc,
+        }
+    }
+}
