@@ -89,6 +89,8 @@ def extreme(name, args):
 
 def by_numpy(name, args):
     with np.errstate(all="ignore"):
+        if name == "pow" and args[1] == 0.5:
+            return math.pow(*args) if not args[0] < 0 or math.isinf(args[0]) else math.nan
         if name == "erf":
             return math.erf(args[0])
         names = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power"}
