@@ -416,12 +416,12 @@ impl Checker<'_> {
         let scope = self.builder().open();
         let outer = self.builder().within_box();
         self.narrow(facts);
-        let accesses = self.builder().accesses.len();
         let v = self.expr(id, expected);
         // An affine or constant value must not become code in the branch's own list.
         let narrowed = self.builder().within_box() != outer;
         let code = self.builder().close(scope, false);
-        let guarded = narrowed && self.builder().accesses.len() > accesses;
+        // Reads that the condition keeps in bounds must not run without it.
+        let guarded = narrowed && code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(_) | Op::Table { .. }, .. }));
         let pure = !guarded && code.iter().all(|i| matches!(i, Inst::Op { .. }));
         Some((v?, code, pure))
     }
