@@ -43,7 +43,16 @@ fn files(folder: &Path, out: &mut Vec<PathBuf>) {
 fn case(path: &Path) -> Case {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.strip_prefix(suite()).unwrap().with_extension("").to_string_lossy().into_owned();
-    let mut c = Case { path: path.into(), name, args: vec![], ranks: RANKS.to_vec(), codes: vec![], exit: 0, marks: vec![], by_ranks: false };
+    let mut c = Case {
+        path: path.into(),
+        name,
+        args: vec![],
+        ranks: RANKS.to_vec(),
+        codes: vec![],
+        exit: 0,
+        marks: vec![],
+        by_ranks: false,
+    };
     for (k, line) in text.lines().enumerate() {
         if let Some((_, mark)) = line.split_once("//~ ") {
             let (code, fragment) = mark.trim().split_once(' ').unwrap_or((mark.trim(), ""));
@@ -90,7 +99,8 @@ fn is_input(path: &Path) -> bool {
 fn beside(c: &Case, middle: &str) -> BTreeMap<String, PathBuf> {
     let stem = format!("{}{middle}", c.path.file_stem().unwrap().to_string_lossy());
     let entries = std::fs::read_dir(c.path.parent().unwrap()).unwrap().map(|e| e.unwrap());
-    let named = entries.filter_map(|e| Some((e.file_name().to_string_lossy().strip_prefix(&stem)?.to_string(), e.path())));
+    let named =
+        entries.filter_map(|e| Some((e.file_name().to_string_lossy().strip_prefix(&stem)?.to_string(), e.path())));
     named.collect()
 }
 
@@ -119,11 +129,14 @@ fn check(c: &Case) -> String {
         for &n in &c.ranks {
             let dir = scratch(&c.path, &inputs);
             let file = dir.path().join(c.path.file_name().unwrap());
-            let mut args = vec!["run", "-q", file.to_str().unwrap(), "-n"].iter().map(|s| s.to_string()).collect::<Vec<_>>();
+            let mut args =
+                vec!["run", "-q", file.to_str().unwrap(), "-n"].iter().map(|s| s.to_string()).collect::<Vec<_>>();
             args.extend([n.to_string(), "--executor".into(), executor.into()]);
             args.extend(c.args.clone());
             let mut got = run(&args, dir.path());
-            got.files.retain(|name, _| !inputs.contains_key(name) && *name != *c.path.file_name().unwrap().to_string_lossy());
+            got.files.retain(|name, _| {
+                !inputs.contains_key(name) && *name != *c.path.file_name().unwrap().to_string_lossy()
+            });
             let here = format!("{} on {n} ranks ({executor})", c.name);
             if got.exit != c.exit {
                 let _ = writeln!(wrong, "{here}: exit code {}, wanted {}\n{}{}", got.exit, c.exit, got.out, got.err);
@@ -136,7 +149,7 @@ fn check(c: &Case) -> String {
             match &first {
                 None => {
                     compare_with_goldens(c, &got, &mut wrong);
-                    first = Some((here, got));
+                    first = Some((here.clone(), got));
                 }
                 Some((there, one)) => same(c, (there, one), (&here, &got), &mut wrong),
             }
@@ -170,8 +183,12 @@ fn compare_with_goldens(c: &Case, got: &Run, wrong: &mut String) {
     golden(&c.path.with_extension("err"), &err, wrong);
     for (name, path) in beside(c, ".want.") {
         match got.files.get(&name) {
-            None => drop(writeln!(wrong, "does not write {name}")),
-            Some(data) if *data != std::fs::read(&path).unwrap() => drop(writeln!(wrong, "writes another {name} than {}", path.display())),
+            None => {
+                let _ = writeln!(wrong, "does not write {name}");
+            }
+            Some(data) if *data != std::fs::read(&path).unwrap() => {
+                let _ = writeln!(wrong, "writes another {name} than {}", path.display());
+            }
             Some(_) => {}
         }
     }

@@ -20,21 +20,44 @@ impl Checker<'_> {
             Some(Local::Broken) => return None,
             Some(Local::Indexed(def)) => return self.expand_indexed(&base.name, &def, subscripts, span),
             Some(Local::Unset(at)) => {
-                let d = Diagnostic::error("E0223", format!("`{}` is read before it is defined", base.name), span, "read here")
-                    .label(at, "declared here")
-                    .help("a result can be read in the equations that follow its own");
+                let d = Diagnostic::error(
+                    "E0223",
+                    format!("`{}` is read before it is defined", base.name),
+                    span,
+                    "read here",
+                )
+                .label(at, "declared here")
+                .help("a result can be read in the equations that follow its own");
                 self.report(d);
                 return None;
             }
-            Some(_) => return self.fail("E0250", format!("`{}` is a single value, not an array", base.name), base.span, "subscripted here"),
+            Some(_) => {
+                return self.fail(
+                    "E0250",
+                    format!("`{}` is a single value, not an array", base.name),
+                    base.span,
+                    "subscripted here",
+                );
+            }
             None => {}
         }
         match self.modules[self.module].globals.get(&base.name).map(|g| g.0.clone()) {
             Some(Global::Array(id)) => self.read(id, subscripts, span),
             Some(Global::Table(id, ty, len)) => self.table(base, id, ty, len, subscripts, span),
             Some(Global::Broken) => None,
-            Some(Global::Kernel(..) | Global::Fn(..)) => self.fail_help("E0250", format!("`{}` is called, not subscripted", base.name), base.span, "subscripted here", "assign its result to an array first"),
-            Some(_) => self.fail("E0250", format!("`{}` is a single value, not an array", base.name), base.span, "subscripted here"),
+            Some(Global::Kernel(..) | Global::Fn(..)) => self.fail_help(
+                "E0250",
+                format!("`{}` is called, not subscripted", base.name),
+                base.span,
+                "subscripted here",
+                "assign its result to an array first",
+            ),
+            Some(_) => self.fail(
+                "E0250",
+                format!("`{}` is a single value, not an array", base.name),
+                base.span,
+                "subscripted here",
+            ),
             None => self.unknown(&base.name, base.span, "array"),
         }
     }
@@ -46,11 +69,19 @@ impl Checker<'_> {
             let v = self.expr(id, Some(Ty::I64))?;
             let span = self.span(id);
             if !v.ty.is_int() {
-                return self.fail("E0251", format!("a subscript is an integer, and this is `{}`", v.ty), span, "subscript");
+                return self.fail(
+                    "E0251",
+                    format!("a subscript is an integer, and this is `{}`", v.ty),
+                    span,
+                    "subscript",
+                );
             }
             match v.as_affine() {
                 Some(a) => out.push(a),
-                None => return self.not_yet("a subscript that is not a sum of multiples of indices (an indirect read)", span),
+                None => {
+                    return self
+                        .not_yet("a subscript that is not a sum of multiples of indices (an indirect read)", span);
+                }
             }
         }
         Some(out)
@@ -60,7 +91,16 @@ impl Checker<'_> {
         let (ty, rank) = (self.program.arrays[id.0 as usize].ty, self.program.arrays[id.0 as usize].shape.len());
         if ids.len() != rank {
             let name = self.program.arrays[id.0 as usize].name.clone();
-            return self.fail("E0252", format!("`{name}` has {rank} dimension{}, and {} subscripts are written", if rank == 1 { "" } else { "s" }, ids.len()), span, format!("{} subscripts", ids.len()));
+            return self.fail(
+                "E0252",
+                format!(
+                    "`{name}` has {rank} dimension{}, and {} subscripts are written",
+                    if rank == 1 { "" } else { "s" },
+                    ids.len()
+                ),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
         }
         if !self.builder().nest {
             return self.single_element(id, ids, span);
@@ -133,7 +173,12 @@ impl Checker<'_> {
             };
             let r = image.dims[d];
             if !r.is_empty() && n == 0 {
-                ok = self.fail("E0301", format!("`{name}` has no elements to read in dimension {d}"), span, "its extent is 0");
+                ok = self.fail(
+                    "E0301",
+                    format!("`{name}` has no elements to read in dimension {d}"),
+                    span,
+                    "its extent is 0",
+                );
             } else if *edge == Edge::None && (r.lo < 0 || r.hi > n) && !r.is_empty() {
                 ok = self.out_of_bounds(&name, access, d, n, r, span);
             }
@@ -167,7 +212,12 @@ impl Checker<'_> {
 
     fn expand_indexed(&mut self, name: &str, def: &Rc<IndexedLet>, ids: &[ExprId], span: Span) -> Option<Val> {
         if ids.len() != def.indices.len() {
-            return self.fail("E0252", format!("`{name}` has {} indices, and {} subscripts are written", def.indices.len(), ids.len()), span, format!("{} subscripts", ids.len()));
+            return self.fail(
+                "E0252",
+                format!("`{name}` has {} indices, and {} subscripts are written", def.indices.len(), ids.len()),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
         }
         let mut env: Env = def.env.clone();
         for (&id, index) in ids.iter().zip(&def.indices) {
@@ -191,23 +241,32 @@ impl Checker<'_> {
 
     fn table(&mut self, base: &Ident, id: TableId, ty: Ty, len: usize, ids: &[ExprId], span: Span) -> Option<Val> {
         let [sub] = ids else {
-            return self.fail("E0252", format!("`{}` is a table of one dimension", base.name), span, format!("{} subscripts", ids.len()));
+            return self.fail(
+                "E0252",
+                format!("`{}` is a table of one dimension", base.name),
+                span,
+                format!("{} subscripts", ids.len()),
+            );
         };
         let v = self.expr_as(*sub, Ty::I64)?;
         let at = self.span(*sub);
         let Some(affine) = v.as_affine() else {
             return self.not_yet("a table read at a subscript that is not index arithmetic", at);
         };
-        if let Some(k) = v.as_const().and_then(|c| c.as_int()) {
-            if let Some(value) = usize::try_from(k).ok().and_then(|k| self.program.tables[id.0 as usize].values.get(k).copied()) {
-                // Literals stay literals: the element takes the type around it.
-                return Some(Val::flex(value));
-            }
+        let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
+        if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
+            // Literals stay literals: the element takes the type around it.
+            return Some(Val::flex(value));
         }
         let r = self.affine_range(&affine);
         if !self.generic && r.is_none_or(|r| r.lo < 0 || r.hi > len as i64) {
             let reach = r.map_or("an unknown range".to_string(), |r| format!("{}..{}", r.lo, r.hi));
-            return self.fail("E0302", format!("subscript of the table `{}` runs over {reach}", base.name), at, format!("the table has {len} elements"));
+            return self.fail(
+                "E0302",
+                format!("subscript of the table `{}` runs over {reach}", base.name),
+                at,
+                format!("the table has {len} elements"),
+            );
         }
         let index = self.builder().materialise(&v);
         Some(Val::reg(self.builder().emit(ty, Op::Table { table: id, index }), ty))
@@ -217,7 +276,13 @@ impl Checker<'_> {
     pub(super) fn affine_range(&mut self, a: &Affine) -> Option<Interval> {
         let within = self.builder().within.clone();
         let counters = self.builder().counters_of(std::slice::from_ref(a))?;
-        let probe = Access { operand: crate::ir::kernel::OperandId(0), index: vec![a.clone()], within: crate::ir::index_box::IndexBox::new(within), counters, span: Span::new(crate::source::FileId(0), 0, 0) };
+        let probe = Access {
+            operand: crate::ir::kernel::OperandId(0),
+            index: vec![a.clone()],
+            within: crate::ir::index_box::IndexBox::new(within),
+            counters,
+            span: Span::new(crate::source::FileId(0), 0, 0),
+        };
         let ranges = self.program.scalar_ranges.clone();
         let image = probe.image(&probe.within, &|s| ranges.get(&s).copied())?;
         image.dims.first().copied()

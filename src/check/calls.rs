@@ -10,9 +10,40 @@ use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind};
 
 /// Functions that are always in scope.
 pub(super) const NAMES: &[&str] = &[
-    "sqrt", "abs", "min", "max", "floor", "ceil", "round", "trunc", "fma", "select", "mulhi", "bits", "from_bits", "exp",
-    "exp2", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "erf",
-    "pow", "expm1", "log1p", "cbrt", "hypot",
+    "sqrt",
+    "abs",
+    "min",
+    "max",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "fma",
+    "select",
+    "mulhi",
+    "bits",
+    "from_bits",
+    "exp",
+    "exp2",
+    "log",
+    "log2",
+    "log10",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "sinh",
+    "cosh",
+    "tanh",
+    "erf",
+    "pow",
+    "expm1",
+    "log1p",
+    "cbrt",
+    "hypot",
 ];
 
 /// Functions of the library's `math` that are written once a float type, as `NAME_f32` and `NAME_f64`.
@@ -26,7 +57,13 @@ impl Checker<'_> {
             return self.conversion(ty, args, span);
         }
         if self.env.find(&callee.name).is_some() {
-            return self.fail_help("E0240", format!("`{}` is not a function", callee.name), callee.span, "called here", format!("an array's element is written `{}[…]`", callee.name));
+            return self.fail_help(
+                "E0240",
+                format!("`{}` is not a function", callee.name),
+                callee.span,
+                "called here",
+                format!("an array's element is written `{}[…]`", callee.name),
+            );
         }
         match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
             Some(Global::Fn(m, item)) => {
@@ -34,9 +71,25 @@ impl Checker<'_> {
                 return self.single(vals, &callee.name, span);
             }
             Some(Global::Kernel(m, item)) => return self.kernel_value(m, item, args, span),
-            Some(Global::Workflow(..)) => return self.fail_help("E0241", format!("`{}` is a workflow, called inside an expression", callee.name), span, "called here", "assign its result to a name first"),
+            Some(Global::Workflow(..)) => {
+                return self.fail_help(
+                    "E0241",
+                    format!("`{}` is a workflow, called inside an expression", callee.name),
+                    span,
+                    "called here",
+                    "assign its result to a name first",
+                );
+            }
             Some(Global::Broken) => return None,
-            Some(_) => return self.fail_help("E0240", format!("`{}` is not a function", callee.name), callee.span, "called here", format!("an array's element is written `{}[…]`", callee.name)),
+            Some(_) => {
+                return self.fail_help(
+                    "E0240",
+                    format!("`{}` is not a function", callee.name),
+                    callee.span,
+                    "called here",
+                    format!("an array's element is written `{}[…]`", callee.name),
+                );
+            }
             None => {}
         }
         self.builtin(callee, args, expected, span)
@@ -47,7 +100,13 @@ impl Checker<'_> {
             return vals.pop();
         }
         let n = vals.len();
-        self.fail_help("E0242", format!("`{name}` gives {n} values, and one is needed here"), span, format!("{n} values"), "name them first: `let a, b = …`")
+        self.fail_help(
+            "E0242",
+            format!("`{name}` gives {n} values, and one is needed here"),
+            span,
+            format!("{n} values"),
+            "name them first: `let a, b = …`",
+        )
     }
 
     /// `n` values of one right side: a tuple, a function with several results, or one expression.
@@ -70,14 +129,20 @@ impl Checker<'_> {
             return Some(vals);
         }
         let found = vals.len();
-        self.fail("E0242", format!("{n} names on the left, {found} values on the right"), e.span, format!("{found} values"))
+        self.fail(
+            "E0242",
+            format!("{n} names on the left, {found} values on the right"),
+            e.span,
+            format!("{found} values"),
+        )
     }
 
     fn arity(&mut self, name: &str, want: usize, args: &[ExprId], span: Span) -> Option<()> {
         if args.len() == want {
             return Some(());
         }
-        let message = format!("`{name}` takes {want} argument{}, and {} are given", if want == 1 { "" } else { "s" }, args.len());
+        let message =
+            format!("`{name}` takes {want} argument{}, and {} are given", if want == 1 { "" } else { "s" }, args.len());
         self.fail("E0243", message, span, format!("{} given", args.len()))
     }
 
@@ -204,7 +269,13 @@ impl Checker<'_> {
 
     fn min_max(&mut self, name: &str, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
         if args.len() < 2 {
-            return self.fail_help("E0243", format!("`{name}` takes 2 or more arguments"), span, format!("{} given", args.len()), format!("over an array, write `{name}[i] a[i]`"));
+            return self.fail_help(
+                "E0243",
+                format!("`{name}` takes 2 or more arguments"),
+                span,
+                format!("{} given", args.len()),
+                format!("over an array, write `{name}[i] a[i]`"),
+            );
         }
         let op = if name == "min" { B::Min } else { B::Max };
         let (mut best, mut b) = self.pair(args, expected, name)?;
@@ -219,7 +290,13 @@ impl Checker<'_> {
     }
 
     /// A function of the library's `math`, in the float type of its arguments.
-    pub(super) fn elementary(&mut self, name: &str, vals: Vec<(Val, Span)>, expected: Option<Ty>, span: Span) -> Option<Val> {
+    pub(super) fn elementary(
+        &mut self,
+        name: &str,
+        vals: Vec<(Val, Span)>,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
         let mut ty = None;
         for (v, at) in &vals {
             match v.ty {
@@ -247,7 +324,8 @@ impl Checker<'_> {
     pub(super) fn expand_fn(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Vec<Val>> {
         let decl = self.fn_decl(module, item)?;
         self.arity(&decl.name.name, decl.params.len(), args, span)?;
-        let types: Vec<Option<Ty>> = self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
+        let types: Vec<Option<Ty>> =
+            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
         let mut vals = vec![];
         for (&a, ty) in args.iter().zip(types) {
             let v = self.expr(a, Some(ty?))?;
@@ -263,7 +341,13 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn expand_fn_values(&mut self, module: usize, item: usize, args: Vec<(Val, Span)>, span: Span) -> Option<Vec<Val>> {
+    pub(super) fn expand_fn_values(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: Vec<(Val, Span)>,
+        span: Span,
+    ) -> Option<Vec<Val>> {
         let decl = self.fn_decl(module, item)?;
         self.modules[module].used.insert(item);
         self.enter((module, item), &decl.name.name, span)?;
@@ -275,7 +359,13 @@ impl Checker<'_> {
     /// Notes that a declaration is being expanded; a second time on the way is recursion.
     pub(super) fn enter(&mut self, what: (usize, usize), name: &str, span: Span) -> Option<()> {
         if self.expanding.contains(&what) {
-            return self.fail_help("E0244", format!("`{name}` calls itself"), span, "on the way from its own body", "functions and kernels are expanded where they are called; write a loop in a block, or in a workflow");
+            return self.fail_help(
+                "E0244",
+                format!("`{name}` calls itself"),
+                span,
+                "on the way from its own body",
+                "functions and kernels are expanded where they are called; write a loop in a block, or in a workflow",
+            );
         }
         self.expanding.push(what);
         Some(())
@@ -283,9 +373,15 @@ impl Checker<'_> {
 
     fn expand_body(&mut self, module: usize, decl: &FnDecl, args: Vec<(Val, Span)>, span: Span) -> Option<Vec<Val>> {
         if args.len() != decl.params.len() {
-            return self.fail("E0243", format!("`{}` takes {} arguments, and {} are given", decl.name.name, decl.params.len(), args.len()), span, "called here");
+            return self.fail(
+                "E0243",
+                format!("`{}` takes {} arguments, and {} are given", decl.name.name, decl.params.len(), args.len()),
+                span,
+                "called here",
+            );
         }
-        let types: Vec<Option<Ty>> = self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
+        let types: Vec<Option<Ty>> =
+            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
         let mut env = Env::default();
         for ((p, ty), (v, at)) in decl.params.iter().zip(types).zip(args) {
             let v = self.convert(v, ty?, at)?;
@@ -302,7 +398,14 @@ impl Checker<'_> {
                     }
                     match block.value {
                         Some(v) => c.typed_values(v, &types)?,
-                        None => return c.fail("E0224", format!("`{}` has no value", decl.name.name), block.span, "its last line is not an expression"),
+                        None => {
+                            return c.fail(
+                                "E0224",
+                                format!("`{}` has no value", decl.name.name),
+                                block.span,
+                                "its last line is not an expression",
+                            );
+                        }
                     }
                 }
                 _ => c.typed_values(decl.body, &types)?,

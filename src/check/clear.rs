@@ -49,7 +49,12 @@ impl Checker<'_> {
         while let Some(c) = self.clears.pop_if(|c| c.depth >= self.blocks.len()) {
             let depth = self.blocks.len();
             let Some(block) = self.blocks.last_mut().filter(|_| c.depth == depth) else { continue };
-            let first = block.get(c.at + 1..).unwrap_or(&[]).iter().map(|s| first_use(&self.program, s, c.array)).find(|u| *u != Use::None);
+            let first = block
+                .get(c.at + 1..)
+                .unwrap_or(&[])
+                .iter()
+                .map(|s| first_use(&self.program, s, c.array))
+                .find(|u| *u != Use::None);
             if first != Some(Use::Reads) {
                 block.remove(c.at);
             }
@@ -64,7 +69,13 @@ fn first_use(program: &Program, s: &Stmt, array: ArrayId) -> Use {
             let is = |k: u32| nest.operands[k as usize].array == array;
             match () {
                 _ if nest.accesses.iter().any(|a| is(a.operand.0)) => Use::Reads,
-                _ if nest.stores.iter().any(|s| is(s.operand.0) && whole(nest, s, &program.arrays[array.0 as usize].shape)) => Use::Overwrites,
+                _ if nest
+                    .stores
+                    .iter()
+                    .any(|s| is(s.operand.0) && whole(nest, s, &program.arrays[array.0 as usize].shape)) =>
+                {
+                    Use::Overwrites
+                }
                 _ if nest.stores.iter().any(|s| is(s.operand.0)) => Use::Reads,
                 _ => Use::None,
             }
@@ -92,7 +103,9 @@ fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
         StmtKind::While { before, body, .. } => any(before) || any(body),
         StmtKind::If { then, otherwise, .. } => any(then) || any(otherwise),
         StmtKind::Print(parts) | StmtKind::Assert { why: parts, .. } => shown(parts),
-        StmtKind::Load { array: a, path } | StmtKind::Save { array: a, path } | StmtKind::Plot { array: a, path } => *a == array || shown(path),
+        StmtKind::Load { array: a, path } | StmtKind::Save { array: a, path } | StmtKind::Plot { array: a, path } => {
+            *a == array || shown(path)
+        }
         StmtKind::Scalars { .. } | StmtKind::Break => false,
     }
 }

@@ -18,8 +18,13 @@ impl Checker<'_> {
         let options = self.options;
         for (name, _) in options.params {
             if !self.params_seen.contains(name) {
-                let near = crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
-                let known = if self.params_seen.is_empty() { "the program has none".to_string() } else { format!("the program has {}", self.params_seen.join(", ")) };
+                let near =
+                    crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
+                let known = if self.params_seen.is_empty() {
+                    "the program has none".to_string()
+                } else {
+                    format!("the program has {}", self.params_seen.join(", "))
+                };
                 let d = Diagnostic::bare("E0203", format!("the program has no parameter `{name}`"));
                 self.report(d.help(near.map_or(known, |n| format!("did you mean `{n}`?"))));
             }
@@ -34,7 +39,9 @@ impl Checker<'_> {
     /// Binds a name at the top of the current module.
     pub(super) fn declare(&mut self, name: &Ident, global: Global) {
         if let Some((_, at)) = self.modules[self.module].globals.get(&name.name) {
-            let d = Diagnostic::error("E0202", format!("`{}` is declared twice", name.name), name.span, "declared again").label(*at, "first declared here");
+            let d =
+                Diagnostic::error("E0202", format!("`{}` is declared twice", name.name), name.span, "declared again")
+                    .label(*at, "first declared here");
             self.report(d);
             return;
         }
@@ -87,11 +94,15 @@ impl Checker<'_> {
                 let p = match placement {
                     Placement::Dists { dists, over, span } => self.divided(dists, over.as_deref(), *span),
                     Placement::Replicated(_) => Some(crate::ir::program::Placement::Replicated),
-                    Placement::Named(other) => match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
-                        Some(Global::Partition(p)) => Some(p),
-                        _ => self.unknown(&other.name, other.span, "partition"),
-                    },
-                    Placement::Aligned(other) => self.fail("E0281", "`aligned` follows an array's shape", other.span, "not a partition"),
+                    Placement::Named(other) => {
+                        match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
+                            Some(Global::Partition(p)) => Some(p),
+                            _ => self.unknown(&other.name, other.span, "partition"),
+                        }
+                    }
+                    Placement::Aligned(other) => {
+                        self.fail("E0281", "`aligned` follows an array's shape", other.span, "not a partition")
+                    }
                 };
                 self.declare(name, p.map_or(Global::Broken, Global::Partition));
             }
@@ -108,7 +119,12 @@ impl Checker<'_> {
         let Some((_, text)) = given else { return default.map(Val::constant) };
         match super::place::parse_value(text, ty) {
             Some(v) => Some(Val::constant(v)),
-            None => self.fail("E0205", format!("`{text}` is not a value of `{ty}`"), name.span, format!("the parameter `{}` is `{ty}`", name.name)),
+            None => self.fail(
+                "E0205",
+                format!("`{text}` is not a value of `{ty}`"),
+                name.span,
+                format!("the parameter `{}` is `{ty}`", name.name),
+            ),
         }
     }
 
@@ -127,7 +143,13 @@ impl Checker<'_> {
             None => v,
         };
         if v.as_const().is_none() {
-            return self.fail_help("E0221", "a `let` at the top must be known before the program runs", span, "this value changes while the program runs", "move it into the workflow");
+            return self.fail_help(
+                "E0221",
+                "a `let` at the top must be known before the program runs",
+                span,
+                "this value changes while the program runs",
+                "move it into the workflow",
+            );
         }
         Some(Global::Const(v))
     }
@@ -140,7 +162,12 @@ impl Checker<'_> {
                 Some(_) => vals.push((v, self.span(x))),
                 None => {
                     let at = self.span(x);
-                    return self.fail("E0221", "a table holds constants", at, "this value changes while the program runs");
+                    return self.fail(
+                        "E0221",
+                        "a table holds constants",
+                        at,
+                        "this value changes while the program runs",
+                    );
                 }
             }
         }
@@ -189,11 +216,21 @@ impl Checker<'_> {
             Err(why) => return self.fail("E0295", format!("cannot read `{path}`: {why}"), span, "loaded here"),
         };
         if file_ty != elem {
-            return self.fail("E0296", format!("`{path}` holds `{file_ty}`, the array `{elem}`"), span, format!("declared as `{elem}`"));
+            return self.fail(
+                "E0296",
+                format!("`{path}` holds `{file_ty}`, the array `{elem}`"),
+                span,
+                format!("declared as `{elem}`"),
+            );
         }
         let dims = ty.shape.clone().unwrap_or_default();
         if dims.len() != shape.len() {
-            return self.fail("E0296", format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()), span, "loaded here");
+            return self.fail(
+                "E0296",
+                format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()),
+                span,
+                "loaded here",
+            );
         }
         for (&d, &n) in dims.iter().zip(&shape) {
             let e = self.node(d);
@@ -206,7 +243,12 @@ impl Checker<'_> {
             }
             let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
             if want != n {
-                return self.fail("E0296", format!("an extent of `{path}` is {n}, the array's {want}"), e.span, format!("this is {want}"));
+                return self.fail(
+                    "E0296",
+                    format!("an extent of `{path}` is {n}, the array's {want}"),
+                    e.span,
+                    format!("this is {want}"),
+                );
             }
         }
         Some(())
@@ -293,7 +335,15 @@ impl Checker<'_> {
             }
             let (placement, _) = self.temporary_like(&shape, ty, &[]);
             let edges = vec![crate::ir::program::Edge::Clamp; shape.len()];
-            let id = self.add_array(crate::ir::program::Array { name: p.name.name.clone(), ty, shape, placement, edges, span: p.name.span, temporary: true });
+            let id = self.add_array(crate::ir::program::Array {
+                name: p.name.name.clone(),
+                ty,
+                shape,
+                placement,
+                edges,
+                span: p.name.span,
+                temporary: true,
+            });
             args.push(super::kernel::Arg::Array(id, p.name.span));
         }
         self.builders.push(Builder::new(vec![]));

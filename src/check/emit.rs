@@ -33,7 +33,11 @@ impl Val {
         Val { ty: value.ty, kind: ValKind::Const { value, flex: true } }
     }
     pub fn affine(a: Affine) -> Val {
-        if a.terms.is_empty() { Val::constant(Value::i64(a.konst)) } else { Val { ty: Ty::I64, kind: ValKind::Affine(a) } }
+        if a.terms.is_empty() {
+            Val::constant(Value::i64(a.konst))
+        } else {
+            Val { ty: Ty::I64, kind: ValKind::Affine(a) }
+        }
     }
     pub fn reg(reg: Reg, ty: Ty) -> Val {
         Val { ty, kind: ValKind::Reg(reg) }
@@ -53,9 +57,7 @@ impl Val {
     /// The affine form of an integer: constants, indices, `i64` scalars.
     pub fn as_affine(&self) -> Option<Affine> {
         match &self.kind {
-            ValKind::Const { value, .. } => {
-                value.as_int().and_then(|v| i64::try_from(v).ok()).map(Affine::constant)
-            }
+            ValKind::Const { value, .. } => value.as_int().and_then(|v| i64::try_from(v).ok()).map(Affine::constant),
             ValKind::Affine(a) => Some(a.clone()),
             ValKind::Slot(id) if self.ty == Ty::I64 => Some(Affine::sym(Sym::Scalar(*id))),
             _ => None,

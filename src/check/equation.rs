@@ -27,7 +27,10 @@ impl Region {
 
     /// The smallest box around it.
     pub fn hull(&self) -> IndexBox {
-        let dims = self.dims.iter().map(|&(lo, n, by)| if n == 0 { Interval::EMPTY } else { Interval::new(lo, lo + (n - 1) * by + 1) });
+        let dims = self
+            .dims
+            .iter()
+            .map(|&(lo, n, by)| if n == 0 { Interval::EMPTY } else { Interval::new(lo, lo + (n - 1) * by + 1) });
         IndexBox::new(dims.collect())
     }
 
@@ -90,7 +93,17 @@ impl Checker<'_> {
             (a.shape.clone(), a.name.clone())
         };
         if subs.len() != shape.len() {
-            return self.fail("E0252", format!("`{name}` has {} dimension{}, and {} subscripts are written", shape.len(), if shape.len() == 1 { "" } else { "s" }, subs.len()), target.span, format!("{} subscripts", subs.len()));
+            return self.fail(
+                "E0252",
+                format!(
+                    "`{name}` has {} dimension{}, and {} subscripts are written",
+                    shape.len(),
+                    if shape.len() == 1 { "" } else { "s" },
+                    subs.len()
+                ),
+                target.span,
+                format!("{} subscripts", subs.len()),
+            );
         }
         let names = self.left_indices(&subs, &shape, clause)?;
         let Clause::Otherwise(at) = clause else {
@@ -107,7 +120,11 @@ impl Checker<'_> {
         }
         let mut out = vec![];
         for b in rest {
-            let indices = names.iter().zip(&b.dims).map(|(n, r)| Index { name: n.clone(), from: r.lo, count: r.len(), by: 1 }).collect();
+            let indices = names
+                .iter()
+                .zip(&b.dims)
+                .map(|(n, r)| Index { name: n.clone(), from: r.lo, count: r.len(), by: 1 })
+                .collect();
             out.push(self.nest_of_equation(target, &name, into, array, &subs, &shape, indices, op, value)?);
         }
         Some(out)
@@ -126,14 +143,29 @@ impl Checker<'_> {
                 let ranged = matches!(clause, Clause::For(list) if list.iter().any(|(i, _)| i.name == *name));
                 match self.env.find(name) {
                     Some(Local::Val(v)) if !ranged && alone && v.as_const().is_some() && self.is_extent(name) => {
-                        return self.fail_help("E0270", format!("`{name}` is an extent, so it is not an index here"), ast.expr(id).span, format!("this picks element {n}"), "use another letter for the index; to pick one element write `0 + …` or a number");
+                        return self.fail_help(
+                            "E0270",
+                            format!("`{name}` is an extent, so it is not an index here"),
+                            ast.expr(id).span,
+                            format!("this picks element {n}"),
+                            "use another letter for the index; to pick one element write `0 + …` or a number",
+                        );
                     }
                     Some(_) if !ranged => continue,
                     _ => {}
                 }
-                if !ranged && self.env.find(name).is_none() && matches!(self.modules[self.module].globals.get(name), Some((Global::Const(_), _))) {
+                if !ranged
+                    && self.env.find(name).is_none()
+                    && matches!(self.modules[self.module].globals.get(name), Some((Global::Const(_), _)))
+                {
                     if alone {
-                        return self.fail_help("E0270", format!("`{name}` is declared at the top, so it is not an index here"), ast.expr(id).span, "this would pick one element", "use another letter for the index");
+                        return self.fail_help(
+                            "E0270",
+                            format!("`{name}` is declared at the top, so it is not an index here"),
+                            ast.expr(id).span,
+                            "this would pick one element",
+                            "use another letter for the index",
+                        );
                     }
                     continue;
                 }
@@ -152,13 +184,24 @@ impl Checker<'_> {
         self.extent_names.iter().any(|n| n == name)
     }
 
-    fn index_ranges(&mut self, names: &[String], subs: &[ExprId], shape: &[i64], clause: &Clause) -> Option<Vec<Index>> {
+    fn index_ranges(
+        &mut self,
+        names: &[String],
+        subs: &[ExprId],
+        shape: &[i64],
+        clause: &Clause,
+    ) -> Option<Vec<Index>> {
         let clauses = match clause {
             Clause::For(list) => list.as_slice(),
             _ => &[],
         };
         if let Some((extra, _)) = clauses.iter().find(|(i, _)| !names.contains(&i.name)) {
-            return self.fail("E0271", format!("`{}` is not an index of the left side", extra.name), extra.span, "ranged here");
+            return self.fail(
+                "E0271",
+                format!("`{}` is not an index of the left side", extra.name),
+                extra.span,
+                "ranged here",
+            );
         }
         let mut out = vec![];
         for name in names {
@@ -173,7 +216,13 @@ impl Checker<'_> {
             let bare = subs.iter().position(|&s| matches!(self.node(s).kind, ExprKind::Name(n) if n == *name));
             let Some(d) = bare else {
                 let span = subs.first().map_or(Span::new(crate::source::FileId(0), 0, 0), |&s| self.span(s));
-                return self.fail_help("E0260", format!("the range of `{name}` is not known"), span, "it subscripts no dimension on its own", format!("write it: `for {name} in 0..…`"));
+                return self.fail_help(
+                    "E0260",
+                    format!("the range of `{name}` is not known"),
+                    span,
+                    "it subscripts no dimension on its own",
+                    format!("write it: `for {name} in 0..…`"),
+                );
             };
             out.push(Index { name: name.clone(), from: 0, count: shape[d], by: 1 });
         }
@@ -258,7 +307,13 @@ impl Checker<'_> {
 
     /// The store's subscripts: each a constant or a multiple of one index of its own, inside the array.
     #[allow(clippy::type_complexity)]
-    fn left_subscripts(&mut self, name: &str, subs: &[ExprId], shape: &[i64], domain: &[Interval]) -> Option<(Vec<Affine>, Vec<(i64, i64, i64)>)> {
+    fn left_subscripts(
+        &mut self,
+        name: &str,
+        subs: &[ExprId],
+        shape: &[i64],
+        domain: &[Interval],
+    ) -> Option<(Vec<Affine>, Vec<(i64, i64, i64)>)> {
         let (mut index, mut dims, mut used) = (vec![], vec![], vec![false; domain.len()]);
         for (&s, &n) in subs.iter().zip(shape) {
             let span = self.span(s);
@@ -272,16 +327,29 @@ impl Checker<'_> {
                     used[d] = true;
                     (a.konst + c * domain[d].lo, domain[d].len(), c)
                 }
-                [(Sym::Scalar(_), _)] => return self.not_yet("a left side that picks an element by a scalar of the workflow", span),
+                [(Sym::Scalar(_), _)] => {
+                    return self.not_yet("a left side that picks an element by a scalar of the workflow", span);
+                }
                 _ => {
-                    return self.fail_help("E0272", "a subscript on the left is a number, or one index times a positive constant", span, "not such a subscript", "put the arithmetic on the right side");
+                    return self.fail_help(
+                        "E0272",
+                        "a subscript on the left is a number, or one index times a positive constant",
+                        span,
+                        "not such a subscript",
+                        "put the arithmetic on the right side",
+                    );
                 }
             };
             let last = dim.0 + (dim.1 - 1) * dim.2;
             if !self.generic && dim.1 > 0 && (dim.0 < 0 || last >= n) {
                 let text = self.sources.text(span).to_string();
                 let worst = if dim.0 < 0 { dim.0 } else { last };
-                return self.fail("E0304", format!("subscript `{text}` of `{name}` reaches {worst}"), span, format!("the extent is {n}"));
+                return self.fail(
+                    "E0304",
+                    format!("subscript `{text}` of `{name}` reaches {worst}"),
+                    span,
+                    format!("the extent is {n}"),
+                );
             }
             index.push(a);
             dims.push(dim);
@@ -289,14 +357,27 @@ impl Checker<'_> {
         if let Some(d) = used.iter().position(|u| !u) {
             let name = self.index_names.get(d).cloned().unwrap_or_default();
             let span = subs.first().map_or(Span::new(crate::source::FileId(0), 0, 0), |&s| self.span(s));
-            return self.fail("E0272", format!("`{name}` does not subscript a dimension of its own on the left"), span, "left side");
+            return self.fail(
+                "E0272",
+                format!("`{name}` does not subscript a dimension of its own on the left"),
+                span,
+                "left side",
+            );
         }
         Some((index, dims))
     }
 
     /// Adds a finished nest and the statement that runs it.
-    pub(super) fn push_nest(&mut self, b: &mut Builder, name: String, stores: Vec<Store>, reductions: Vec<Reduction>, span: Span) {
+    pub(super) fn push_nest(
+        &mut self,
+        b: &mut Builder,
+        name: String,
+        stores: Vec<Store>,
+        reductions: Vec<Reduction>,
+        span: Span,
+    ) {
         let domain = IndexBox::new(b.domain.clone());
+        let name = self.naming.last().cloned().unwrap_or(name);
         let mut nest = Nest {
             name,
             span,
@@ -341,7 +422,14 @@ impl Checker<'_> {
         for (k, a) in regions.iter().enumerate() {
             if let Some(b) = regions[..k].iter().find(|b| b.overlaps(a)) {
                 let both = a.hull().intersect(&b.hull());
-                let d = Diagnostic::error("E0401", format!("two equations define the same elements of `{name}`, such as {both}"), a.span, "this equation").label(b.span, "and this one").help("restrict one with `for … in …`, or write `otherwise` for the rest");
+                let d = Diagnostic::error(
+                    "E0401",
+                    format!("two equations define the same elements of `{name}`, such as {both}"),
+                    a.span,
+                    "this equation",
+                )
+                .label(b.span, "and this one")
+                .help("restrict one with `for … in …`, or write `otherwise` for the rest");
                 self.report(d);
                 return;
             }
@@ -357,9 +445,14 @@ impl Checker<'_> {
         }
         let missing = rest.first().map(|b| format!(", such as {b}")).unwrap_or_default();
         let at = regions.last().map_or(declared, |r| r.span);
-        let d = Diagnostic::error("E0402", format!("{} of {total} elements of `{name}` are not defined{missing}", total - covered), at, "the equations stop short of the whole result")
-            .label(declared, format!("`{name}` has {total} elements"))
-            .help(format!("add `{name}[…] = … otherwise` for the rest"));
+        let d = Diagnostic::error(
+            "E0402",
+            format!("{} of {total} elements of `{name}` are not defined{missing}", total - covered),
+            at,
+            "the equations stop short of the whole result",
+        )
+        .label(declared, format!("`{name}` has {total} elements"))
+        .help(format!("add `{name}[…] = … otherwise` for the rest"));
         self.report(d);
     }
 }

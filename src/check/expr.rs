@@ -18,11 +18,9 @@ impl Checker<'_> {
     pub(super) fn expr(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
         let e = self.node(id);
         match e.kind {
-            ExprKind::Int(v) => Some(Val::flex(if v > i64::MAX as u64 {
-                Value::int(Ty::U64, v as i128)
-            } else {
-                Value::i64(v as i64)
-            })),
+            ExprKind::Int(v) => {
+                Some(Val::flex(if v > i64::MAX as u64 { Value::int(Ty::U64, v as i128) } else { Value::i64(v as i64) }))
+            }
             ExprKind::Float(v) => Some(Val::flex(Value::f64(v))),
             ExprKind::Bool(v) => Some(Val::constant(Value::bool(v))),
             ExprKind::Name(name) => self.name(&name, e.span),
@@ -36,8 +34,19 @@ impl Checker<'_> {
             ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
             ExprKind::Scan { .. } => self.not_yet("`scan`", e.span),
             ExprKind::Grad { .. } => self.not_yet("`grad`", e.span),
-            ExprKind::Tuple(_) => self.fail("E0220", "a tuple stands only where several values are assigned", e.span, "not a single value"),
-            ExprKind::Table(_) => self.fail_help("E0220", "a table is not a single value", e.span, "a table", "name it at the top of the file, `let w = […]`, and write `w[d]`"),
+            ExprKind::Tuple(_) => self.fail(
+                "E0220",
+                "a tuple stands only where several values are assigned",
+                e.span,
+                "not a single value",
+            ),
+            ExprKind::Table(_) => self.fail_help(
+                "E0220",
+                "a table is not a single value",
+                e.span,
+                "a table",
+                "name it at the top of the file, `let w = […]`, and write `w[d]`",
+            ),
         }
     }
 
@@ -55,7 +64,13 @@ impl Checker<'_> {
             Some(c) => Some(c),
             None => {
                 let span = self.span(id);
-                self.fail_help("E0221", format!("{what} must be known before the program runs"), span, "this value changes while the program runs", "use literals, `param`s, `let`s at the top, or extents")
+                self.fail_help(
+                    "E0221",
+                    format!("{what} must be known before the program runs"),
+                    span,
+                    "this value changes while the program runs",
+                    "use literals, `param`s, `let`s at the top, or extents",
+                )
             }
         }
     }
@@ -67,9 +82,16 @@ impl Checker<'_> {
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
                 Local::Broken => None,
-                Local::Array(_) | Local::Indexed(_) => self.fail_help("E0222", format!("`{name}` is an array, and one element is needed here"), span, "a whole array", format!("write its subscripts: `{name}[…]`")),
+                Local::Array(_) | Local::Indexed(_) => self.fail_help(
+                    "E0222",
+                    format!("`{name}` is an array, and one element is needed here"),
+                    span,
+                    "a whole array",
+                    format!("write its subscripts: `{name}[…]`"),
+                ),
                 Local::Unset(at) => {
-                    let d = Diagnostic::error("E0223", format!("`{name}` is read before it is set"), span, "read here").label(at, "declared here");
+                    let d = Diagnostic::error("E0223", format!("`{name}` is read before it is set"), span, "read here")
+                        .label(at, "declared here");
                     self.report(d);
                     None
                 }
@@ -78,10 +100,36 @@ impl Checker<'_> {
         match self.modules[self.module].globals.get(name).map(|g| g.0.clone()) {
             Some(Global::Const(v)) => return Some(v),
             Some(Global::Broken) => return None,
-            Some(Global::Array(_)) => return self.fail_help("E0222", format!("`{name}` is an array, and one element is needed here"), span, "a whole array", format!("write its subscripts: `{name}[…]`")),
-            Some(Global::Table(..)) => return self.fail_help("E0222", format!("`{name}` is a table, and one element is needed here"), span, "a whole table", format!("write a subscript: `{name}[…]`")),
-            Some(Global::Fn(..) | Global::Kernel(..) | Global::Workflow(..)) => return self.fail_help("E0222", format!("`{name}` is called, not read"), span, "a function", format!("write `{name}(…)`")),
-            Some(Global::Partition(_)) => return self.fail("E0222", format!("`{name}` is a partition, not a value"), span, "a partition"),
+            Some(Global::Array(_)) => {
+                return self.fail_help(
+                    "E0222",
+                    format!("`{name}` is an array, and one element is needed here"),
+                    span,
+                    "a whole array",
+                    format!("write its subscripts: `{name}[…]`"),
+                );
+            }
+            Some(Global::Table(..)) => {
+                return self.fail_help(
+                    "E0222",
+                    format!("`{name}` is a table, and one element is needed here"),
+                    span,
+                    "a whole table",
+                    format!("write a subscript: `{name}[…]`"),
+                );
+            }
+            Some(Global::Fn(..) | Global::Kernel(..) | Global::Workflow(..)) => {
+                return self.fail_help(
+                    "E0222",
+                    format!("`{name}` is called, not read"),
+                    span,
+                    "a function",
+                    format!("write `{name}(…)`"),
+                );
+            }
+            Some(Global::Partition(_)) => {
+                return self.fail("E0222", format!("`{name}` is a partition, not a value"), span, "a partition");
+            }
             None => {}
         }
         match name {
@@ -101,7 +149,8 @@ impl Checker<'_> {
         let globals: Vec<String> = self.modules[self.module].globals.keys().cloned().collect();
         let near = {
             let locals = self.env.names();
-            let all = locals.into_iter().chain(globals.iter().map(|s| s.as_str())).chain(super::calls::NAMES.iter().copied());
+            let all =
+                locals.into_iter().chain(globals.iter().map(|s| s.as_str())).chain(super::calls::NAMES.iter().copied());
             crate::diag::did_you_mean(name, all).map(str::to_string)
         };
         let d = Diagnostic::error("E0200", format!("unknown {what} `{name}`"), span, "not declared");
@@ -151,7 +200,14 @@ impl Checker<'_> {
         Some((a?, b?))
     }
 
-    fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, expected: Option<Ty>, op_span: Span) -> Option<Val> {
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+        expected: Option<Ty>,
+        op_span: Span,
+    ) -> Option<Val> {
         use BinaryOp as O;
         match op {
             O::And | O::Or => {
@@ -183,7 +239,13 @@ impl Checker<'_> {
             O::Sub => B::Sub,
             O::Mul => B::Mul,
             O::Div if a.ty.is_int() => {
-                return self.fail_help("E0214", "`/` between two integers has no one meaning", op_span, format!("both sides are `{}`", a.ty), "write `div` for the floor of the quotient, or convert: `f64(…) / …`");
+                return self.fail_help(
+                    "E0214",
+                    "`/` between two integers has no one meaning",
+                    op_span,
+                    format!("both sides are `{}`", a.ty),
+                    "write `div` for the floor of the quotient, or convert: `f64(…) / …`",
+                );
             }
             O::Div => B::Div,
             O::IntDiv | O::BitAnd | O::BitOr | O::BitXor => {
@@ -198,7 +260,13 @@ impl Checker<'_> {
             _ => B::Mod,
         };
         if boolean && !matches!(op, B::Eq | B::Ne) {
-            return self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1");
+            return self.fail_help(
+                "E0213",
+                "arithmetic takes numbers",
+                at,
+                "this is `bool`",
+                "write `i32(…)` for 0 and 1",
+            );
         }
         Some(self.builder().binary(op, &a, &b))
     }
@@ -245,7 +313,13 @@ impl Checker<'_> {
         }
         if let Some(k) = exponent.as_const().and_then(|c| c.as_int()) {
             if k < 0 && !base.ty.is_float() {
-                return self.fail_help("E0213", "an integer to a negative power is not an integer", rt, format!("the exponent is {k}"), "write `1 / f64(…)^…`");
+                return self.fail_help(
+                    "E0213",
+                    "an integer to a negative power is not an integer",
+                    rt,
+                    format!("the exponent is {k}"),
+                    "write `1 / f64(…)^…`",
+                );
             }
             if k.unsigned_abs() <= 64 {
                 let p = self.repeated_product(&base, k.unsigned_abs() as u32);
@@ -257,7 +331,13 @@ impl Checker<'_> {
             }
         }
         if base.ty.is_int() && !base.is_flex() {
-            return self.fail_help("E0213", "an integer is raised to constant powers up to 64 only", rt, "not such a power", "convert the base: `f64(…)^…`");
+            return self.fail_help(
+                "E0213",
+                "an integer is raised to constant powers up to 64 only",
+                rt,
+                "not such a power",
+                "convert the base: `f64(…)^…`",
+            );
         }
         let (a, b) = self.unify((base, lt), (exponent, rt), "`^`")?;
         self.elementary("pow", vec![(a, lt), (b, rt)], expected, span)
@@ -290,12 +370,20 @@ impl Checker<'_> {
                 out
             }
             ExprKind::Unary { op: UnaryOp::Not, arg } => self.narrowing(arg, !holds),
-            ExprKind::Binary { op, left, right, .. } => self.compare_narrowing(op, left, right, holds).into_iter().collect(),
+            ExprKind::Binary { op, left, right, .. } => {
+                self.compare_narrowing(op, left, right, holds).into_iter().collect()
+            }
             _ => vec![],
         }
     }
 
-    fn compare_narrowing(&mut self, op: BinaryOp, left: ExprId, right: ExprId, holds: bool) -> Option<(usize, Interval)> {
+    fn compare_narrowing(
+        &mut self,
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+        holds: bool,
+    ) -> Option<(usize, Interval)> {
         use BinaryOp as O;
         let op = match (op, holds) {
             (O::Lt, true) | (O::Ge, false) => O::Lt,
@@ -345,12 +433,16 @@ impl Checker<'_> {
             ExprKind::Name(n) => match self.env.find(n) {
                 Some(Local::Val(v)) => v.ty == Ty::I64,
                 Some(_) => false,
-                None => matches!(self.modules[self.module].globals.get(n), Some((Global::Const(v), _)) if v.ty == Ty::I64),
+                None => {
+                    matches!(self.modules[self.module].globals.get(n), Some((Global::Const(v), _)) if v.ty == Ty::I64)
+                }
             },
             ExprKind::Unary { op: UnaryOp::Neg, arg } => self.is_index_expr(*arg),
             ExprKind::Binary { op, left, right, .. } => {
                 use BinaryOp as O;
-                matches!(op, O::Add | O::Sub | O::Mul | O::IntDiv | O::Mod) && self.is_index_expr(*left) && self.is_index_expr(*right)
+                matches!(op, O::Add | O::Sub | O::Mul | O::IntDiv | O::Mod)
+                    && self.is_index_expr(*left)
+                    && self.is_index_expr(*right)
             }
             _ => false,
         }
@@ -369,7 +461,8 @@ impl Checker<'_> {
             return self.expr(if k.as_bool() { then } else { otherwise }, expected);
         }
         let (yes, no) = (self.narrowing(cond, true), self.narrowing(cond, false));
-        let (first, second) = if self.wants_hint(then) || self.is_literal(then) { (otherwise, then) } else { (then, otherwise) };
+        let (first, second) =
+            if self.wants_hint(then) || self.is_literal(then) { (otherwise, then) } else { (then, otherwise) };
         let flip = first == otherwise;
         let (f1, f2) = if flip { (&no, &yes) } else { (&yes, &no) };
         let a = self.branch(first, f1, expected);
@@ -433,7 +526,13 @@ impl Checker<'_> {
         let value = match block.value {
             Some(v) if ok => self.expr(v, expected),
             Some(_) => None,
-            None => self.fail_help("E0224", "this block has no value", span, "its last line is not an expression", "end it with the value, as in `{ var z = 0.0; …; z }`"),
+            None => self.fail_help(
+                "E0224",
+                "this block has no value",
+                span,
+                "its last line is not an expression",
+                "end it with the value, as in `{ var z = 0.0; …; z }`",
+            ),
         };
         self.env = env;
         value
@@ -479,7 +578,13 @@ impl Checker<'_> {
                 Some(())
             }
             StmtKind::Break => self.fail("E0225", "`break` stands outside a loop", s.span, "no loop around it"),
-            StmtKind::While { .. } => self.fail_help("E0226", "an element-local loop needs a bound", s.span, "`while` has none", "write `for k in 0..limit { … if done { break } }`"),
+            StmtKind::While { .. } => self.fail_help(
+                "E0226",
+                "an element-local loop needs a bound",
+                s.span,
+                "`while` has none",
+                "write `for k in 0..limit { … if done { break } }`",
+            ),
             _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside an expression"),
         }
     }
@@ -505,7 +610,11 @@ impl Checker<'_> {
     }
 
     /// After a faulty declaration its names are known as broken, so that uses are not reported too.
-    pub(super) fn broken_unless<'n>(&mut self, done: Option<()>, names: impl Iterator<Item = &'n ast::Ident>) -> Option<()> {
+    pub(super) fn broken_unless<'n>(
+        &mut self,
+        done: Option<()>,
+        names: impl Iterator<Item = &'n ast::Ident>,
+    ) -> Option<()> {
         if done.is_none() {
             names.for_each(|n| self.env = self.env.with(&n.name, Local::Broken));
         }
@@ -520,7 +629,12 @@ impl Checker<'_> {
         let vals = self.values(value, targets.len(), want)?;
         for (t, v) in targets.iter().zip(vals) {
             if t.subscripts.is_some() {
-                return self.fail("E0228", "an indexed `let` stands in a kernel's body, not inside an expression", t.span, "indexed here");
+                return self.fail(
+                    "E0228",
+                    "an indexed `let` stands in a kernel's body, not inside an expression",
+                    t.span,
+                    "indexed here",
+                );
             }
             let v = match want {
                 Some(ty) => {
@@ -553,7 +667,15 @@ impl Checker<'_> {
         for t in targets {
             match self.env.find(&t.name.name).cloned() {
                 Some(Local::Var(r, ty)) if t.subscripts.is_none() => slots.push((r, ty)),
-                Some(_) => return self.fail_help("E0229", format!("`{}` cannot be assigned here", t.name.name), t.span, "not a `var` of this block", "declare it with `var`"),
+                Some(_) => {
+                    return self.fail_help(
+                        "E0229",
+                        format!("`{}` cannot be assigned here", t.name.name),
+                        t.span,
+                        "not a `var` of this block",
+                        "declare it with `var`",
+                    );
+                }
                 None => return self.unknown(&t.name.name, t.name.span, "variable"),
             }
         }

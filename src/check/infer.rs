@@ -31,7 +31,10 @@ fn block_exprs(block: &Block) -> Vec<ExprId> {
     let mut out: Vec<ExprId> = block.value.into_iter().collect();
     for s in &block.stmts {
         match &s.kind {
-            StmtKind::Let { value, .. } | StmtKind::Var { value, .. } | StmtKind::Expr(value) | StmtKind::Expect { cond: value } => out.push(*value),
+            StmtKind::Let { value, .. }
+            | StmtKind::Var { value, .. }
+            | StmtKind::Expr(value)
+            | StmtKind::Expect { cond: value } => out.push(*value),
             StmtKind::Assign { targets, value, clause, .. } => {
                 out.push(*value);
                 out.extend(targets.iter().filter_map(|t| t.subscripts.as_ref()).flatten());
@@ -56,7 +59,10 @@ fn block_exprs(block: &Block) -> Vec<ExprId> {
                 out.push(*cond);
                 out.extend(why.iter().flat_map(|t| template_exprs(&t.parts)));
             }
-            StmtKind::Print { text: t } | StmtKind::Load { path: t, .. } | StmtKind::Save { path: t, .. } | StmtKind::Plot { path: t, .. } => {
+            StmtKind::Print { text: t }
+            | StmtKind::Load { path: t, .. }
+            | StmtKind::Save { path: t, .. }
+            | StmtKind::Plot { path: t, .. } => {
                 out.extend(template_exprs(&t.parts));
             }
             StmtKind::Break | StmtKind::Array(_) => {}
@@ -81,7 +87,15 @@ impl Checker<'_> {
         out
     }
 
-    fn find_extents(&self, module: usize, env: &Env, id: ExprId, index: &str, depth: usize, out: &mut Vec<(i64, Span)>) {
+    fn find_extents(
+        &self,
+        module: usize,
+        env: &Env,
+        id: ExprId,
+        index: &str,
+        depth: usize,
+        out: &mut Vec<(i64, Span)>,
+    ) {
         let ast = self.modules[module].ast.clone();
         let e = ast.expr(id);
         if let ExprKind::Index { base, subscripts } = &e.kind {
@@ -90,7 +104,9 @@ impl Checker<'_> {
                     continue;
                 }
                 match env.find(&base.name) {
-                    Some(Local::Array(a)) => out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span))),
+                    Some(Local::Array(a)) => {
+                        out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span)))
+                    }
                     Some(Local::Indexed(def)) if depth < 64 => {
                         if let Some(inner) = def.indices.get(k) {
                             self.find_extents(def.module, &def.env, def.body, inner, depth + 1, out);
@@ -98,7 +114,9 @@ impl Checker<'_> {
                     }
                     Some(_) => {}
                     None => match self.modules[module].globals.get(&base.name) {
-                        Some((Global::Array(a), _)) => out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span))),
+                        Some((Global::Array(a), _)) => {
+                            out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span)))
+                        }
                         Some((Global::Table(_, _, n), _)) => out.push((*n as i64, e.span)),
                         _ => {}
                     },
@@ -122,7 +140,9 @@ impl Checker<'_> {
         let own = match &e.kind {
             ExprKind::Name(n) => !bound.contains(n) && matches!(env.find(n), Some(l) if local_varies(l)),
             ExprKind::Index { base, .. } => match env.find(&base.name) {
-                Some(Local::Indexed(def)) if depth < 64 => self.depends(def.module, &def.env, def.body, &mut def.indices.clone(), depth + 1),
+                Some(Local::Indexed(def)) if depth < 64 => {
+                    self.depends(def.module, &def.env, def.body, &mut def.indices.clone(), depth + 1)
+                }
                 _ => false,
             },
             ExprKind::Reduce { indices, .. } => {

@@ -9,7 +9,9 @@ use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Array, Placement, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Parameter, Target};
+use crate::syntax::ast::{
+    self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Parameter, Target,
+};
 use std::rc::Rc;
 
 /// An argument of a kernel or workflow.
@@ -47,30 +49,67 @@ impl Checker<'_> {
     /// A kernel call as one value of an expression.
     pub(super) fn kernel_value(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Val> {
         if self.builder().nest && args.iter().any(|&a| self.needs_element(a)) {
-            return self.fail_help("E0245", "a kernel runs over whole arrays, not once an element", span, "its arguments change from element to element", "write a `fn` for scalar code");
+            return self.fail_help(
+                "E0245",
+                "a kernel runs over whole arrays, not once an element",
+                span,
+                "its arguments change from element to element",
+                "write a `fn` for scalar code",
+            );
         }
         self.builders.push(Builder::new(vec![]));
         let out = self.kernel_call(module, item, args, &[], span);
         let out = out.and_then(|mut out| match out.pop() {
-            Some(Outcome::Scalar(v)) if out.is_empty() => self.to_slot(v, ""),
-            _ => self.fail_help("E0246", "this kernel gives arrays, and one value is needed here", span, "called here", "assign its result to an array first"),
+            Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
+            _ => self.fail_help(
+                "E0246",
+                "this kernel gives arrays, and one value is needed here",
+                span,
+                "called here",
+                "assign its result to an array first",
+            ),
         });
         self.builders.pop();
         out
     }
 
     /// Evaluates the arguments and expands the kernel. `targets`: arrays whose layout the results take, by position.
-    pub(super) fn kernel_call(&mut self, module: usize, item: usize, args: &[ExprId], targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    pub(super) fn kernel_call(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: &[ExprId],
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         let decl = self.kernel_decl(module, item)?;
         let args = self.arguments(module, &decl.name.name, &decl.params, args, span)?;
         self.expand_kernel(module, item, args, targets, span)
     }
 
     /// The arguments of a call, by the kinds of the parameters.
-    pub(super) fn arguments(&mut self, module: usize, name: &str, params: &[Parameter], args: &[ExprId], span: Span) -> Option<Vec<Arg>> {
+    pub(super) fn arguments(
+        &mut self,
+        module: usize,
+        name: &str,
+        params: &[Parameter],
+        args: &[ExprId],
+        span: Span,
+    ) -> Option<Vec<Arg>> {
         if args.len() != params.len() {
             let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
-            return self.fail_help("E0243", format!("`{name}` takes {} argument{}, and {} are given", params.len(), if params.len() == 1 { "" } else { "s" }, args.len()), span, format!("{} given", args.len()), format!("it takes ({})", takes.join(", ")));
+            return self.fail_help(
+                "E0243",
+                format!(
+                    "`{name}` takes {} argument{}, and {} are given",
+                    params.len(),
+                    if params.len() == 1 { "" } else { "s" },
+                    args.len()
+                ),
+                span,
+                format!("{} given", args.len()),
+                format!("it takes ({})", takes.join(", ")),
+            );
         }
         let mut out = vec![];
         for (p, &a) in params.iter().zip(args) {
@@ -80,7 +119,7 @@ impl Checker<'_> {
                 (None, _) => None,
                 (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
                 (Some(ty), None) => match self.expr_as(a, ty) {
-                    Some(v) => self.to_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
+                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
                     None => None,
                 },
             });
@@ -101,12 +140,18 @@ impl Checker<'_> {
                 }
             }
             ExprKind::Hole => self.not_yet("a kernel with holes as an argument", e.span),
-            _ => self.fail_help("E0247", "an array is expected here", e.span, "this is a single value", "name an array, or assign the values to one first"),
+            _ => self.fail_help(
+                "E0247",
+                "an array is expected here",
+                e.span,
+                "this is a single value",
+                "name an array, or assign the values to one first",
+            ),
         }
     }
 
     /// A value as a constant or workflow scalar, so that nests can read it.
-    pub(super) fn to_slot(&mut self, v: Val, name: &str) -> Option<Val> {
+    pub(super) fn in_slot(&mut self, v: Val, name: &str) -> Option<Val> {
         let v = self.settle(v);
         match v.kind {
             ValKind::Const { .. } | ValKind::Slot(_) => Some(v),
@@ -152,20 +197,36 @@ impl Checker<'_> {
         self.emit_stmt(StmtKind::Scalars { code, results }, span);
     }
 
-    pub(super) fn expand_kernel(&mut self, module: usize, item: usize, args: Vec<Arg>, targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    pub(super) fn expand_kernel(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: Vec<Arg>,
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         let decl = self.kernel_decl(module, item)?;
         self.modules[module].used.insert(item);
         self.enter((module, item), &decl.name.name, span)?;
         let names = std::mem::take(&mut self.extent_names);
+        self.naming.push(decl.name.name.clone());
         let out = self.in_scope(module, Env::default(), |c| c.kernel_body(&decl, args, targets, span));
+        self.naming.pop();
         self.extent_names = names;
         self.expanding.pop();
         out
     }
 
-    fn kernel_body(&mut self, decl: &KernelDecl, args: Vec<Arg>, targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    fn kernel_body(
+        &mut self,
+        decl: &KernelDecl,
+        args: Vec<Arg>,
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         self.bind_params(&decl.name.name, &decl.params, &args, span)?;
-        let arrays: Vec<ArrayId> = args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
+        let arrays: Vec<ArrayId> =
+            args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
         if let [only] = &decl.results[..]
             && only.name.is_none()
         {
@@ -179,13 +240,26 @@ impl Checker<'_> {
             let ty = self.elem_type(&r.ty)?;
             let array = match &r.ty.shape {
                 None => None,
-                Some(dims) => Some(self.result_array(&name.name, ty, dims, targets.get(k).copied().flatten(), &arrays, r.ty.span)?),
+                Some(dims) => Some(self.result_array(
+                    &name.name,
+                    ty,
+                    dims,
+                    targets.get(k).copied().flatten(),
+                    &arrays,
+                    r.ty.span,
+                )?),
             };
             self.env = self.env.with(&name.name, Local::Unset(name.span));
             pending.push(Pending { name: name.name.clone(), ty, array, regions: vec![], span: name.span, value: None });
         }
         let KernelBody::Block(block) = &decl.body else {
-            return self.fail_help("E0248", "a kernel with named results has a body in braces", decl.name.span, "this kernel", "write `{ out[i, j] = … }`");
+            return self.fail_help(
+                "E0248",
+                "a kernel with named results has a body in braces",
+                decl.name.span,
+                "this kernel",
+                "write `{ out[i, j] = … }`",
+            );
         };
         let mut ok = true;
         for s in &block.stmts {
@@ -208,13 +282,27 @@ impl Checker<'_> {
             match (p.array, p.value) {
                 (Some(id), _) => {
                     if p.regions.is_empty() && self.program.arrays[id.0 as usize].shape.iter().all(|n| *n > 0) {
-                        return self.fail_help("E0402", format!("the result `{}` is never defined", p.name), p.span, "declared here", format!("write `{}[…] = …`", p.name));
+                        return self.fail_help(
+                            "E0402",
+                            format!("the result `{}` is never defined", p.name),
+                            p.span,
+                            "declared here",
+                            format!("write `{}[…] = …`", p.name),
+                        );
                     }
                     self.prove_cover(id, &p.regions, p.span);
                     out.push(Outcome::Array(id));
                 }
                 (None, Some(v)) => out.push(Outcome::Scalar(v)),
-                (None, None) => return self.fail_help("E0402", format!("the result `{}` is never defined", p.name), p.span, "declared here", format!("write `{} = …`", p.name)),
+                (None, None) => {
+                    return self.fail_help(
+                        "E0402",
+                        format!("the result `{}` is never defined", p.name),
+                        p.span,
+                        "declared here",
+                        format!("write `{} = …`", p.name),
+                    );
+                }
             }
         }
         Some(out)
@@ -223,23 +311,36 @@ impl Checker<'_> {
     fn unnamed_result(&mut self, decl: &KernelDecl, result: &ast::ResultDecl) -> Option<Vec<Outcome>> {
         let ty = self.elem_type(&result.ty)?;
         if result.ty.shape.is_some() {
-            return self.fail_help("E0248", "an array result has a name", result.ty.span, "no name", "write `-> out: f32[n]` and define `out[i] = …`");
+            return self.fail_help(
+                "E0248",
+                "an array result has a name",
+                result.ty.span,
+                "no name",
+                "write `-> out: f32[n]` and define `out[i] = …`",
+            );
         }
         let v = match &decl.body {
             KernelBody::Expr(e) => self.expr_as(*e, ty)?,
             KernelBody::Block(block) => {
                 let mut ok = true;
                 for s in &block.stmts {
-                    ok &= self.kernel_stmt(s, &mut vec![]).is_some();
+                    ok &= self.kernel_stmt(s, &mut []).is_some();
                 }
                 match block.value {
                     Some(v) if ok => self.expr_as(v, ty)?,
                     Some(_) => return None,
-                    None => return self.fail("E0224", format!("`{}` has no value", decl.name.name), block.span, "its last line is not an expression"),
+                    None => {
+                        return self.fail(
+                            "E0224",
+                            format!("`{}` has no value", decl.name.name),
+                            block.span,
+                            "its last line is not an expression",
+                        );
+                    }
                 }
             }
         };
-        let v = self.to_slot(v, &decl.name.name)?;
+        let v = self.in_slot(v, &decl.name.name)?;
         Some(vec![Outcome::Scalar(v)])
     }
 
@@ -253,12 +354,34 @@ impl Checker<'_> {
                 (Arg::Array(id, at), Some(dims)) => {
                     let array = self.program.arrays[id.0 as usize].clone();
                     if array.ty != ty {
-                        let d = Diagnostic::error("E0311", format!("`{name}` takes `{ty}` for `{}`, and `{}` is `{}`", p.name.name, array.name, array.ty), *at, format!("this is `{}`", array.ty)).label(p.ty.span, format!("declared as `{ty}`"));
+                        let d = Diagnostic::error(
+                            "E0311",
+                            format!(
+                                "`{name}` takes `{ty}` for `{}`, and `{}` is `{}`",
+                                p.name.name, array.name, array.ty
+                            ),
+                            *at,
+                            format!("this is `{}`", array.ty),
+                        )
+                        .label(p.ty.span, format!("declared as `{ty}`"));
                         self.report(d);
                         return None;
                     }
                     if array.shape.len() != dims.len() {
-                        let d = Diagnostic::error("E0312", format!("`{name}` takes {} dimension{} for `{}`, and `{}` has {}", dims.len(), if dims.len() == 1 { "" } else { "s" }, p.name.name, array.name, array.shape.len()), *at, format!("{} dimensions", array.shape.len())).label(p.ty.span, format!("{} dimensions", dims.len()));
+                        let d = Diagnostic::error(
+                            "E0312",
+                            format!(
+                                "`{name}` takes {} dimension{} for `{}`, and `{}` has {}",
+                                dims.len(),
+                                if dims.len() == 1 { "" } else { "s" },
+                                p.name.name,
+                                array.name,
+                                array.shape.len()
+                            ),
+                            *at,
+                            format!("{} dimensions", array.shape.len()),
+                        )
+                        .label(p.ty.span, format!("{} dimensions", dims.len()));
                         self.report(d);
                         return None;
                     }
@@ -269,7 +392,12 @@ impl Checker<'_> {
                 }
                 (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
                 (Arg::Array(_, at), None) | (Arg::Scalar(_, at), Some(_)) => {
-                    return self.fail("E0247", format!("the parameter `{}` of `{name}` is of another kind", p.name.name), *at, "this argument");
+                    return self.fail(
+                        "E0247",
+                        format!("the parameter `{}` of `{name}` is of another kind", p.name.name),
+                        *at,
+                        "this argument",
+                    );
                 }
             }
         }
@@ -289,7 +417,13 @@ impl Checker<'_> {
             let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
             if want != n && !self.generic {
                 let text = self.sources.text(e.span).to_string();
-                let mut d = Diagnostic::error("E0310", format!("the extents of `{name}` do not agree: `{text}` is {want}, and `{param}` has {n}"), at, format!("{n} here")).label(e.span, format!("`{text}` stands here"));
+                let mut d = Diagnostic::error(
+                    "E0310",
+                    format!("the extents of `{name}` do not agree: `{text}` is {want}, and `{param}` has {n}"),
+                    at,
+                    format!("{n} here"),
+                )
+                .label(e.span, format!("`{text}` stands here"));
                 if let Some(b) = bound.iter().find(|b| b.0 == text) {
                     d = d.label(b.2, format!("`{text}` is {want} from this argument"));
                 }
@@ -302,7 +436,15 @@ impl Checker<'_> {
     }
 
     /// The array of a result: laid out as the target it goes to, else by the rule for temporaries.
-    pub(super) fn result_array(&mut self, name: &str, ty: Ty, dims: &[ExprId], target: Option<ArrayId>, among: &[ArrayId], span: Span) -> Option<ArrayId> {
+    pub(super) fn result_array(
+        &mut self,
+        name: &str,
+        ty: Ty,
+        dims: &[ExprId],
+        target: Option<ArrayId>,
+        among: &[ArrayId],
+        span: Span,
+    ) -> Option<ArrayId> {
         let shape = self.shape(dims, span)?;
         let (mut name, mut proto) = (name.to_string(), self.temporary_like(&shape, ty, among));
         if let Some(t) = target {
@@ -316,7 +458,7 @@ impl Checker<'_> {
         Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
     }
 
-    fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut Vec<Pending>) -> Option<()> {
+    fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut [Pending]) -> Option<()> {
         match &s.kind {
             ast::StmtKind::Let { targets, ty, value } => {
                 let done = self.kernel_let(targets, ty.as_ref(), *value);
@@ -328,9 +470,13 @@ impl Checker<'_> {
                 };
                 self.kernel_equation(target, *op, *value, clause, pending)
             }
-            ast::StmtKind::For { .. } | ast::StmtKind::While { .. } | ast::StmtKind::If { .. } => {
-                self.fail_help("E0227", "a kernel's body is made of equations", s.span, "not an equation", "loops and conditions stand inside an expression (`{ … }`, `if c { a } else { b }`) or in the workflow")
-            }
+            ast::StmtKind::For { .. } | ast::StmtKind::While { .. } | ast::StmtKind::If { .. } => self.fail_help(
+                "E0227",
+                "a kernel's body is made of equations",
+                s.span,
+                "not an equation",
+                "loops and conditions stand inside an expression (`{ … }`, `if c { a } else { b }`) or in the workflow",
+            ),
             _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside a kernel"),
         }
     }
@@ -347,11 +493,17 @@ impl Checker<'_> {
                     ExprKind::Name(n) => indices.push(n),
                     _ => {
                         let at = self.span(s);
-                        return self.fail("E0273", "the subscripts of an intermediate are plain indices", at, "not a name");
+                        return self.fail(
+                            "E0273",
+                            "the subscripts of an intermediate are plain indices",
+                            at,
+                            "not a name",
+                        );
                     }
                 }
             }
-            let def = IndexedLet { module: self.module, indices, body: value, env: self.env.clone(), ty: want, span: *span };
+            let def =
+                IndexedLet { module: self.module, indices, body: value, env: self.env.clone(), ty: want, span: *span };
             self.env = self.env.with(&name.name, Local::Indexed(Rc::new(def)));
             return Some(());
         }
@@ -374,27 +526,51 @@ impl Checker<'_> {
         Some(())
     }
 
-    fn kernel_equation(&mut self, target: &Target, op: AssignOp, value: ExprId, clause: &Clause, pending: &mut [Pending]) -> Option<()> {
+    fn kernel_equation(
+        &mut self,
+        target: &Target,
+        op: AssignOp,
+        value: ExprId,
+        clause: &Clause,
+        pending: &mut [Pending],
+    ) -> Option<()> {
         let name = &target.name.name;
         let Some(k) = pending.iter().position(|p| p.name == *name) else {
             return match self.env.find(name) {
-                Some(Local::Array(_)) => self.fail_help("E0229", format!("`{name}` is a parameter, and parameters are not written"), target.span, "written here", "name a result after `->` and define that"),
+                Some(Local::Array(_)) => self.fail_help(
+                    "E0229",
+                    format!("`{name}` is a parameter, and parameters are not written"),
+                    target.span,
+                    "written here",
+                    "name a result after `->` and define that",
+                ),
                 _ => self.unknown(name, target.name.span, "result"),
             };
         };
         let Some(array) = pending[k].array else {
             if target.subscripts.is_some() {
-                return self.fail("E0250", format!("the result `{name}` is a single value"), target.span, "subscripted here");
+                return self.fail(
+                    "E0250",
+                    format!("the result `{name}` is a single value"),
+                    target.span,
+                    "subscripted here",
+                );
             }
             let ty = pending[k].ty;
             let v = self.expr_as(value, ty)?;
-            let v = self.to_slot(v, name)?;
+            let v = self.in_slot(v, name)?;
             self.env = self.env.with(name, Local::Val(v.clone()));
             pending[k].value = Some(v);
             return Some(());
         };
         if target.subscripts.is_none() {
-            return self.fail_help("E0274", format!("the result `{name}` is an array"), target.span, "no subscripts", format!("write `{name}[i] = …`"));
+            return self.fail_help(
+                "E0274",
+                format!("the result `{name}` is an array"),
+                target.span,
+                "no subscripts",
+                format!("write `{name}[i] = …`"),
+            );
         }
         if op != AssignOp::Set {
             return self.not_yet("accumulating into a result", target.span);

@@ -80,6 +80,8 @@ pub struct Checker<'a> {
     loading: Vec<String>,
     /// Parameters declared so far.
     params_seen: Vec<String>,
+    /// Names of the kernels being expanded, for the plan.
+    naming: Vec<String>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
 }
@@ -113,6 +115,7 @@ pub fn check(
         depth: 0,
         loading: vec![],
         params_seen: vec![],
+        naming: vec![],
         read_only: vec![],
     };
     checker.program(ast);
@@ -139,7 +142,13 @@ impl Checker<'_> {
     }
 
     /// Reports an error with one label and returns `None`, for use at the end of a function.
-    fn fail<T>(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: impl Into<String>) -> Option<T> {
+    fn fail<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> Option<T> {
         self.report(Diagnostic::error(code, message, span, label));
         None
     }

@@ -16,7 +16,8 @@ pub trait Loader {
 }
 
 /// The library's modules by name.
-const LIBRARY: &[(&str, &str)] = &[("math", include_str!("../../stdlib/math.mgpu")), ("random", include_str!("../../stdlib/random.mgpu"))];
+const LIBRARY: &[(&str, &str)] =
+    &[("math", include_str!("../../stdlib/math.mgpu")), ("random", include_str!("../../stdlib/random.mgpu"))];
 
 /// Files one program may use.
 const MOST_MODULES: usize = 256;
@@ -32,7 +33,13 @@ impl Checker<'_> {
             Some((_, text)) => self.load(&file, text, span),
             None => {
                 let names: Vec<String> = LIBRARY.iter().map(|l| format!("std.{}", l.0)).collect();
-                self.fail_help("E0290", format!("the library has no module `std.{name}`"), span, "used here", format!("it has {}", names.join(", ")))
+                self.fail_help(
+                    "E0290",
+                    format!("the library has no module `std.{name}`"),
+                    span,
+                    "used here",
+                    format!("it has {}", names.join(", ")),
+                )
             }
         }
     }
@@ -59,7 +66,7 @@ impl Checker<'_> {
             UsePath::Library(segments) => {
                 let text: Vec<&str> = segments.iter().map(|s| s.name.as_str()).collect();
                 match text[..] {
-                    ["std", name] => self.library(&name.to_string(), span),
+                    ["std", name] => self.library(name, span),
                     _ => self.fail_help("E0290", format!("`{}` is not a module", text.join(".")), span, "used here", "the library's modules begin with `std.`; a file is written in quotes, `use \"lib/flux.mgpu\": flux`"),
                 }
             }
@@ -73,8 +80,15 @@ impl Checker<'_> {
                 (Some(m), None) => {
                     let known: Vec<String> = self.modules[m].globals.keys().cloned().collect();
                     let near = crate::diag::did_you_mean(&n.name, known.iter().map(|s| s.as_str())).map(str::to_string);
-                    let help = near.map_or_else(|| format!("it has {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
-                    self.fail_help::<()>("E0292", format!("this module has no `{}`", n.name), n.span, "used here", help);
+                    let help =
+                        near.map_or_else(|| format!("it has {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+                    self.fail_help::<()>(
+                        "E0292",
+                        format!("this module has no `{}`", n.name),
+                        n.span,
+                        "used here",
+                        help,
+                    );
                     Global::Broken
                 }
             };

@@ -16,7 +16,12 @@ impl Checker<'_> {
     /// The extents of a shape: constants from 0 up, and their product within limits.
     pub(super) fn shape(&mut self, dims: &[ExprId], span: Span) -> Option<Vec<i64>> {
         if dims.len() > 8 {
-            return self.fail("E0305", format!("{} dimensions, and the limit is 8", dims.len()), span, "too many dimensions");
+            return self.fail(
+                "E0305",
+                format!("{} dimensions, and the limit is 8", dims.len()),
+                span,
+                "too many dimensions",
+            );
         }
         let mut out = vec![];
         let mut total: i64 = 1;
@@ -31,7 +36,12 @@ impl Checker<'_> {
         }
         if total > MOST_ELEMENTS {
             let text: Vec<String> = out.iter().map(|n| n.to_string()).collect();
-            return self.fail("E0307", format!("an array of {} elements is too large", text.join(" x ")), span, "the limit is 2^48 elements");
+            return self.fail(
+                "E0307",
+                format!("an array of {} elements is too large", text.join(" x ")),
+                span,
+                "the limit is 2^48 elements",
+            );
         }
         Some(out)
     }
@@ -39,12 +49,22 @@ impl Checker<'_> {
     pub(super) fn placement(&mut self, p: &ast::Placement, rank: usize) -> Option<Placement> {
         match p {
             ast::Placement::Replicated(_) => Some(Placement::Replicated),
-            ast::Placement::Named(name) => match self.modules[self.module].globals.get(&name.name).map(|g| g.clone()) {
+            ast::Placement::Named(name) => match self.modules[self.module].globals.get(&name.name).cloned() {
                 Some((Global::Partition(p), at)) => {
                     if let Placement::Divided { dists, .. } = &p
                         && dists.len() != rank
                     {
-                        let d = crate::diag::Diagnostic::error("E0280", format!("the partition `{}` has {} dimensions, the array has {rank}", name.name, dists.len()), name.span, "used here").label(at, "declared here");
+                        let d = crate::diag::Diagnostic::error(
+                            "E0280",
+                            format!(
+                                "the partition `{}` has {} dimensions, the array has {rank}",
+                                name.name,
+                                dists.len()
+                            ),
+                            name.span,
+                            "used here",
+                        )
+                        .label(at, "declared here");
                         self.report(d);
                         return None;
                     }
@@ -57,13 +77,23 @@ impl Checker<'_> {
             ast::Placement::Aligned(name) => {
                 let other = self.array_named(name)?;
                 if self.program.arrays[other.0 as usize].shape.len() != rank {
-                    return self.fail("E0280", format!("`{}` has another number of dimensions", name.name), name.span, "aligned with it");
+                    return self.fail(
+                        "E0280",
+                        format!("`{}` has another number of dimensions", name.name),
+                        name.span,
+                        "aligned with it",
+                    );
                 }
                 Some(Placement::Aligned(other))
             }
             ast::Placement::Dists { dists, over, span } => {
                 if dists.len() != rank {
-                    return self.fail("E0280", format!("this partition has {} dimensions, the array has {rank}", dists.len()), *span, format!("{} dimensions", dists.len()));
+                    return self.fail(
+                        "E0280",
+                        format!("this partition has {} dimensions, the array has {rank}", dists.len()),
+                        *span,
+                        format!("{} dimensions", dists.len()),
+                    );
                 }
                 self.divided(dists, over.as_deref(), *span)
             }
@@ -71,7 +101,12 @@ impl Checker<'_> {
     }
 
     /// A partition without its array: the number of its dimensions is its own.
-    pub(super) fn divided(&mut self, dists: &[(ast::Dist, Span)], over: Option<&[Option<ExprId>]>, span: Span) -> Option<Placement> {
+    pub(super) fn divided(
+        &mut self,
+        dists: &[(ast::Dist, Span)],
+        over: Option<&[Option<ExprId>]>,
+        span: Span,
+    ) -> Option<Placement> {
         let mut out = vec![];
         for (d, at) in dists {
             out.push(match d {
@@ -83,7 +118,13 @@ impl Checker<'_> {
         let blocks = out.iter().filter(|d| **d == Dist::Block).count();
         let Some(over) = over else { return Some(Placement::Divided { dists: out, over: vec![] }) };
         if over.len() != blocks {
-            return self.fail_help("E0282", format!("`over` has {} entries for {blocks} divided dimensions", over.len()), span, "this partition", "write one entry (a number or `auto`) for each `block`");
+            return self.fail_help(
+                "E0282",
+                format!("`over` has {} entries for {blocks} divided dimensions", over.len()),
+                span,
+                "this partition",
+                "write one entry (a number or `auto`) for each `block`",
+            );
         }
         let mut mesh = vec![];
         for m in over {
@@ -92,7 +133,12 @@ impl Checker<'_> {
                 Some(id) => {
                     let n = self.const_as(*id, Ty::I64, "a mesh extent")?.as_int()? as i64;
                     if n < 1 {
-                        return self.fail("E0282", format!("a mesh extent is at least 1, and this is {n}"), span, "this partition");
+                        return self.fail(
+                            "E0282",
+                            format!("a mesh extent is at least 1, and this is {n}"),
+                            span,
+                            "this partition",
+                        );
                     }
                     Some(n)
                 }
@@ -100,7 +146,13 @@ impl Checker<'_> {
         }
         if choose_mesh(self.options.ranks, &vec![1 << 20; blocks], &mesh).is_none() {
             let fixed: Vec<String> = mesh.iter().map(|m| m.map_or("auto".into(), |m| m.to_string())).collect();
-            return self.fail_help("E0283", format!("a mesh over ({}) does not fit {} ranks", fixed.join(", "), self.options.ranks), span, "this partition", "make the product of the extents the number of ranks, or use `auto`");
+            return self.fail_help(
+                "E0283",
+                format!("a mesh over ({}) does not fit {} ranks", fixed.join(", "), self.options.ranks),
+                span,
+                "this partition",
+                "make the product of the extents the number of ranks, or use `auto`",
+            );
         }
         Some(Placement::Divided { dists: out, over: mesh })
     }
@@ -112,7 +164,9 @@ impl Checker<'_> {
                 ast::Edge::Clamp(_) => Edge::Clamp,
                 ast::Edge::Periodic(_) => Edge::Periodic,
                 ast::Edge::Mirror(_) => Edge::Mirror,
-                ast::Edge::Odd(at) if !ty.is_float() && !ty.is_signed() => return self.fail("E0284", format!("`odd` turns signs, and `{ty}` has none"), *at, "edge"),
+                ast::Edge::Odd(at) if !ty.is_float() && !ty.is_signed() => {
+                    return self.fail("E0284", format!("`odd` turns signs, and `{ty}` has none"), *at, "edge");
+                }
                 ast::Edge::Odd(_) => Edge::Odd,
                 ast::Edge::None(_) => Edge::None,
                 ast::Edge::Constant(id, _) => Edge::Constant(self.const_as(*id, ty, "an edge's constant")?),
@@ -122,7 +176,12 @@ impl Checker<'_> {
             0 => Some(vec![Edge::None; rank]),
             1 => Some(vec![out[0]; rank]),
             n if n == rank => Some(out),
-            n => self.fail("E0285", format!("{n} edge rules for {rank} dimensions"), span, "write one rule, or one a dimension"),
+            n => self.fail(
+                "E0285",
+                format!("{n} edge rules for {rank} dimensions"),
+                span,
+                "write one rule, or one a dimension",
+            ),
         }
     }
 
@@ -137,7 +196,13 @@ impl Checker<'_> {
             ArrayBody::Typed { ty, placement, edges, .. } => {
                 let elem = self.elem_type(ty)?;
                 let Some(dims) = &ty.shape else {
-                    return self.fail_help("E0286", "an array needs a shape", ty.span, "no extents", format!("write `{}[n]`", ty.elem.name));
+                    return self.fail_help(
+                        "E0286",
+                        "an array needs a shape",
+                        ty.span,
+                        "no extents",
+                        format!("write `{}[n]`", ty.elem.name),
+                    );
                 };
                 let shape = self.shape(dims, ty.span)?;
                 let rank = shape.len();
@@ -167,7 +232,9 @@ impl Checker<'_> {
         match self.env.find(&name.name).cloned() {
             Some(Local::Array(id)) => return Some(id),
             Some(Local::Broken) => return None,
-            Some(Local::Unset(_)) => return self.fail("E0223", format!("`{}` is read before it is set", name.name), name.span, "read here"),
+            Some(Local::Unset(_)) => {
+                return self.fail("E0223", format!("`{}` is read before it is set", name.name), name.span, "read here");
+            }
             Some(_) => return self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
             None => {}
         }
@@ -187,11 +254,13 @@ impl Checker<'_> {
 
     /// The placement and edges of a temporary: those of the arrays with the same shape, if they agree.
     pub(super) fn temporary_like(&self, shape: &[i64], ty: Ty, among: &[ArrayId]) -> (Placement, Vec<Edge>) {
-        let same: Vec<&Array> = among.iter().map(|a| &self.program.arrays[a.0 as usize]).filter(|a| a.shape == shape).collect();
+        let same: Vec<&Array> =
+            among.iter().map(|a| &self.program.arrays[a.0 as usize]).filter(|a| a.shape == shape).collect();
         let block = Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };
         let none = vec![Edge::None; shape.len()];
         let Some(first) = same.first() else { return (block, none) };
-        let placement = if same.iter().all(|a| a.placement == first.placement) { first.placement.clone() } else { block };
+        let placement =
+            if same.iter().all(|a| a.placement == first.placement) { first.placement.clone() } else { block };
         let agree = same.iter().all(|a| a.edges == first.edges);
         let edges = if agree { first.edges.iter().map(|e| edge_as(*e, ty)).collect() } else { none };
         (placement, edges)

@@ -58,7 +58,8 @@ impl Checker<'_> {
         }
         let bounds = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(|r| [r.from, r.to]);
         let names: Vec<String> = indices.iter().map(|i| i.0.name.clone()).collect();
-        let inside = self.builder().nest && (self.needs_element_except(term, &names) || bounds.clone().any(|b| self.needs_element(b)));
+        let inside = self.builder().nest
+            && (self.needs_element_except(term, &names) || bounds.clone().any(|b| self.needs_element(b)));
         if inside {
             let axes = self.axes(indices, term)?;
             return self.fold_inside(op, &axes, term, expected, span);
@@ -67,7 +68,7 @@ impl Checker<'_> {
             // The same for every element: computed once, before.
             self.builders.push(Builder::new(vec![]));
             let v = self.reduce_all(op, indices, term, expected, span);
-            let v = v.and_then(|v| self.to_slot(v, ""));
+            let v = v.and_then(|v| self.in_slot(v, ""));
             self.builders.pop();
             return v;
         }
@@ -89,10 +90,20 @@ impl Checker<'_> {
         let mut out = vec![];
         for (name, range) in indices {
             let axis = match range {
-                Some(r) => Axis { name: name.clone(), from: self.expr_as(r.from, Ty::I64)?, to: self.expr_as(r.to, Ty::I64)?, by: self.step(r)? },
+                Some(r) => Axis {
+                    name: name.clone(),
+                    from: self.expr_as(r.from, Ty::I64)?,
+                    to: self.expr_as(r.to, Ty::I64)?,
+                    by: self.step(r)?,
+                },
                 None => {
                     let n = self.inferred_extent(name, term)?;
-                    Axis { name: name.clone(), from: Val::constant(Value::i64(0)), to: Val::constant(Value::i64(n)), by: 1 }
+                    Axis {
+                        name: name.clone(),
+                        from: Val::constant(Value::i64(0)),
+                        to: Val::constant(Value::i64(n)),
+                        by: 1,
+                    }
                 }
             };
             out.push(axis);
@@ -112,10 +123,15 @@ impl Checker<'_> {
             );
         };
         if let Some(&(m, other)) = found.iter().find(|f| f.0 != n) {
-            let d = Diagnostic::error("E0261", format!("`{}` runs over two extents, {n} and {m}", name.name), name.span, "this index")
-                .label(at, format!("extent {n} here"))
-                .label(other, format!("extent {m} here"))
-                .help(format!("write its range: `{} in 0..{}`", name.name, n.min(m)));
+            let d = Diagnostic::error(
+                "E0261",
+                format!("`{}` runs over two extents, {n} and {m}", name.name),
+                name.span,
+                "this index",
+            )
+            .label(at, format!("extent {n} here"))
+            .label(other, format!("extent {m} here"))
+            .help(format!("write its range: `{} in 0..{}`", name.name, n.min(m)));
             self.report(d);
             return None;
         }
@@ -138,7 +154,13 @@ impl Checker<'_> {
                     _ => self.settle(v),
                 };
                 if v.ty == Ty::Bool {
-                    return self.fail_help("E0262", "this reduction takes numbers", at, "the term is `bool`", "write `count`, `any` or `all`");
+                    return self.fail_help(
+                        "E0262",
+                        "this reduction takes numbers",
+                        at,
+                        "the term is `bool`",
+                        "write `count`, `any` or `all`",
+                    );
                 }
                 if op == ReduceOp::Mean && !v.ty.is_float() {
                     return self.convert(v, Ty::F64, at);
@@ -149,7 +171,14 @@ impl Checker<'_> {
     }
 
     /// A reduction over a whole index space: one nest, one scalar.
-    fn reduce_all(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId, expected: Option<Ty>, span: Span) -> Option<Val> {
+    fn reduce_all(
+        &mut self,
+        op: ReduceOp,
+        indices: &[(Ident, Option<Range>)],
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
         let axes = self.axes(indices, term)?;
         let mut domain = vec![];
         let mut env = self.env.clone();
@@ -203,7 +232,14 @@ impl Checker<'_> {
 
     /// A reduction inside one element: written out when short and constant, else a loop that adds in ascending order,
     /// floats in f64.
-    fn fold_inside(&mut self, op: ReduceOp, axes: &[Axis], term: ExprId, expected: Option<Ty>, span: Span) -> Option<Val> {
+    fn fold_inside(
+        &mut self,
+        op: ReduceOp,
+        axes: &[Axis],
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
         let counts: Option<Vec<i64>> = axes.iter().map(|a| a.count()).collect();
         let total = counts.and_then(|c| c.iter().try_fold(1i64, |p, &n| p.checked_mul(n)));
         if let Some(total) = total
@@ -247,7 +283,14 @@ impl Checker<'_> {
         if op == ReduceOp::Mean { Some(self.divide_by_count(sum, total)) } else { Some(sum) }
     }
 
-    fn fold_loop(&mut self, op: ReduceOp, axes: &[Axis], term: ExprId, expected: Option<Ty>, span: Span) -> Option<Val> {
+    fn fold_loop(
+        &mut self,
+        op: ReduceOp,
+        axes: &[Axis],
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
         let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
         let env = self.env.clone();
         let mut opened = vec![];
@@ -263,7 +306,8 @@ impl Checker<'_> {
         let v = self.term_value(op, term, expected);
         self.env = env;
         let ty = v.as_ref().map_or(Ty::F64, |v| v.ty);
-        let wide = if ty == Ty::F32 && matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod) { Ty::F64 } else { ty };
+        let wide =
+            if ty == Ty::F32 && matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod) { Ty::F64 } else { ty };
         self.builder().regs[acc.0 as usize] = wide;
         if let Some(v) = &v {
             let v = self.builder().cast(v, wide);

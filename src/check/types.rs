@@ -32,7 +32,8 @@ impl Checker<'_> {
             name => {
                 let names: Vec<&str> = Ty::ALL.iter().map(|t| t.name()).collect();
                 let near = crate::diag::did_you_mean(name, names.iter().copied());
-                let help = near.map_or_else(|| format!("the types are {}", names.join(", ")), |n| format!("write `{n}`"));
+                let help =
+                    near.map_or_else(|| format!("the types are {}", names.join(", ")), |n| format!("write `{n}`"));
                 let message = format!("`{name}` is not a type");
                 self.fail_help("E0201", message, t.elem.span, "not a type", help)
             }
@@ -71,7 +72,12 @@ impl Checker<'_> {
                 if out.as_int() == Some(i) {
                     return Some(Val::constant(out));
                 }
-                self.fail("E0211", format!("the literal {i} does not fit `{ty}`"), span, format!("`{ty}` is expected here"))
+                self.fail(
+                    "E0211",
+                    format!("the literal {i} does not fit `{ty}`"),
+                    span,
+                    format!("`{ty}` is expected here"),
+                )
             }
             (Some(i), ty) if ty.is_float() => Some(Val::constant(Value::float(ty, i as f64))),
             (None, ty) if ty.is_float() => Some(Val::constant(Value::float(ty, value.as_f64()))),
@@ -113,9 +119,14 @@ impl Checker<'_> {
             let ty = a.ty;
             return Some((a, self.convert(b, ty, bt)?));
         }
-        let d = Diagnostic::error("E0212", format!("{what} takes two values of one type"), at, format!("this is `{}`", a.ty))
-            .label(bt, format!("this is `{}`", b.ty))
-            .help(format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty));
+        let d = Diagnostic::error(
+            "E0212",
+            format!("{what} takes two values of one type"),
+            at,
+            format!("this is `{}`", a.ty),
+        )
+        .label(bt, format!("this is `{}`", b.ty))
+        .help(format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty));
         self.report(d);
         None
     }

@@ -10,7 +10,9 @@ use crate::ir::kernel::{Access, Affine, ArrayId, ScalarId, Store, Sym};
 use crate::ir::program::{Array, PrintPart, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{self, AssignOp, Block, Clause, ExprId, ExprKind, Ident, ItemKind, Target, Template, TemplatePart};
+use crate::syntax::ast::{
+    self, AssignOp, Block, Clause, ExprId, ExprKind, Ident, ItemKind, Target, Template, TemplatePart,
+};
 
 impl Checker<'_> {
     pub(super) fn main_workflow(&mut self, module: usize, item: usize) {
@@ -18,7 +20,13 @@ impl Checker<'_> {
         let ItemKind::Workflow(w) = &ast.items[item].kind else { return };
         self.modules[module].used.insert(item);
         if !w.params.is_empty() && w.name.name == "main" {
-            self.fail_help::<()>("E0510", "`main` takes no parameters", w.name.span, "declared here", "write `param name: type = value` at the top");
+            self.fail_help::<()>(
+                "E0510",
+                "`main` takes no parameters",
+                w.name.span,
+                "declared here",
+                "write `param name: type = value` at the top",
+            );
             return;
         }
         self.expanding.push((module, item));
@@ -93,7 +101,9 @@ impl Checker<'_> {
                 self.emit_stmt(StmtKind::If { cond: c?, then: then?, otherwise: otherwise? }, span);
                 Some(())
             }
-            S::Break if self.loops == 0 => self.fail("E0225", "`break` stands outside a loop", span, "no loop around it"),
+            S::Break if self.loops == 0 => {
+                self.fail("E0225", "`break` stands outside a loop", span, "no loop around it")
+            }
             S::Break => {
                 self.emit_stmt(StmtKind::Break, span);
                 Some(())
@@ -105,9 +115,15 @@ impl Checker<'_> {
             }
             S::Assert { cond, why } => self.assertion(*cond, why.as_ref(), span),
             S::Expect { cond } => self.assertion(*cond, None, span),
-            S::Load { array, path } => self.file_statement(array, path, span, |array, path| StmtKind::Load { array, path }),
-            S::Save { array, path } => self.file_statement(array, path, span, |array, path| StmtKind::Save { array, path }),
-            S::Plot { array, path } => self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path }),
+            S::Load { array, path } => {
+                self.file_statement(array, path, span, |array, path| StmtKind::Load { array, path })
+            }
+            S::Save { array, path } => {
+                self.file_statement(array, path, span, |array, path| StmtKind::Save { array, path })
+            }
+            S::Plot { array, path } => {
+                self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
+            }
             S::Array(decl) => {
                 let ids = self.declare_arrays(decl)?;
                 for (n, id) in decl.names.iter().zip(ids) {
@@ -137,7 +153,13 @@ impl Checker<'_> {
         Some(())
     }
 
-    fn file_statement(&mut self, array: &Ident, path: &Template, span: Span, make: impl Fn(ArrayId, Vec<PrintPart>) -> StmtKind) -> Option<()> {
+    fn file_statement(
+        &mut self,
+        array: &Ident,
+        path: &Template,
+        span: Span,
+        make: impl Fn(ArrayId, Vec<PrintPart>) -> StmtKind,
+    ) -> Option<()> {
         let id = self.array_named(array)?;
         let parts = self.template(path)?;
         self.emit_stmt(make(id, parts), span);
@@ -196,7 +218,13 @@ impl Checker<'_> {
             None => None,
         };
         if let Some(t) = targets.iter().find(|t| t.subscripts.is_some()) {
-            return self.fail_help("E0228", "an indexed `let` stands in a kernel", t.span, "indexed here", format!("declare `array {}: …` and assign it", t.name.name));
+            return self.fail_help(
+                "E0228",
+                "an indexed `let` stands in a kernel",
+                t.span,
+                "indexed here",
+                format!("declare `array {}: …` and assign it", t.name.name),
+            );
         }
         let e = self.node(value);
         if let ExprKind::Call { callee, args } = &e.kind
@@ -204,7 +232,12 @@ impl Checker<'_> {
         {
             let out = self.call_outcomes(callee, args, &vec![None; targets.len()], e.span)?;
             if out.len() != targets.len() {
-                return self.fail("E0242", format!("{} names on the left, {} results on the right", targets.len(), out.len()), e.span, format!("{} results", out.len()));
+                return self.fail(
+                    "E0242",
+                    format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                    e.span,
+                    format!("{} results", out.len()),
+                );
             }
             let mut new = vec![];
             for (t, o) in targets.iter().zip(out) {
@@ -224,7 +257,8 @@ impl Checker<'_> {
             && let Some(from) = self.array_if_named(n)
         {
             // The contents now: what happens to the array later does not change them.
-            let copy = Array { name: t.name.name.clone(), span: t.span, ..self.program.arrays[from.0 as usize].clone() };
+            let copy =
+                Array { name: t.name.name.clone(), span: t.span, ..self.program.arrays[from.0 as usize].clone() };
             let id = self.add_array(copy);
             self.copy_array(id, from, t.span)?;
             self.env = self.env.with(&t.name.name, Local::Array(id));
@@ -269,7 +303,13 @@ impl Checker<'_> {
     }
 
     /// Calls a kernel or workflow by name.
-    pub(super) fn call_outcomes(&mut self, callee: &Ident, args: &[ExprId], targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    pub(super) fn call_outcomes(
+        &mut self,
+        callee: &Ident,
+        args: &[ExprId],
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
             Some(Global::Kernel(m, item)) => self.kernel_call(m, item, args, targets, span),
             Some(Global::Workflow(m, item)) => self.workflow_call(m, item, args, targets, span),
@@ -279,7 +319,14 @@ impl Checker<'_> {
         }
     }
 
-    fn workflow_call(&mut self, module: usize, item: usize, args: &[ExprId], targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    fn workflow_call(
+        &mut self,
+        module: usize,
+        item: usize,
+        args: &[ExprId],
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         let ast = self.modules[module].ast.clone();
         let ItemKind::Workflow(w) = &ast.items[item].kind else { return None };
         if let Some(p) = w.params.iter().find(|p| p.ty.elem.name == "kernel") {
@@ -295,16 +342,24 @@ impl Checker<'_> {
         out
     }
 
-    fn expand_workflow(&mut self, w: &ast::WorkflowDecl, args: Vec<Arg>, targets: &[Option<ArrayId>], span: Span) -> Option<Vec<Outcome>> {
+    fn expand_workflow(
+        &mut self,
+        w: &ast::WorkflowDecl,
+        args: Vec<Arg>,
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
         self.bind_params(&w.name.name, &w.params, &args, span)?;
-        let arrays: Vec<ArrayId> = args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
+        let arrays: Vec<ArrayId> =
+            args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
         let held = std::mem::replace(&mut self.read_only, arrays.clone());
         let mut results = vec![];
         for (k, r) in w.results.iter().enumerate() {
             let ty = self.elem_type(&r.ty)?;
             match (&r.name, &r.ty.shape) {
                 (Some(name), Some(dims)) => {
-                    let id = self.result_array(&name.name, ty, dims, targets.get(k).copied().flatten(), &arrays, r.ty.span)?;
+                    let id =
+                        self.result_array(&name.name, ty, dims, targets.get(k).copied().flatten(), &arrays, r.ty.span)?;
                     self.env = self.env.with(&name.name, Local::Array(id));
                     self.begins(id, name.span);
                     results.push(Ok(id));
@@ -316,7 +371,15 @@ impl Checker<'_> {
                     self.env = self.env.with(&name.name, Local::Slot(id, ty));
                     results.push(Err(Val::slot(id, ty)));
                 }
-                (None, _) => return self.fail_help("E0248", "a workflow names its results", r.ty.span, "no name", "write `-> x: f64[n]` and assign `x`"),
+                (None, _) => {
+                    return self.fail_help(
+                        "E0248",
+                        "a workflow names its results",
+                        r.ty.span,
+                        "no name",
+                        "write `-> x: f64[n]` and assign `x`",
+                    );
+                }
             }
         }
         let ok = self.workflow_body(&w.body);
@@ -335,10 +398,22 @@ impl Checker<'_> {
                 if out.is_empty() {
                     return Some(());
                 }
-                self.fail_help("E0520", format!("the result of `{}` is not used", callee.name), span, "dropped here", format!("assign it: `… = {}(…)`", callee.name))
+                self.fail_help(
+                    "E0520",
+                    format!("the result of `{}` is not used", callee.name),
+                    span,
+                    "dropped here",
+                    format!("assign it: `… = {}(…)`", callee.name),
+                )
             }
             ExprKind::Call { callee, .. } => self.unknown(&callee.name, callee.span, "workflow"),
-            ExprKind::Binary { op: ast::BinaryOp::Eq, .. } => self.fail_help("E0521", "this compares and drops the answer", span, "not a statement", "an assignment is written with one `=`"),
+            ExprKind::Binary { op: ast::BinaryOp::Eq, .. } => self.fail_help(
+                "E0521",
+                "this compares and drops the answer",
+                span,
+                "not a statement",
+                "an assignment is written with one `=`",
+            ),
             _ => self.fail("E0521", "this value is not used", span, "not a statement"),
         }
     }
@@ -350,7 +425,12 @@ impl Checker<'_> {
             return self.direct_equation(target, op, value, clause);
         }
         if !matches!(clause, Clause::Everywhere) {
-            return self.fail("E0271", "a range follows an equation with subscripts", span, "no subscripts on the left");
+            return self.fail(
+                "E0271",
+                "a range follows an equation with subscripts",
+                span,
+                "no subscripts on the left",
+            );
         }
         let mut places = vec![];
         for t in targets {
@@ -361,7 +441,12 @@ impl Checker<'_> {
         }
         for (k, t) in targets.iter().enumerate() {
             if let Some(other) = targets[..k].iter().find(|o| o.name.name == t.name.name) {
-                let d = Diagnostic::error("E0525", format!("`{}` is assigned twice at once", t.name.name), t.span, "again here");
+                let d = Diagnostic::error(
+                    "E0525",
+                    format!("`{}` is assigned twice at once", t.name.name),
+                    t.span,
+                    "again here",
+                );
                 self.report(d.label(other.span, "and here"));
                 return None;
             }
@@ -370,7 +455,9 @@ impl Checker<'_> {
         let e = self.node(value);
         let first_nest = self.program.nests.len();
         let out = match &e.kind {
-            ExprKind::Call { callee, args } if self.gives_outcomes(callee) => self.call_outcomes(callee, args, &wanted, e.span)?,
+            ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
+                self.call_outcomes(callee, args, &wanted, e.span)?
+            }
             _ if wanted.iter().all(|w| w.is_none()) => {
                 let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
@@ -381,11 +468,22 @@ impl Checker<'_> {
             }
             _ => {
                 let name = &targets[0].name.name;
-                return self.fail_help("E0522", format!("`{name}` is an array, and the right side is a single value"), e.span, "one value", format!("write `{name}[i] = …` to set every element"));
+                return self.fail_help(
+                    "E0522",
+                    format!("`{name}` is an array, and the right side is a single value"),
+                    e.span,
+                    "one value",
+                    format!("write `{name}[i] = …` to set every element"),
+                );
             }
         };
         if out.len() != targets.len() {
-            return self.fail("E0242", format!("{} names on the left, {} results on the right", targets.len(), out.len()), e.span, format!("{} results", out.len()));
+            return self.fail(
+                "E0242",
+                format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                e.span,
+                format!("{} results", out.len()),
+            );
         }
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
         let straight = !matches!(&e.kind, ExprKind::Call { callee, .. } if self.is_workflow(callee));
@@ -393,7 +491,15 @@ impl Checker<'_> {
     }
 
     /// Puts the results of a call where they go.
-    fn adopt(&mut self, targets: &[Target], places: Vec<Result<ArrayId, (ScalarId, Ty)>>, out: Vec<Outcome>, op: AssignOp, first_nest: Option<usize>, span: Span) -> Option<()> {
+    fn adopt(
+        &mut self,
+        targets: &[Target],
+        places: Vec<Result<ArrayId, (ScalarId, Ty)>>,
+        out: Vec<Outcome>,
+        op: AssignOp,
+        first_nest: Option<usize>,
+        span: Span,
+    ) -> Option<()> {
         let mut scalars = vec![];
         for ((t, place), o) in targets.iter().zip(places).zip(out) {
             match (place, o) {
@@ -412,10 +518,21 @@ impl Checker<'_> {
                     scalars.push((id, v));
                 }
                 (Ok(_), Outcome::Scalar(_)) => {
-                    return self.fail_help("E0522", format!("`{}` is an array, and this result is a single value", t.name.name), span, "one value", format!("write `{}[i] = …` to set every element", t.name.name));
+                    return self.fail_help(
+                        "E0522",
+                        format!("`{}` is an array, and this result is a single value", t.name.name),
+                        span,
+                        "one value",
+                        format!("write `{}[i] = …` to set every element", t.name.name),
+                    );
                 }
                 (Err(_), Outcome::Array(_)) => {
-                    return self.fail("E0524", format!("`{}` is a single value, and this result is an array", t.name.name), t.span, "a single value");
+                    return self.fail(
+                        "E0524",
+                        format!("`{}` is a single value, and this result is an array", t.name.name),
+                        t.span,
+                        "a single value",
+                    );
                 }
             }
         }
@@ -432,16 +549,39 @@ impl Checker<'_> {
     /// The array or scalar that a plain name on the left means.
     fn assignable(&mut self, name: &Ident) -> Option<Result<ArrayId, (ScalarId, Ty)>> {
         match self.env.find(&name.name).cloned() {
-            Some(Local::Array(id)) if self.read_only.contains(&id) => self.fail_help("E0229", format!("`{}` is a parameter, and parameters are not written", name.name), name.span, "assigned here", "name a result after `->`"),
+            Some(Local::Array(id)) if self.read_only.contains(&id) => self.fail_help(
+                "E0229",
+                format!("`{}` is a parameter, and parameters are not written", name.name),
+                name.span,
+                "assigned here",
+                "name a result after `->`",
+            ),
             Some(Local::Array(id)) => Some(Ok(id)),
             Some(Local::Slot(id, ty)) => Some(Err((id, ty))),
             Some(Local::Broken) => None,
-            Some(_) => self.fail_help("E0229", format!("`{}` cannot be assigned again", name.name), name.span, "declared with `let`, or a loop's index", "declare it with `var`"),
+            Some(_) => self.fail_help(
+                "E0229",
+                format!("`{}` cannot be assigned again", name.name),
+                name.span,
+                "declared with `let`, or a loop's index",
+                "declare it with `var`",
+            ),
             None => match self.modules[self.module].globals.get(&name.name).map(|g| g.0.clone()) {
                 Some(Global::Array(id)) => Some(Ok(id)),
                 Some(Global::Broken) => None,
-                Some(Global::Const(_)) => self.fail_help("E0229", format!("`{}` is a parameter or a top-level `let`", name.name), name.span, "cannot be assigned", "declare a `var` in the workflow"),
-                Some(_) => self.fail("E0229", format!("`{}` cannot be assigned", name.name), name.span, "not an array or variable"),
+                Some(Global::Const(_)) => self.fail_help(
+                    "E0229",
+                    format!("`{}` is a parameter or a top-level `let`", name.name),
+                    name.span,
+                    "cannot be assigned",
+                    "declare a `var` in the workflow",
+                ),
+                Some(_) => self.fail(
+                    "E0229",
+                    format!("`{}` cannot be assigned", name.name),
+                    name.span,
+                    "not an array or variable",
+                ),
                 None => {
                     let d = self.unknown::<()>(&name.name, name.span, "array or variable");
                     d?;
@@ -456,7 +596,13 @@ impl Checker<'_> {
     fn take_over(&mut self, target: ArrayId, result: ArrayId, first_nest: Option<usize>, span: Span) -> Option<()> {
         let (t, r) = (self.program.arrays[target.0 as usize].clone(), self.program.arrays[result.0 as usize].clone());
         if t.shape != r.shape || t.ty != r.ty {
-            let d = Diagnostic::error("E0310", format!("`{}` is {}{}, and this result is {}{}", t.name, t.ty, extents(&t), r.ty, extents(&r)), span, format!("{}{}", r.ty, extents(&r))).label(t.span, format!("`{}` is declared here", t.name));
+            let d = Diagnostic::error(
+                "E0310",
+                format!("`{}` is {}{}, and this result is {}{}", t.name, t.ty, extents(&t), r.ty, extents(&r)),
+                span,
+                format!("{}{}", r.ty, extents(&r)),
+            )
+            .label(t.span, format!("`{}` is declared here", t.name));
             self.report(d);
             return None;
         }
@@ -492,7 +638,8 @@ impl Checker<'_> {
                 n.operands[old].array = to;
                 continue;
             };
-            let (old_id, new_id) = (crate::ir::kernel::OperandId(old as u32), crate::ir::kernel::OperandId(known as u32));
+            let (old_id, new_id) =
+                (crate::ir::kernel::OperandId(old as u32), crate::ir::kernel::OperandId(known as u32));
             n.operands[known].written |= n.operands[old].written;
             n.stores.iter_mut().filter(|s| s.operand == old_id).for_each(|s| s.operand = new_id);
             n.accesses.iter_mut().filter(|a| a.operand == old_id).for_each(|a| a.operand = new_id);
@@ -511,7 +658,13 @@ impl Checker<'_> {
     fn copy_array(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
         let (t, f) = (self.program.arrays[to.0 as usize].clone(), self.program.arrays[from.0 as usize].clone());
         if t.shape != f.shape || t.ty != f.ty {
-            let d = Diagnostic::error("E0310", format!("`{}` is {}{}, and `{}` is {}{}", t.name, t.ty, extents(&t), f.name, f.ty, extents(&f)), span, format!("{}{}", f.ty, extents(&f))).label(t.span, format!("`{}` is declared here", t.name));
+            let d = Diagnostic::error(
+                "E0310",
+                format!("`{}` is {}{}, and `{}` is {}{}", t.name, t.ty, extents(&t), f.name, f.ty, extents(&f)),
+                span,
+                format!("{}{}", f.ty, extents(&f)),
+            )
+            .label(t.span, format!("`{}` is declared here", t.name));
             self.report(d);
             return None;
         }
@@ -523,7 +676,15 @@ impl Checker<'_> {
         Some(())
     }
 
-    fn copy_region(&mut self, to: ArrayId, from: ArrayId, domain: Vec<Interval>, index: impl Fn(usize) -> Affine, rank: usize, span: Span) {
+    fn copy_region(
+        &mut self,
+        to: ArrayId,
+        from: ArrayId,
+        domain: Vec<Interval>,
+        index: impl Fn(usize) -> Affine,
+        rank: usize,
+        span: Span,
+    ) {
         let (ty, name) = (self.program.arrays[to.0 as usize].ty, self.program.arrays[to.0 as usize].name.clone());
         let index: Vec<Affine> = (0..rank).map(index).collect();
         let mut b = Builder::new_nest(domain);
@@ -541,7 +702,12 @@ impl Checker<'_> {
     fn direct_equation(&mut self, target: &Target, op: AssignOp, value: ExprId, clause: &Clause) -> Option<()> {
         let place = self.assignable(&target.name)?;
         let Ok(array) = place else {
-            return self.fail("E0250", format!("`{}` is a single value", target.name.name), target.span, "subscripted here");
+            return self.fail(
+                "E0250",
+                format!("`{}` is a single value", target.name.name),
+                target.span,
+                "subscripted here",
+            );
         };
         let proto = self.program.arrays[array.0 as usize].clone();
         let shape = proto.shape.clone();
@@ -561,7 +727,14 @@ impl Checker<'_> {
         // Only a part changes: compute it aside, then copy it back.
         let dims = region.dims.clone();
         let domain = dims.iter().map(|d| Interval::new(0, d.1)).collect();
-        self.copy_region(array, temp, domain, |d| Affine { konst: dims[d].0, terms: vec![(Sym::Dim(d), dims[d].2)] }, shape.len(), target.span);
+        self.copy_region(
+            array,
+            temp,
+            domain,
+            |d| Affine { konst: dims[d].0, terms: vec![(Sym::Dim(d), dims[d].2)] },
+            shape.len(),
+            target.span,
+        );
         Some(())
     }
 
@@ -584,16 +757,24 @@ impl Checker<'_> {
         for p in &t.parts {
             match p {
                 TemplatePart::Text(s) => out.push(PrintPart::Text(s.clone())),
-                TemplatePart::Hole { value, over, format, span } => match self.hole(*value, over.as_ref(), format.as_ref(), *span) {
-                    Some(parts) => out.extend(parts),
-                    None => ok = false,
-                },
+                TemplatePart::Hole { value, over, format, span } => {
+                    match self.hole(*value, over.as_ref(), format.as_ref(), *span) {
+                        Some(parts) => out.extend(parts),
+                        None => ok = false,
+                    }
+                }
             }
         }
         ok.then_some(out)
     }
 
-    fn hole(&mut self, value: ExprId, over: Option<&(Ident, ast::Range)>, format: Option<&String>, span: Span) -> Option<Vec<PrintPart>> {
+    fn hole(
+        &mut self,
+        value: ExprId,
+        over: Option<&(Ident, ast::Range)>,
+        format: Option<&String>,
+        span: Span,
+    ) -> Option<Vec<PrintPart>> {
         if let Some((index, range)) = over {
             return self.list_hole(value, index, range, format, span);
         }
@@ -615,7 +796,14 @@ impl Checker<'_> {
     }
 
     /// `{p[k, k] for k in 0..m by 8}`: a list in brackets.
-    fn list_hole(&mut self, value: ExprId, index: &Ident, range: &ast::Range, format: Option<&String>, span: Span) -> Option<Vec<PrintPart>> {
+    fn list_hole(
+        &mut self,
+        value: ExprId,
+        index: &Ident,
+        range: &ast::Range,
+        format: Option<&String>,
+        span: Span,
+    ) -> Option<Vec<PrintPart>> {
         let from = self.const_as(range.from, Ty::I64, "the range of a list")?.as_int()? as i64;
         let to = self.const_as(range.to, Ty::I64, "the range of a list")?.as_int()? as i64;
         let by = self.step(range)?;

@@ -39,7 +39,9 @@ impl Loader for Files<'_> {
 
 /// The folder beneath which a program reads and writes.
 pub fn root_of(args: &ProgramArgs) -> PathBuf {
-    let beside = || args.file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let beside = || {
+        args.file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    };
     args.root.clone().unwrap_or_else(beside)
 }
 
@@ -62,7 +64,8 @@ impl Session {
             Ok(p) => p,
             Err(why) => return self.bare("E0002", why),
         };
-        let name = args.file.file_name().map_or_else(|| args.file.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name =
+            args.file.file_name().map_or_else(|| args.file.display().to_string(), |n| n.to_string_lossy().into_owned());
         let id = self.sources.add(name, text.as_str());
         let ast = parse(id, &text, &mut self.sink)?;
         let options = Options { params: &params, ranks };
@@ -105,7 +108,8 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>, String> {
     for g in given {
         if let Some(path) = g.strip_prefix('@') {
             let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{path}`: {e}"))?;
-            let json: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).map_err(|e| format!("`{path}` is not a JSON object of parameters: {e}"))?;
+            let json: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&text).map_err(|e| format!("`{path}` is not a JSON object of parameters: {e}"))?;
             for (k, v) in json {
                 out.push((k, v.as_str().map_or_else(|| v.to_string(), str::to_string)));
             }

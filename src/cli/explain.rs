@@ -13,7 +13,9 @@ pub struct ExplainArgs {
 pub fn explain(args: &ExplainArgs) -> u8 {
     let pages = crate::diag::pages::PAGES;
     let Some(code) = &args.code else {
-        pages.iter().for_each(|(code, page)| println!("{code}  {}", page.lines().next().unwrap_or("").trim_start_matches("# ")));
+        pages.iter().for_each(|(code, page)| {
+            println!("{code}  {}", page.lines().next().unwrap_or("").trim_start_matches("# "))
+        });
         return exit::OK;
     };
     match pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(code)) {

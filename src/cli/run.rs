@@ -68,7 +68,7 @@ enum Launcher {
 pub fn run(args: &RunArgs) -> u8 {
     let job = launched();
     match (args.launcher, job) {
-        (Some(Launcher::Mpirun), None) => return start_mpirun(args),
+        (Some(Launcher::Mpirun), None) => start_mpirun(args),
         (Some(Launcher::Threads), _) | (None, None) => run_here(args),
         (_, Some(size)) => run_in_job(args, size),
     }
@@ -135,10 +135,24 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     };
     if comm.size() != size {
         let library = MpiComm::library();
-        return usage(args, format!("the launcher started {size} ranks, and MPI ({library}) sees {}: launcher and library belong to different MPIs", comm.size()));
+        return usage(
+            args,
+            format!(
+                "the launcher started {size} ranks, and MPI ({library}) sees {}: launcher and library belong to different MPIs",
+                comm.size()
+            ),
+        );
     }
     if args.ranks.is_some_and(|n| n != size) {
-        return reported_once(&comm, || usage(args, format!("`-n {}` inside a job of {size} ranks: leave `-n` out, the launcher says how many", args.ranks.unwrap_or(0))));
+        return reported_once(&comm, || {
+            usage(
+                args,
+                format!(
+                    "`-n {}` inside a job of {size} ranks: leave `-n` out, the launcher says how many",
+                    args.ranks.unwrap_or(0)
+                ),
+            )
+        });
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
@@ -159,19 +173,28 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         return worst;
     }
     if let Some(other) = all.iter().position(|p| *p != all[0]) {
-        return reported_once(&comm, || usage(args, format!("rank {other} has another plan than rank 0: is it another program or version of mgpu there?")));
+        return reported_once(&comm, || {
+            usage(
+                args,
+                format!("rank {other} has another plan than rank 0: is it another program or version of mgpu there?"),
+            )
+        });
     }
     let compiled = start.elapsed();
     let start = Instant::now();
     let watch = Watch::start(manner(args).timeout, MpiComm::end);
-    let outcome = launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout(), manner(args), watch.clone());
+    let outcome =
+        launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout(), manner(args), watch.clone());
     watch.stop();
     match outcome {
         Ok(stats) => {
             let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
             let Ok(all) = comm.all_gather(&words) else { return exit::LOST };
             let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
-            let mut shared: Vec<Stats> = all.iter().map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() }).collect();
+            let mut shared: Vec<Stats> = all
+                .iter()
+                .map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() })
+                .collect();
             if let Some(mine) = shared.get_mut(comm.rank() as usize) {
                 *mine = stats;
             }
@@ -216,7 +239,12 @@ fn silently(f: impl FnOnce()) {
 
 #[cfg(not(feature = "mpi"))]
 fn run_in_job(args: &RunArgs, size: i64) -> u8 {
-    usage(args, format!("a launcher started {size} ranks, but this mgpu was built without MPI (feature `mpi`); `mgpu run -n {size}` runs them as threads, `--launcher threads` does so here"))
+    usage(
+        args,
+        format!(
+            "a launcher started {size} ranks, but this mgpu was built without MPI (feature `mpi`); `mgpu run -n {size}` runs them as threads, `--launcher threads` does so here"
+        ),
+    )
 }
 
 /// Runs the same command under mpirun.
@@ -244,12 +272,20 @@ fn start_mpirun(args: &RunArgs) -> u8 {
         }
     }
     if args.verbose {
-        let words: Vec<String> = std::iter::once(command.get_program()).chain(command.get_args()).map(|w| w.to_string_lossy().into_owned()).collect();
+        let words: Vec<String> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|w| w.to_string_lossy().into_owned())
+            .collect();
         eprintln!("{}", words.join(" "));
     }
     match command.status() {
         Ok(status) => status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(exit::LOST),
-        Err(e) => usage(args, format!("cannot start mpirun: {e}; `apt-get install openmpi-bin` has it, and without it `mgpu run -n {ranks}` runs the ranks as threads")),
+        Err(e) => usage(
+            args,
+            format!(
+                "cannot start mpirun: {e}; `apt-get install openmpi-bin` has it, and without it `mgpu run -n {ranks}` runs the ranks as threads"
+            ),
+        ),
     }
 }
 
@@ -267,7 +303,10 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
             exit::LOST
         }
         Failure::Internal(why) => {
-            session.sink.push(Diagnostic::bare("E0800", format!("internal error: {why}")).help("this is a defect of mgpu; please report it with the program"));
+            session.sink.push(
+                Diagnostic::bare("E0800", format!("internal error: {why}"))
+                    .help("this is a defect of mgpu; please report it with the program"),
+            );
             session.flush();
             exit::INTERNAL
         }

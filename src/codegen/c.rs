@@ -16,7 +16,7 @@
 
 use std::fmt::Write;
 
-use crate::codegen::c_body::{c_const, c_memory};
+use crate::codegen::c_body::{c_const, c_memory, c_ty};
 use crate::codegen::c_nest::{self, fold_name};
 use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::ir::ty::{Ty, Value};
@@ -41,6 +41,9 @@ pub const FLAGS: &[&str] = &[
 
 /// Points of a strip whose values wait for a reduction or a store past the caches.
 pub const STRIP: usize = 512;
+
+/// Points of the last dimension whose leaves are open at once, unless one leaf is wider.
+pub const BAND: i64 = 4096;
 
 /// The name of a nest's function.
 pub fn symbol(nest: usize) -> String {
@@ -76,8 +79,14 @@ pub fn unit(nests: &[Nest], tables: &[Table]) -> String {
 
 /// The definition of an order-free fold.
 fn fold(op: FoldOp, ty: Ty) -> String {
-    let name = crate::codegen::c_body::c_ty(ty);
-    let join = match op {
+    let name = c_ty(ty);
+    format!("MG_FOLD({name}, {}, {}, {})\n", fold_name(op), c_const(first(op, ty)), join(op, ty))
+}
+
+/// One step of a fold of `a` and the new value `b`.
+pub fn join(op: FoldOp, ty: Ty) -> String {
+    let name = c_ty(ty);
+    match op {
         FoldOp::Sum => "a + b".to_string(),
         FoldOp::Prod => "a * b".to_string(),
         FoldOp::Min | FoldOp::Max => {
@@ -86,12 +95,11 @@ fn fold(op: FoldOp, ty: Ty) -> String {
         }
         FoldOp::Any => "a | b".to_string(),
         FoldOp::All => "a & b".to_string(),
-    };
-    format!("MG_FOLD({name}, {}, {}, {join})\n", fold_name(op), c_const(first(op, ty)))
+    }
 }
 
 /// The value that a fold begins with.
-fn first(op: FoldOp, ty: Ty) -> Value {
+pub fn first(op: FoldOp, ty: Ty) -> Value {
     let float = |x| Value::float(ty, x);
     let extreme = |highest: bool| match ty {
         Ty::Bool => highest as i128,

@@ -85,8 +85,8 @@ impl<'a> Body<'a> {
     }
 
     /// The text of some instructions.
-    pub fn write(&mut self, insts: &[Inst]) -> String {
-        self.block(insts);
+    pub fn write<'i>(&mut self, insts: impl IntoIterator<Item = &'i Inst>) -> String {
+        insts.into_iter().for_each(|inst| self.block(std::slice::from_ref(inst)));
         std::mem::take(&mut self.out)
     }
 

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::codegen::c::STRIP;
+use crate::codegen::c::{BAND, STRIP};
 use crate::codegen::c_body::{Body, Surroundings, c_from_word, c_memory, c_ty};
-use crate::ir::kernel::{AccessId, Affine, FoldOp, Nest, OperandId, Reg, Sym};
+use crate::codegen::c_wide::{self, Mode};
+use crate::ir::kernel::{AccessId, Affine, FoldOp, Nest, OperandId, Reduction, Reg, Sym};
 use crate::ir::ty::Ty;
 
-/// Points of the last dimension whose leaves are open at once, as in `runtime::device::leaf`.
-const BAND: i64 = 4096;
+/// Side of the squares in which transposed arrays are visited.
+const SQUARE: i64 = 32;
 
 /// The name of an order-free fold in the prelude's functions.
 pub fn fold_name(op: FoldOp) -> &'static str {
@@ -24,7 +25,7 @@ pub fn fold_name(op: FoldOp) -> &'static str {
 
 /// Appends the functions of one nest.
 pub fn write(out: &mut String, number: usize, nest: &Nest) {
-    let mut w = Writer { nest, number, groups: vec![], routes: vec![] };
+    let mut w = Writer { nest, number, groups: vec![], routes: vec![], wide: None };
     for access in &nest.accesses {
         let route = w.route(access.operand, &access.index, false);
         w.routes.push(route);
@@ -34,7 +35,11 @@ pub fn write(out: &mut String, number: usize, nest: &Nest) {
         w.routes.push(route);
     }
     let _ = writeln!(out, "\n/* {} */", nest.name.replace("*/", "* /"));
+    w.wide = c_wide::mode(&w);
     w.row(out);
+    if let Some(mode) = w.wide {
+        c_wide::write(out, &w, mode);
+    }
     w.nest(out);
 }
 
@@ -56,12 +61,14 @@ enum Step {
     Strides,
 }
 
-struct Writer<'a> {
-    nest: &'a Nest,
-    number: usize,
+pub(super) struct Writer<'a> {
+    pub nest: &'a Nest,
+    pub number: usize,
     groups: Vec<Group>,
     /// The group and constant of each access, then of each store.
-    routes: Vec<(usize, i64)>,
+    pub routes: Vec<(usize, i64)>,
+    /// How blocks of points run, if they do.
+    wide: Option<Mode>,
 }
 
 impl Surroundings for Writer<'_> {
@@ -79,7 +86,7 @@ impl Surroundings for Writer<'_> {
 }
 
 impl Writer<'_> {
-    fn last(&self) -> Option<usize> {
+    pub fn last(&self) -> Option<usize> {
         self.nest.domain.rank().checked_sub(1)
     }
 
@@ -107,8 +114,14 @@ impl Writer<'_> {
         (self.groups.len() - 1, konst)
     }
 
+    /// The address at which a store's row begins.
+    pub fn row_start(&self, store: usize) -> String {
+        let (g, konst) = self.routes[self.nest.accesses.len() + store];
+        format!("(u64)(a{g} + {konst})")
+    }
+
     /// The element of an access or store at point `k` of a row.
-    fn element(&self, route: usize, name: &dyn Fn(Reg) -> String) -> String {
+    pub fn element(&self, route: usize, name: &dyn Fn(Reg) -> String) -> String {
         let (g, konst) = self.routes[route];
         let group = &self.groups[g];
         let mut at = match group.last {
@@ -138,7 +151,7 @@ impl Writer<'_> {
     }
 
     /// Whether a store may go past the caches: contiguous, of an array that nothing else in the nest touches.
-    fn streams(&self, store: usize) -> bool {
+    pub fn streams(&self, store: usize) -> bool {
         let group = &self.groups[self.routes[self.nest.accesses.len() + store].0];
         group.last == Step::Elements(1)
             && !self.shared(group.operand)
@@ -146,7 +159,7 @@ impl Writer<'_> {
     }
 
     /// The parameters of the row function and the arguments of its call.
-    fn parameters(&self) -> Vec<(String, String)> {
+    pub fn parameters(&self) -> Vec<(String, String)> {
         let mut all = vec![("i64 j0".into(), "j".into()), ("i64 n".into(), "n".into())];
         for d in 0..self.last().unwrap_or(0) {
             all.push((format!("i64 i{d}"), format!("i{d}")));
@@ -166,14 +179,18 @@ impl Writer<'_> {
                 }
             }
         }
-        for (r, reduction) in self.nest.reductions.iter().enumerate() {
-            all.push((format!("{} *restrict t{r}", c_ty(self.ty(reduction.value))), format!("t{r}")));
-        }
         all
     }
 
+    /// The parameters of a row's reductions: where to leave values.
+    fn values(&self) -> Vec<(String, String)> {
+        let value =
+            |(r, f): (usize, &Reduction)| (format!("{} *restrict t{r}", c_ty(self.ty(f.value))), format!("t{r}"));
+        self.nest.reductions.iter().enumerate().map(value).collect()
+    }
+
     fn row(&self, out: &mut String) {
-        let parameters: Vec<String> = self.parameters().into_iter().map(|p| p.0).collect();
+        let parameters: Vec<String> = self.parameters().into_iter().chain(self.values()).map(|p| p.0).collect();
         let _ = writeln!(out, "OUTLINE void mgpu_row_{}({}) {{", self.number, parameters.join(", "));
         let _ = writeln!(out, "    MG_SIMD\n    for (i64 k = 0; k < n; k++) {{");
         for (i, ty) in self.nest.code.regs.iter().enumerate() {
@@ -215,7 +232,7 @@ impl Writer<'_> {
         })
     }
 
-    fn ordered(&self, r: usize) -> bool {
+    pub fn ordered(&self, r: usize) -> bool {
         let reduction = &self.nest.reductions[r];
         self.ty(reduction.value).is_float() && matches!(reduction.op, FoldOp::Sum | FoldOp::Prod)
     }
@@ -238,7 +255,7 @@ impl Writer<'_> {
                 let konst = Some(format!("(i64){}", a.konst)).filter(|_| a.konst != 0);
                 konst.into_iter().chain(a.terms.iter().filter_map(scalar)).collect()
             });
-            let _ = writeln!(out, "    const i64 b{g} = {base};");
+            let _ = writeln!(out, "    const i64 from{g} = {base};");
             for d in 0..rank {
                 let name = if d + 1 == rank { format!("e{g}") } else { format!("d{g}_{d}") };
                 let _ = writeln!(out, "    const i64 {name} = {};", self.coefficient(group, Sym::Dim(d)));
@@ -250,9 +267,8 @@ impl Writer<'_> {
                 }
             }
         }
-        let streams: Vec<usize> = (0..nest.stores.len()).filter(|&s| rank > 0 && self.streams(s)).collect();
-        self.accumulators(out, &streams);
-        self.loops(out, &streams);
+        self.accumulators(out);
+        self.loops(out);
         for (r, reduction) in nest.reductions.iter().enumerate() {
             if !self.ordered(r) {
                 let ty = self.ty(reduction.value);
@@ -265,24 +281,40 @@ impl Writer<'_> {
                 let _ = writeln!(out, "    *(u64 *)acc[{r}] = {bits};");
             }
         }
-        if !streams.is_empty() {
-            let _ = writeln!(out, "    if (past) mg_stream_end();");
+        if matches!(self.wide, Some(Mode::Past(_))) {
+            let _ = writeln!(out, "    if (flags & 1) mg_stream_end();");
         }
         out.push_str("}\n");
     }
 
-    fn accumulators(&self, out: &mut String, streams: &[usize]) {
+    fn accumulators(&self, out: &mut String) {
         let nest = self.nest;
         let leaf = nest.leaf.last().copied().unwrap_or(1);
-        let words = leaf.max(BAND) / leaf * leaf.min(64);
+        let lanes = leaf.min(64);
+        let columns = if nest.leaf.is_empty() { 1 } else { leaf.max(BAND) / leaf };
+        if (0..nest.reductions.len()).any(|r| self.ordered(r)) {
+            // Lanes to make ready: of the leaves that can be open at once in this part.
+            let touched = match self.last() {
+                Some(d) => {
+                    let shift = leaf.trailing_zeros();
+                    format!("((box[{}] - 1) >> {shift}) - (box[{}] >> {shift}) + 1", 2 * d + 1, 2 * d)
+                }
+                None => "1".into(),
+            };
+            let _ = writeln!(
+                out,
+                "    i64 lanes = {touched};\n    lanes = (lanes < {columns} ? lanes : {columns}) * {lanes};"
+            );
+        }
         for (r, reduction) in nest.reductions.iter().enumerate() {
             let ty = self.ty(reduction.value);
             let c = c_ty(ty);
             let _ = writeln!(out, "    {c} t{r}[{STRIP}] __attribute__((aligned(64)));");
             if self.ordered(r) {
                 let one = if reduction.op == FoldOp::Sum { 0 } else { 1 };
-                let _ = writeln!(out, "    {c} *const cols{r} = ({c} *)((u64 *)scratch + {});", r as i64 * words);
-                let _ = writeln!(out, "    for (i64 l = 0; l < {words}; l++) cols{r}[l] = {one};");
+                let _ =
+                    writeln!(out, "    {c} *const cols{r} = ({c} *)((u64 *)scratch + {});", r as i64 * columns * lanes);
+                let _ = writeln!(out, "    for (i64 l = 0; l < lanes; l++) cols{r}[l] = {one};");
                 if reduction.op == FoldOp::Prod {
                     let _ = writeln!(out, "    u64 *leaves{r} = (u64 *)acc[{r}];");
                 }
@@ -291,60 +323,63 @@ impl Writer<'_> {
                 let _ = writeln!(out, "    {c} acc{r} = {word};");
             }
         }
-        if !streams.is_empty() {
-            let _ = writeln!(out, "    const i64 past = flags & 1;");
-        }
-        for &s in streams {
-            let ty = c_memory(self.ty(nest.stores[s].value));
-            let _ = writeln!(out, "    {ty} u{s}[{STRIP}] __attribute__((aligned(64)));");
-        }
     }
 
-    fn loops(&self, out: &mut String, streams: &[usize]) {
+    /// The domain dimension that some array has as its contiguous one instead of the last, if any.
+    fn turned(&self) -> Option<usize> {
+        let last = self.last()?;
+        let contiguous =
+            |g: &Group| (0..last).find(|&d| g.index.last().is_some_and(|a| a.coef(Sym::Dim(d)).abs() == 1));
+        self.groups.iter().filter(|g| g.last == Step::Strides).find_map(contiguous)
+    }
+
+    fn loops(&self, out: &mut String) {
         let nest = self.nest;
         let Some(last) = self.last() else {
             let _ = writeln!(out, "    const i64 j = 0, ja = 0, jz = 1, n = 1;\n    {{");
-            self.strip(out, streams);
+            self.strip(out);
             self.flush(out);
             out.push_str("    }\n");
             return;
         };
         let ordered = (0..nest.reductions.len()).any(|r| self.ordered(r));
-        let mut tile = |d: usize, a: &str, z: &str, size: i64| {
+        let turned = if nest.reductions.is_empty() { self.turned() } else { None };
+        // Leaves, or squares that keep both sides of a transposition in the caches.
+        let size = |d: usize| match turned {
+            Some(t) if d == t || d == last => Some(SQUARE),
+            _ if ordered && d == last => Some(nest.leaf[d].max(BAND)),
+            _ if ordered => Some(nest.leaf[d]),
+            _ => None,
+        };
+        for d in 0..=last {
+            let (a, z) = if d == last { ("ja".into(), "jz".into()) } else { (format!("a{d}"), format!("z{d}")) };
             let (lo, hi) = (format!("box[{}]", 2 * d), format!("box[{}]", 2 * d + 1));
             let _ = writeln!(out, "    for (i64 {a} = {lo}, {z}; {a} < {hi}; {a} = {z}) {{");
             let _ = writeln!(out, "    {z} = {hi};");
-            if ordered {
+            if let Some(size) = size(d) {
                 let _ =
                     writeln!(out, "    if (({a} & -{size}LL) + {size}LL < {z}) {z} = ({a} & -{size}LL) + {size}LL;");
             }
-        };
-        for d in 0..last {
-            tile(d, &format!("a{d}"), &format!("z{d}"), nest.leaf[d]);
         }
-        tile(last, "ja", "jz", nest.leaf[last].max(BAND));
         for d in 0..last {
             let _ = writeln!(out, "    for (i64 i{d} = a{d}; i{d} < z{d}; i{d}++) {{");
         }
         let _ = writeln!(out, "    for (i64 j = ja, n; j < jz; j += n) {{\n        n = jz - j;");
-        if !nest.reductions.is_empty() {
-            let _ = writeln!(out, "        if (n > {STRIP}) n = {STRIP};");
-        }
-        self.strip(out, streams);
+        self.strip(out);
         out.push_str("    }\n");
         out.push_str(&"    }\n".repeat(last));
         self.flush(out);
         out.push_str(&"    }\n".repeat(last + 1));
     }
 
-    /// One call of the row function and what follows it.
-    fn strip(&self, out: &mut String, streams: &[usize]) {
+    /// One call of the row function, or of the one for blocks of points.
+    fn strip(&self, out: &mut String) {
         let nest = self.nest;
         let rank = nest.domain.rank();
         for (g, group) in self.groups.iter().enumerate() {
             let ty = c_memory(nest.operands[group.operand.0 as usize].ty);
             let constant = if group.store { "" } else { "const " };
-            let mut at = format!("b{g}");
+            let mut at = format!("from{g}");
             for d in 0..rank {
                 let (c, i) =
                     if d + 1 == rank { (format!("e{g}"), "j".into()) } else { (format!("d{g}_{d}"), format!("i{d}")) };
@@ -353,28 +388,15 @@ impl Writer<'_> {
             let o = group.operand.0;
             let _ = writeln!(out, "        {constant}{ty} *a{g} = ({constant}{ty} *)ptr[{o}] + ({at});");
         }
-        for &s in streams {
-            let (g, konst) = self.routes[nest.accesses.len() + s];
-            let ty = self.ty(nest.stores[s].value);
-            let _ = writeln!(out, "        {} *const w{s} = a{g} + {konst};", c_memory(ty));
-            if s == streams[0] {
-                // Strips end where cache lines do.
-                let per_line = 64 / ty.size();
-                let _ = writeln!(
-                    out,
-                    "        if (past) {{ i64 most = {STRIP} - ((u64)w{s} / {} & {}); if (n > most) n = most; }}",
-                    ty.size(),
-                    per_line - 1
-                );
-            }
-            let _ = writeln!(out, "        if (past) a{g} = u{s} - {konst};");
+        if let Some(mode) = self.wide {
+            c_wide::call(out, self, mode);
+            out.push_str(" else {\n");
         }
-        let arguments: Vec<String> = self.parameters().into_iter().map(|p| p.1).collect();
+        if !nest.reductions.is_empty() && rank > 0 {
+            let _ = writeln!(out, "        if (n > {STRIP}) n = {STRIP};");
+        }
+        let arguments: Vec<String> = self.parameters().into_iter().chain(self.values()).map(|p| p.1).collect();
         let _ = writeln!(out, "        mgpu_row_{}({});", self.number, arguments.join(", "));
-        for &s in streams {
-            let size = self.ty(nest.stores[s].value).size();
-            let _ = writeln!(out, "        if (past) mg_stream((char *)w{s}, (const char *)u{s}, n * {size});");
-        }
         let leaf = nest.leaf.last().copied().unwrap_or(1);
         for (r, reduction) in nest.reductions.iter().enumerate() {
             let ty = c_ty(self.ty(reduction.value));
@@ -384,6 +406,9 @@ impl Writer<'_> {
             } else {
                 let _ = writeln!(out, "        acc{r} = mg_{}_{ty}(acc{r}, t{r}, n);", fold_name(reduction.op));
             }
+        }
+        if self.wide.is_some() {
+            out.push_str("        }\n");
         }
     }
 

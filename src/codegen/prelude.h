@@ -177,35 +177,22 @@ OUTLINE void mg_deposit(i64 *limb, f64 x) {
         return total; \
     }
 
-/* Stores past the caches. */
+/* Stores past the caches: W elements of one aligned block. */
 #if defined(__x86_64__) && !defined(__clang__)
-typedef long long mg_v8 __attribute__((vector_size(64)));
-typedef long long mg_v8u __attribute__((vector_size(64), aligned(1), may_alias));
-typedef long long mg_v4 __attribute__((vector_size(32)));
-typedef long long mg_v4u __attribute__((vector_size(32), aligned(1), may_alias));
-typedef long long mg_v2 __attribute__((vector_size(16)));
-typedef long long mg_v2u __attribute__((vector_size(16), aligned(1), may_alias));
-OUTLINE void mg_stream(char *to, const char *from, i64 bytes) {
-    i64 head = (i64)(-(u64)to & 63);
-    if (head > bytes) head = bytes;
-    __builtin_memcpy(to, from, (u64)head);
-    to += head;
-    from += head;
-    bytes -= head;
-    for (; bytes >= 64; bytes -= 64, to += 64, from += 64) {
+typedef long long mg_v8 __attribute__((vector_size(64), may_alias));
+typedef long long mg_v4 __attribute__((vector_size(32), may_alias));
+typedef long long mg_v2 __attribute__((vector_size(16), may_alias));
+FN void mg_stream(void *to, const void *from, int bytes) {
 #if defined(__AVX512F__)
-        __builtin_ia32_movntdq512((mg_v8 *)to, *(const mg_v8u *)from);
+    for (int i = 0; i < bytes / 64; i++) __builtin_ia32_movntdq512((mg_v8 *)to + i, ((const mg_v8 *)from)[i]);
 #elif defined(__AVX__)
-        __builtin_ia32_movntdq256((mg_v4 *)to, *(const mg_v4u *)from);
-        __builtin_ia32_movntdq256((mg_v4 *)to + 1, *((const mg_v4u *)from + 1));
+    for (int i = 0; i < bytes / 32; i++) __builtin_ia32_movntdq256((mg_v4 *)to + i, ((const mg_v4 *)from)[i]);
 #else
-        for (int i = 0; i < 4; i++) __builtin_ia32_movntdq((mg_v2 *)to + i, *((const mg_v2u *)from + i));
+    for (int i = 0; i < bytes / 16; i++) __builtin_ia32_movntdq((mg_v2 *)to + i, ((const mg_v2 *)from)[i]);
 #endif
-    }
-    __builtin_memcpy(to, from, (u64)bytes);
 }
 FN void mg_stream_end(void) { __builtin_ia32_sfence(); }
 #else
-OUTLINE void mg_stream(char *to, const char *from, i64 bytes) { __builtin_memcpy(to, from, (u64)bytes); }
+FN void mg_stream(void *to, const void *from, int bytes) { __builtin_memcpy(to, from, (u64)bytes); }
 FN void mg_stream_end(void) {}
 #endif

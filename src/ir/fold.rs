@@ -58,8 +58,20 @@ fn float_binary(op: BinaryOp, a: Value, b: Value) -> Value {
             Value::f32(x - (x / y).floor() * y)
         }
         BinaryOp::Mod => round(x - (x / y).floor() * y),
-        BinaryOp::Min => if x < y || x.is_nan() { a } else { b },
-        BinaryOp::Max => if x > y || x.is_nan() { a } else { b },
+        BinaryOp::Min => {
+            if x < y || x.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
+        BinaryOp::Max => {
+            if x > y || x.is_nan() {
+                a
+            } else {
+                b
+            }
+        }
         BinaryOp::Eq => Value::bool(x == y),
         BinaryOp::Ne => Value::bool(x != y),
         BinaryOp::Lt => Value::bool(x < y),
@@ -77,8 +89,20 @@ fn int_binary(op: BinaryOp, a: Value, b: Value) -> Value {
         BinaryOp::Add => x + y,
         BinaryOp::Sub => x - y,
         BinaryOp::Mul => return Value::int(a.ty, x.wrapping_mul(y)),
-        BinaryOp::Div | BinaryOp::IntDiv => if y == 0 { 0 } else { x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0) },
-        BinaryOp::Mod => if y == 0 { 0 } else { x - y * (x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0)) },
+        BinaryOp::Div | BinaryOp::IntDiv => {
+            if y == 0 {
+                0
+            } else {
+                x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0)
+            }
+        }
+        BinaryOp::Mod => {
+            if y == 0 {
+                0
+            } else {
+                x - y * (x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0))
+            }
+        }
         BinaryOp::Min => x.min(y),
         BinaryOp::Max => x.max(y),
         BinaryOp::MulHi => (((x as u128) * (y as u128)) >> bits) as i128,

@@ -93,7 +93,12 @@ pub struct Layout {
 impl Layout {
     /// A full copy on every rank.
     pub fn replicated(shape: &[i64]) -> Layout {
-        Layout { shape: shape.to_vec(), dists: vec![Dist::Whole; shape.len()], mesh: vec![], cuts: vec![None; shape.len()] }
+        Layout {
+            shape: shape.to_vec(),
+            dists: vec![Dist::Whole; shape.len()],
+            mesh: vec![],
+            cuts: vec![None; shape.len()],
+        }
     }
 
     /// A layout over `mesh`; see the type for its meaning.
@@ -214,7 +219,13 @@ pub fn choose_mesh(ranks: i64, extents: &[i64], over: &[Option<i64>]) -> Option<
     best.map(|b| b.1)
 }
 
-fn search(left: i64, extents: &[i64], over: &[Option<i64>], current: &mut Vec<i64>, best: &mut Option<(f64, Vec<i64>)>) {
+fn search(
+    left: i64,
+    extents: &[i64],
+    over: &[Option<i64>],
+    current: &mut Vec<i64>,
+    best: &mut Option<(f64, Vec<i64>)>,
+) {
     let d = current.len();
     if d == extents.len() {
         if left == 1 {

@@ -30,7 +30,10 @@ pub enum Edge {
 pub enum Placement {
     Replicated,
     /// One distribution a dimension; `over` has an entry (fixed or free) for each `Block` dimension, or is empty.
-    Divided { dists: Vec<Dist>, over: Vec<Option<i64>> },
+    Divided {
+        dists: Vec<Dist>,
+        over: Vec<Option<i64>>,
+    },
     /// Cut where another array is cut.
     Aligned(ArrayId),
 }
@@ -70,20 +73,49 @@ pub enum StmtKind {
     /// Run a nest over its whole domain.
     Compute(NestId),
     /// Evaluate scalar code; every rank does, with the same result.
-    Scalars { code: Code, results: Vec<(Reg, ScalarId)> },
+    Scalars {
+        code: Code,
+        results: Vec<(Reg, ScalarId)>,
+    },
     /// Exchange the contents of two arrays of equal shape, type and placement (a hidden double buffer).
     Swap(ArrayId, ArrayId),
     /// `counter` runs over `from..to by by` (slots read once).
-    For { counter: ScalarId, from: ScalarId, to: ScalarId, by: ScalarId, body: Vec<Stmt> },
+    For {
+        counter: ScalarId,
+        from: ScalarId,
+        to: ScalarId,
+        by: ScalarId,
+        body: Vec<Stmt>,
+    },
     /// Repeat: run `before`, leave unless `cond`, run `body`.
-    While { before: Vec<Stmt>, cond: ScalarId, body: Vec<Stmt> },
-    If { cond: ScalarId, then: Vec<Stmt>, otherwise: Vec<Stmt> },
+    While {
+        before: Vec<Stmt>,
+        cond: ScalarId,
+        body: Vec<Stmt>,
+    },
+    If {
+        cond: ScalarId,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
     Break,
     Print(Vec<PrintPart>),
-    Assert { cond: ScalarId, why: Vec<PrintPart> },
-    Load { array: ArrayId, path: Vec<PrintPart> },
-    Save { array: ArrayId, path: Vec<PrintPart> },
-    Plot { array: ArrayId, path: Vec<PrintPart> },
+    Assert {
+        cond: ScalarId,
+        why: Vec<PrintPart>,
+    },
+    Load {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Save {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Plot {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
 }
 
 /// A piece of printed text.

@@ -29,7 +29,10 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
         let leaf = whole_leaves(nest).or_else(|| leaves_home(a, nest, &layout).then(|| vec![1; nest.domain.rank()]));
         return Home::Owner { layout, index: a.index.clone(), leaf };
     }
-    if nest.domain.rank() == 0 || (!nest.accesses.is_empty() && !any_divided) || nest.domain.dims.iter().any(|d| d.lo < 0) {
+    if nest.domain.rank() == 0
+        || (!nest.accesses.is_empty() && !any_divided)
+        || nest.domain.dims.iter().any(|d| d.lo < 0)
+    {
         return Home::Everywhere;
     }
     spread(plan, nest)
@@ -37,7 +40,8 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
 
 /// The leaves that cuts must respect: only float sums and products depend on an order inside them.
 fn whole_leaves(nest: &Nest) -> Option<Vec<i64>> {
-    let ordered = |r: &Reduction| matches!(r.op, FoldOp::Sum | FoldOp::Prod) && nest.code.regs[r.value.0 as usize].is_float();
+    let ordered =
+        |r: &Reduction| matches!(r.op, FoldOp::Sum | FoldOp::Prod) && nest.code.regs[r.value.0 as usize].is_float();
     nest.reductions.iter().any(ordered).then(|| nest.leaf.clone())
 }
 

@@ -114,7 +114,11 @@ fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) -> Option<Vec
         let Some(cuts) = divided else {
             let r = image.dims[k];
             // A whole dimension: only what lies past its ends.
-            out.push(if r.is_empty() { Interval::new(0, 1) } else { Interval::new(r.lo.min(0), (r.hi - n).max(0) + 1) });
+            out.push(if r.is_empty() {
+                Interval::new(0, 1)
+            } else {
+                Interval::new(r.lo.min(0), (r.hi - n).max(0) + 1)
+            });
             continue;
         };
         out.push(along_cut(plan, home, nest, access, a, k, cuts, array.layout.mesh == home_mesh(home))?);
@@ -131,12 +135,22 @@ fn home_mesh(home: &Home) -> Vec<i64> {
 
 /// The offsets along a divided dimension.
 #[allow(clippy::too_many_arguments)]
-fn along_cut(plan: &Plan, home: &Home, nest: &Nest, access: &Access, a: &Affine, k: usize, cuts: Cuts, same_mesh: bool) -> Option<Interval> {
+fn along_cut(
+    plan: &Plan,
+    home: &Home,
+    nest: &Nest,
+    access: &Access,
+    a: &Affine,
+    k: usize,
+    cuts: Cuts,
+    same_mesh: bool,
+) -> Option<Interval> {
     let Home::Owner { layout, index, leaf } = home else { return None };
     if !same_mesh {
         return None;
     }
-    let dims: Vec<(usize, i64)> = a.terms.iter().filter_map(|(s, c)| if let Sym::Dim(d) = s { Some((*d, *c)) } else { None }).collect();
+    let dims: Vec<(usize, i64)> =
+        a.terms.iter().filter_map(|(s, c)| if let Sym::Dim(d) = s { Some((*d, *c)) } else { None }).collect();
     let [(d, 1)] = dims[..] else { return None };
     // The home cuts the same index at the same places, on the same axis of the mesh.
     let h = index.iter().position(|h| h.terms == [(Sym::Dim(d), 1)])?;
@@ -146,7 +160,10 @@ fn along_cut(plan: &Plan, home: &Home, nest: &Nest, access: &Access, a: &Affine,
     if axis(layout, h) != axis(&array.layout, k) || !same_starts(home_cuts, cuts) {
         return None;
     }
-    let rest = Affine { konst: a.konst - index[h].konst, terms: a.terms.iter().filter(|t| t.0 != Sym::Dim(d)).copied().collect() };
+    let rest = Affine {
+        konst: a.konst - index[h].konst,
+        terms: a.terms.iter().filter(|t| t.0 != Sym::Dim(d)).copied().collect(),
+    };
     let probe = Access { index: vec![rest], ..access.clone() };
     let mut r = probe.image(&access.within, &|s| plan.scalar_range(s))?.dims[0];
     if let Some(leaf) = leaf

@@ -50,14 +50,23 @@ fn fuse_block(plan: &mut Plan, body: &mut Vec<Stmt>) {
 /// Joins the nest at `k` with the next nest behind it, if only scalar code and swaps stand between.
 fn fuse_with_next(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
     let StmtKind::Compute(first) = body[k].kind else { return false };
-    let count = body[k + 1..].iter().take_while(|s| matches!(s.kind, StmtKind::Scalars { .. } | StmtKind::Swap(..))).count();
+    let count =
+        body[k + 1..].iter().take_while(|s| matches!(s.kind, StmtKind::Scalars { .. } | StmtKind::Swap(..))).count();
     let Some(StmtKind::Compute(second)) = body.get(k + 1 + count).map(|s| s.kind.clone()) else { return false };
     let between: Vec<Stmt> = body[k + 1..k + 1 + count].to_vec();
     // The second nest as it reads before the swaps.
     let mut other = plan.nests[second.0 as usize].clone();
     for s in between.iter().rev() {
         if let StmtKind::Swap(a, b) = s.kind {
-            other.nest.operands.iter_mut().for_each(|o| o.array = if o.array == a { b } else if o.array == b { a } else { o.array });
+            other.nest.operands.iter_mut().for_each(|o| {
+                o.array = if o.array == a {
+                    b
+                } else if o.array == b {
+                    a
+                } else {
+                    o.array
+                }
+            });
         }
     }
     // Scalar code that the second nest reads goes before the joined sweep, the rest behind it.
@@ -76,7 +85,12 @@ fn fuse_with_next(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
         }
     }
     // What stays behind must not be read by what goes before.
-    let set_behind: BTreeSet<ScalarId> = behind.iter().flat_map(|s| if let StmtKind::Scalars { results, .. } = &s.kind { results.iter().map(|r| r.1).collect() } else { vec![] }).collect();
+    let set_behind: BTreeSet<ScalarId> = behind
+        .iter()
+        .flat_map(|s| {
+            if let StmtKind::Scalars { results, .. } = &s.kind { results.iter().map(|r| r.1).collect() } else { vec![] }
+        })
+        .collect();
     if !set_behind.is_disjoint(&needed) {
         return false;
     }
@@ -93,7 +107,8 @@ fn may_move_up(plan: &Plan, s: &Stmt, first: NestId) -> bool {
     let nest = &plan.nests[first.0 as usize].nest;
     let made: BTreeSet<ScalarId> = nest.reductions.iter().map(|r| r.into).collect();
     let read = scalars_of(nest);
-    code_scalars(&code.body).is_disjoint(&made) && results.iter().all(|(_, id)| !read.contains(id) && !made.contains(id))
+    code_scalars(&code.body).is_disjoint(&made)
+        && results.iter().all(|(_, id)| !read.contains(id) && !made.contains(id))
 }
 
 fn scalars_of(nest: &Nest) -> BTreeSet<ScalarId> {
@@ -115,7 +130,9 @@ fn join(a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
         return None;
     }
     let (home, leaf) = common_home(a, b)?;
-    let stored = |n: &Nest| -> BTreeMap<ArrayId, Vec<Affine>> { n.stores.iter().map(|s| (array_of(n, s.operand), s.index.clone())).collect() };
+    let stored = |n: &Nest| -> BTreeMap<ArrayId, Vec<Affine>> {
+        n.stores.iter().map(|s| (array_of(n, s.operand), s.index.clone())).collect()
+    };
     let (sx, sy) = (stored(x), stored(y));
     // Every array is written once; what one nest writes, the other touches at the same element only.
     let apart = |read: &Nest, stores: &BTreeMap<ArrayId, Vec<Affine>>| {
@@ -125,7 +142,9 @@ fn join(a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
         return None;
     }
     let made: BTreeSet<ScalarId> = x.reductions.iter().map(|r| r.into).collect();
-    if !scalars_of(y).is_disjoint(&made) || y.reductions.iter().any(|r| made.contains(&r.into) || scalars_of(x).contains(&r.into)) {
+    if !scalars_of(y).is_disjoint(&made)
+        || y.reductions.iter().any(|r| made.contains(&r.into) || scalars_of(x).contains(&r.into))
+    {
         return None;
     }
     let mut nest = x.clone();
@@ -146,7 +165,11 @@ fn common_home(a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
     if a.home == b.home {
         return Some((a.home.clone(), leaf));
     }
-    let (Home::Owner { layout: la, index: ia, leaf: fa }, Home::Owner { layout: lb, index: ib, leaf: fb }) = (&a.home, &b.home) else { return None };
+    let (Home::Owner { layout: la, index: ia, leaf: fa }, Home::Owner { layout: lb, index: ib, leaf: fb }) =
+        (&a.home, &b.home)
+    else {
+        return None;
+    };
     if la != lb || ia != ib {
         return None;
     }
@@ -158,7 +181,11 @@ fn common_home(a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
                 _ => true,
             });
             let stores = !a.nest.stores.is_empty() || !b.nest.stores.is_empty();
-            let home = Home::Owner { layout: la.clone(), index: ia.clone(), leaf: if stores { None } else { Some(leaves.clone()) } };
+            let home = Home::Owner {
+                layout: la.clone(),
+                index: ia.clone(),
+                leaf: if stores { None } else { Some(leaves.clone()) },
+            };
             aligned.then_some((home, leaf))
         }
         _ => None,
@@ -183,8 +210,15 @@ fn append(nest: &mut Nest, y: &Nest, stored: &BTreeMap<ArrayId, Vec<Affine>>) {
         }
         let operand = operand_in(nest, y, acc.operand, &mut place);
         let counters = acc.counters.iter().map(|(r, lo, hi)| (reg(*r), moved(lo, base), moved(hi, base))).collect();
-        let acc = Access { operand, index: acc.index.iter().map(|a| moved(a, base)).collect(), counters, ..acc.clone() };
-        let same = |o: &Access| o.operand == acc.operand && o.index == acc.index && o.within == acc.within && o.counters.is_empty() && acc.counters.is_empty();
+        let acc =
+            Access { operand, index: acc.index.iter().map(|a| moved(a, base)).collect(), counters, ..acc.clone() };
+        let same = |o: &Access| {
+            o.operand == acc.operand
+                && o.index == acc.index
+                && o.within == acc.within
+                && o.counters.is_empty()
+                && acc.counters.is_empty()
+        };
         let at = nest.accesses.iter().position(same).unwrap_or_else(|| {
             nest.accesses.push(acc.clone());
             nest.accesses.len() - 1
@@ -219,7 +253,12 @@ fn moved(a: &Affine, base: u32) -> Affine {
     Affine { konst: a.konst, terms: a.terms.iter().map(|t| (shift(t.0), t.1)).collect() }
 }
 
-fn inst(i: &Inst, reg: &dyn Fn(Reg) -> Reg, passed: &BTreeMap<AccessId, Reg>, reads: &BTreeMap<AccessId, AccessId>) -> Inst {
+fn inst(
+    i: &Inst,
+    reg: &dyn Fn(Reg) -> Reg,
+    passed: &BTreeMap<AccessId, Reg>,
+    reads: &BTreeMap<AccessId, AccessId>,
+) -> Inst {
     let list = |l: &[Inst]| l.iter().map(|i| inst(i, reg, passed, reads)).collect();
     match i {
         Inst::Op { dst, op } => {
@@ -241,8 +280,12 @@ fn inst(i: &Inst, reg: &dyn Fn(Reg) -> Reg, passed: &BTreeMap<AccessId, Reg>, re
             };
             Inst::Op { dst: reg(*dst), op }
         }
-        Inst::Loop { counter, from, to, by, body } => Inst::Loop { counter: reg(*counter), from: reg(*from), to: reg(*to), by: *by, body: list(body) },
-        Inst::If { cond, then, otherwise } => Inst::If { cond: reg(*cond), then: list(then), otherwise: list(otherwise) },
+        Inst::Loop { counter, from, to, by, body } => {
+            Inst::Loop { counter: reg(*counter), from: reg(*from), to: reg(*to), by: *by, body: list(body) }
+        }
+        Inst::If { cond, then, otherwise } => {
+            Inst::If { cond: reg(*cond), then: list(then), otherwise: list(otherwise) }
+        }
         Inst::Break => Inst::Break,
     }
 }
@@ -309,7 +352,9 @@ fn live_nests(body: &[Stmt]) -> Vec<NestId> {
 
 /// Arrays that statements other than nests use.
 fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
-    let parts = |p: &[PrintPart], read: &mut BTreeSet<ArrayId>| read.extend(p.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }));
+    let parts = |p: &[PrintPart], read: &mut BTreeSet<ArrayId>| {
+        read.extend(p.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }))
+    };
     for s in body {
         match &s.kind {
             StmtKind::Swap(a, b) => read.extend([*a, *b]),

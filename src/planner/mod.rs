@@ -18,13 +18,34 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
         match layout_of(&program, i, &layouts, ranks) {
             Some(l) => layouts.push(l),
             None => {
-                sink.push(Diagnostic::error("E0283", format!("no mesh of {ranks} ranks fits `{}`", a.name), a.span, "this array").help("change `over`, or the number of ranks"));
+                sink.push(
+                    Diagnostic::error(
+                        "E0283",
+                        format!("no mesh of {ranks} ranks fits `{}`", a.name),
+                        a.span,
+                        "this array",
+                    )
+                    .help("change `over`, or the number of ranks"),
+                );
                 return None;
             }
         }
     }
-    let arrays = program.arrays.iter().zip(layouts).map(|(a, layout)| PlanArray { array: a.clone(), ghost: vec![(0, 0); a.shape.len()], layout, used: false });
-    let mut plan = Plan { ranks, arrays: arrays.collect(), nests: vec![], views: vec![], exchanges: vec![], steps: vec![], program };
+    let arrays = program.arrays.iter().zip(layouts).map(|(a, layout)| PlanArray {
+        array: a.clone(),
+        ghost: vec![(0, 0); a.shape.len()],
+        layout,
+        used: false,
+    });
+    let mut plan = Plan {
+        ranks,
+        arrays: arrays.collect(),
+        nests: vec![],
+        views: vec![],
+        exchanges: vec![],
+        steps: vec![],
+        program,
+    };
     for nest in plan.program.nests.clone() {
         let home = choose_homes::choose_home(&plan, &nest);
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
@@ -35,7 +56,10 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
     schedule_steps::schedule_steps(&mut plan, &reads);
     mark_used(&mut plan);
     if let Err(why) = plan.verify() {
-        sink.push(Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}")).help("this is a defect of mgpu; please report it with the program"));
+        sink.push(
+            Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}"))
+                .help("this is a defect of mgpu; please report it with the program"),
+        );
         return None;
     }
     Some(plan)
@@ -88,8 +112,12 @@ fn swaps(body: &[Stmt], out: &mut Vec<(ArrayId, ArrayId)>) {
         match &s.kind {
             StmtKind::Swap(a, b) => out.push((*a, *b)),
             StmtKind::For { body, .. } => swaps(body, out),
-            StmtKind::While { before, body, .. } => before.iter().chain(body).for_each(|s| swaps(std::slice::from_ref(s), out)),
-            StmtKind::If { then, otherwise, .. } => then.iter().chain(otherwise).for_each(|s| swaps(std::slice::from_ref(s), out)),
+            StmtKind::While { before, body, .. } => {
+                before.iter().chain(body).for_each(|s| swaps(std::slice::from_ref(s), out))
+            }
+            StmtKind::If { then, otherwise, .. } => {
+                then.iter().chain(otherwise).for_each(|s| swaps(std::slice::from_ref(s), out))
+            }
             _ => {}
         }
     }

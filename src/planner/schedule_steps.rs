@@ -161,7 +161,8 @@ impl Scheduler<'_> {
             self.note_fresh(ex);
         }
         // Splitting pays only where most points need no message; reductions keep their leaves whole.
-        let ghosts_only = overlap.is_some_and(|e| self.plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. })));
+        let ghosts_only = overlap
+            .is_some_and(|e| self.plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. })));
         if let (Some(ex), false) = (overlap, ghosts_only && n.reductions.is_empty() && !everywhere) {
             out.push(Step { kind: StepKind::Exchange(ex), span });
             overlap = None;
@@ -202,7 +203,8 @@ impl Scheduler<'_> {
                 Read::View(_) => {}
                 Read::Arms(array, arms) => {
                     let held = self.fresh.arms.get(array).map_or(&[][..], |a| a);
-                    let stale: Vec<Arm> = arms.iter().filter(|a| !held.iter().any(|h| h.contains(a))).cloned().collect();
+                    let stale: Vec<Arm> =
+                        arms.iter().filter(|a| !held.iter().any(|h| h.contains(a))).cloned().collect();
                     if !stale.is_empty() {
                         out.push(Item::Ghost { array: *array, arms: stale });
                     }
@@ -291,8 +293,12 @@ fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut V
             written.insert(*array);
         }
         StmtKind::For { body, .. } => body.iter().for_each(|s| effects(plan, s, written, nests)),
-        StmtKind::While { before, body, .. } => before.iter().chain(body).for_each(|s| effects(plan, s, written, nests)),
-        StmtKind::If { then, otherwise, .. } => then.iter().chain(otherwise).for_each(|s| effects(plan, s, written, nests)),
+        StmtKind::While { before, body, .. } => {
+            before.iter().chain(body).for_each(|s| effects(plan, s, written, nests))
+        }
+        StmtKind::If { then, otherwise, .. } => {
+            then.iter().chain(otherwise).for_each(|s| effects(plan, s, written, nests))
+        }
         _ => {}
     }
 }
@@ -316,4 +322,3 @@ pub fn code_scalars(body: &[crate::ir::kernel::Inst]) -> BTreeSet<ScalarId> {
     }
     out
 }
-

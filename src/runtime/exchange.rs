@@ -41,12 +41,24 @@ impl Schedule {
             for p in needs.pieces {
                 if p.from == rank {
                     let from = plan.array(array).storage(rank);
-                    let copy = BoxCopy::new(Stored { storage: &from, part: &p.src }, Stored { storage: &storage, part: &p.dst }, &p.modes, ty, p.negate);
+                    let copy = BoxCopy::new(
+                        Stored { storage: &from, part: &p.src },
+                        Stored { storage: &storage, part: &p.dst },
+                        &p.modes,
+                        ty,
+                        p.negate,
+                    );
                     out.local.push((Place::Array(array), place, copy));
                     continue;
                 }
                 let m = receives.entry(p.from).or_insert_with(|| Message { peer: p.from, ..Message::default() });
-                let copy = BoxCopy::new(Stored { storage: &p.src, part: &p.src }, Stored { storage: &storage, part: &p.dst }, &p.modes, ty, p.negate);
+                let copy = BoxCopy::new(
+                    Stored { storage: &p.src, part: &p.src },
+                    Stored { storage: &storage, part: &p.dst },
+                    &p.modes,
+                    ty,
+                    p.negate,
+                );
                 m.copies.push((place, copy.at_src(m.bytes)));
                 m.bytes += p.src.len() as usize * ty.size();
             }
@@ -71,7 +83,13 @@ impl Schedule {
                     continue;
                 }
                 let modes = vec![Mode::Shift; src.rank()];
-                let copy = BoxCopy::new(Stored { storage: &storage, part: &src }, Stored { storage: &src, part: &src }, &modes, ty, false);
+                let copy = BoxCopy::new(
+                    Stored { storage: &storage, part: &src },
+                    Stored { storage: &src, part: &src },
+                    &modes,
+                    ty,
+                    false,
+                );
                 m.copies.push((Place::Array(array), copy.at_dst(m.bytes)));
                 m.bytes += src.len() as usize * ty.size();
             }
@@ -134,8 +152,15 @@ fn ends(plan: &Plan, item: &Item, rank: i64) -> (crate::ir::kernel::ArrayId, Pla
 /// Sets every element of `region` to a constant: one element, then copies of it.
 fn fill(address: *mut u8, storage: &IndexBox, region: &IndexBox, v: Value) {
     let bytes = v.bits.to_le_bytes();
-    let point = IndexBox::new(region.dims.iter().map(|d| crate::ir::index_box::Interval::new(d.lo, d.lo + 1)).collect());
-    let copy = BoxCopy::new(Stored { storage: &point, part: &point }, Stored { storage, part: region }, &vec![Mode::Repeat; region.rank()], v.ty, false);
+    let point =
+        IndexBox::new(region.dims.iter().map(|d| crate::ir::index_box::Interval::new(d.lo, d.lo + 1)).collect());
+    let copy = BoxCopy::new(
+        Stored { storage: &point, part: &point },
+        Stored { storage, part: region },
+        &vec![Mode::Repeat; region.rank()],
+        v.ty,
+        false,
+    );
     // SAFETY: the source is one element repeated in every dimension; the region lies in the storage.
     unsafe { copy.run(bytes.as_ptr(), address) };
 }

@@ -70,7 +70,8 @@ pub fn agree(comm: &mut dyn Comm, mine: Result<(), Problem>, span: Span, label: 
     };
     let message = parts.next().unwrap_or("").to_string();
     let help = parts.next().filter(|h| !h.is_empty()).map(str::to_string);
-    let place = if all.len() == 1 { String::new() } else { format!(" (rank {first}; {} of {} ranks)", bad.len(), all.len()) };
+    let place =
+        if all.len() == 1 { String::new() } else { format!(" (rank {first}; {} of {} ranks)", bad.len(), all.len()) };
     let mut d = Diagnostic::error(code, message, span, format!("{label}{place}"));
     d.help = help;
     Err(Failure::Agreed(d))

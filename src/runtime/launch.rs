@@ -28,7 +28,13 @@ pub struct Manner {
 }
 
 /// Runs all ranks of a plan as threads. Rank 0 prints to `out`.
-pub fn run_threads(plan: &Plan, executor: &dyn Executor, root: &Root, out: &mut (dyn Write + Send), manner: Manner) -> Outcome {
+pub fn run_threads(
+    plan: &Plan,
+    executor: &dyn Executor,
+    root: &Root,
+    out: &mut (dyn Write + Send),
+    manner: Manner,
+) -> Outcome {
     let mut ends = World::ranks(plan.ranks as usize).into_iter();
     let Some(mut first) = ends.next() else { return Ok(vec![]) };
     let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
@@ -37,7 +43,11 @@ pub fn run_threads(plan: &Plan, executor: &dyn Executor, root: &Root, out: &mut 
             .map(|mut comm| {
                 let name = format!("rank {}", comm.rank());
                 let watch = watch.clone();
-                let body = move || guarded(&mut comm, |comm| run_rank(plan, comm, executor, root, &mut std::io::sink(), Manner::default(), watch));
+                let body = move || {
+                    guarded(&mut comm, |comm| {
+                        run_rank(plan, comm, executor, root, &mut std::io::sink(), Manner::default(), watch)
+                    })
+                };
                 std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
             })
             .collect();
@@ -62,14 +72,19 @@ pub fn run_threads(plan: &Plan, executor: &dyn Executor, root: &Root, out: &mut 
         Ok(_) => 0,
     };
     let mut results = results;
-    if let Some(worst) = (0..results.len()).rev().max_by_key(|k| weight(&results[*k])).filter(|k| weight(&results[*k]) > 0) {
+    if let Some(worst) =
+        (0..results.len()).rev().max_by_key(|k| weight(&results[*k])).filter(|k| weight(&results[*k]) > 0)
+    {
         return results.swap_remove(worst).map(|s| vec![s]);
     }
     results.into_iter().collect()
 }
 
 /// Runs a rank's thread so that the others learn when it ends out of turn.
-fn guarded(comm: &mut ThreadComm, body: impl FnOnce(&mut ThreadComm) -> Result<Stats, Failure>) -> Result<Stats, Failure> {
+fn guarded(
+    comm: &mut ThreadComm,
+    body: impl FnOnce(&mut ThreadComm) -> Result<Stats, Failure>,
+) -> Result<Stats, Failure> {
     let rank = comm.rank();
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(comm)))
         .unwrap_or_else(|_| Err(Failure::Internal(format!("rank {rank} panicked; its message stands above"))));
@@ -80,7 +95,15 @@ fn guarded(comm: &mut ThreadComm, body: impl FnOnce(&mut ThreadComm) -> Result<S
 }
 
 /// Runs one rank to its end.
-pub fn run_rank(plan: &Plan, comm: &mut dyn Comm, executor: &dyn Executor, root: &Root, out: &mut dyn Write, manner: Manner, watch: Watch) -> Result<Stats, Failure> {
+pub fn run_rank(
+    plan: &Plan,
+    comm: &mut dyn Comm,
+    executor: &dyn Executor,
+    root: &Root,
+    out: &mut dyn Write,
+    manner: Manner,
+    watch: Watch,
+) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, executor, root, out, watch)?;
     rank.progress = manner.progress;
     rank.run()?;

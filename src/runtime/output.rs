@@ -32,7 +32,9 @@ impl Rank<'_> {
                 PrintPart::Text(t) => out.push_str(t),
                 PrintPart::Scalar { id, format } => {
                     let v = self.scalar(*id);
-                    out.push_str(&crate::ir::format::format_value(v, format.as_deref()).unwrap_or_else(|_| v.to_string()));
+                    out.push_str(
+                        &crate::ir::format::format_value(v, format.as_deref()).unwrap_or_else(|_| v.to_string()),
+                    );
                 }
                 PrintPart::Array { id, format } => out.push_str(&self.array_text(*id, format.as_deref())?),
             }
@@ -47,12 +49,19 @@ impl Rank<'_> {
         let part = a.layout.part(self.comm.rank());
         let mut boxes = vec![IndexBox::new(vec![])];
         for runs in shown(&shape) {
-            boxes = boxes.iter().flat_map(|b| runs.iter().map(|r| IndexBox { dims: [b.dims.clone(), vec![*r]].concat() })).collect();
+            boxes = boxes
+                .iter()
+                .flat_map(|b| runs.iter().map(|r| IndexBox { dims: [b.dims.clone(), vec![*r]].concat() }))
+                .collect();
         }
         let mut mine = vec![];
         for b in &boxes {
             let b = b.intersect(&part);
-            mine.extend(self.elements(id, &b).into_iter().flat_map(|(at, bits)| [at.to_le_bytes(), bits.to_le_bytes()].concat()));
+            mine.extend(
+                self.elements(id, &b)
+                    .into_iter()
+                    .flat_map(|(at, bits)| [at.to_le_bytes(), bits.to_le_bytes()].concat()),
+            );
         }
         let all = if self.comm.size() == 1 { vec![mine] } else { self.comm.all_gather(&mine)? };
         let mut known: BTreeMap<u64, u64> = BTreeMap::new();
@@ -93,7 +102,13 @@ impl Rank<'_> {
         let mut out = vec![0u8; b.len() as usize * a.array.ty.size()];
         if !b.is_empty() {
             let storage = a.storage(self.comm.rank());
-            let copy = BoxCopy::new(Stored { storage: &storage, part: b }, Stored { storage: b, part: b }, &vec![Mode::Shift; b.rank()], a.array.ty, false);
+            let copy = BoxCopy::new(
+                Stored { storage: &storage, part: b },
+                Stored { storage: b, part: b },
+                &vec![Mode::Shift; b.rank()],
+                a.array.ty,
+                false,
+            );
             // SAFETY: the box lies in the storage, and `out` holds the box.
             unsafe { copy.run(self.array_ptr(id), out.as_mut_ptr()) };
         }
@@ -114,7 +129,10 @@ impl Rank<'_> {
         let a = self.plan.array(id);
         let header = npy::read_header(self.root, path)?;
         if header.ty != a.array.ty || header.shape != a.array.shape {
-            let message = format!("`{path}` holds {}{:?}, and `{}` is {}{:?}", header.ty, header.shape, a.array.name, a.array.ty, a.array.shape);
+            let message = format!(
+                "`{path}` holds {}{:?}, and `{}` is {}{:?}",
+                header.ty, header.shape, a.array.name, a.array.ty, a.array.shape
+            );
             return Err(Problem::new("E0603", message));
         }
         let part = a.layout.part(self.comm.rank());
@@ -124,7 +142,13 @@ impl Rank<'_> {
         let mut data = vec![0u8; part.len() as usize * a.array.ty.size()];
         npy::read_box(self.root, path, &header, &part, &mut data)?;
         let storage = a.storage(self.comm.rank());
-        let copy = BoxCopy::new(Stored { storage: &part, part: &part }, Stored { storage: &storage, part: &part }, &vec![Mode::Shift; part.rank()], a.array.ty, false);
+        let copy = BoxCopy::new(
+            Stored { storage: &part, part: &part },
+            Stored { storage: &storage, part: &part },
+            &vec![Mode::Shift; part.rank()],
+            a.array.ty,
+            false,
+        );
         // SAFETY: `data` holds the part, and the part lies in the storage.
         unsafe { copy.run(data.as_ptr(), self.array_ptr(id)) };
         Ok(())
@@ -144,7 +168,8 @@ impl Rank<'_> {
         }
         agree(self.comm, result, span, label)?;
         let made = if self.comm.size() == 1 { made } else { self.comm.all_gather(&made)?.swap_remove(0) };
-        let part: Result<npy::PartName, Problem> = serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
+        let part: Result<npy::PartName, Problem> =
+            serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
         let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p));
         let outcome = agree(self.comm, result, span, label);
         let Ok(part) = part else { return outcome };
@@ -173,7 +198,9 @@ impl Rank<'_> {
         let whole = self.gathered(id)?;
         let a = &self.plan.array(id).array;
         let result = match whole {
-            Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name).and_then(|png| self.root.write_whole(&path, &png)).map_err(Problem::from),
+            Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name)
+                .and_then(|png| self.root.write_whole(&path, &png))
+                .map_err(Problem::from),
             None => Ok(()),
         };
         agree(self.comm, result, span, "plotted here")
@@ -202,8 +229,15 @@ impl Rank<'_> {
             if part.is_empty() {
                 continue;
             }
-            let data = if r == 0 { self.packed(id, &part) } else { self.comm.receive(r, part.len() as usize * ty.size())? };
-            let copy = BoxCopy::new(Stored { storage: &part, part: &part }, Stored { storage: &whole, part: &part }, &vec![Mode::Shift; part.rank()], ty, false);
+            let data =
+                if r == 0 { self.packed(id, &part) } else { self.comm.receive(r, part.len() as usize * ty.size())? };
+            let copy = BoxCopy::new(
+                Stored { storage: &part, part: &part },
+                Stored { storage: &whole, part: &part },
+                &vec![Mode::Shift; part.rank()],
+                ty,
+                false,
+            );
             // SAFETY: `data` holds the part and `out` the whole array.
             unsafe { copy.run(data.as_ptr(), out.as_mut_ptr()) };
         }

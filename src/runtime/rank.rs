@@ -75,7 +75,14 @@ enum Flow {
 
 impl<'a> Rank<'a> {
     /// Allocates everything that the plan names. A collective: all ranks fail together when one has no memory.
-    pub fn new(plan: &'a Plan, comm: &'a mut dyn Comm, executor: &'a dyn Executor, root: &'a Root, out: &'a mut dyn std::io::Write, watch: Watch) -> Result<Rank<'a>, Failure> {
+    pub fn new(
+        plan: &'a Plan,
+        comm: &'a mut dyn Comm,
+        executor: &'a dyn Executor,
+        root: &'a Root,
+        out: &'a mut dyn std::io::Write,
+        watch: Watch,
+    ) -> Result<Rank<'a>, Failure> {
         let me = comm.rank();
         let mut missing = Ok(());
         let mut block = |bytes: i64, name: &str| {
@@ -98,7 +105,8 @@ impl<'a> Rank<'a> {
         }
         agree(comm, missing, nowhere(), "allocated here")?;
         let work = (0..plan.nests.len()).map(|n| work_of(plan, PlanNestId(n as u32), me)).collect();
-        let schedules: Vec<Schedule> = (0..plan.exchanges.len()).map(|e| Schedule::new(plan, ExchangeId(e as u32), me)).collect();
+        let schedules: Vec<Schedule> =
+            (0..plan.exchanges.len()).map(|e| Schedule::new(plan, ExchangeId(e as u32), me)).collect();
         let mut rank = Rank {
             plan,
             comm,
@@ -156,8 +164,13 @@ impl<'a> Rank<'a> {
                     if (lo, hi) == (0, 0) {
                         continue;
                     }
-                    let [(Sym::Dim(d), 1)] = ix.terms.iter().filter(|t| matches!(t.0, Sym::Dim(_))).copied().collect::<Vec<_>>()[..] else { return None };
-                    interior.dims[d] = interior.dims[d].intersect(Interval::new(part.dims[d].lo + lo, part.dims[d].hi - hi));
+                    let [(Sym::Dim(d), 1)] =
+                        ix.terms.iter().filter(|t| matches!(t.0, Sym::Dim(_))).copied().collect::<Vec<_>>()[..]
+                    else {
+                        return None;
+                    };
+                    interior.dims[d] =
+                        interior.dims[d].intersect(Interval::new(part.dims[d].lo + lo, part.dims[d].hi - hi));
                 }
             }
         }
@@ -207,7 +220,10 @@ impl<'a> Rank<'a> {
             StepKind::Finish(nest) => self.finish_nest(*nest),
             StepKind::For { counter, from, to, by, body } => return self.for_loop(*counter, (*from, *to, *by), body),
             StepKind::While { before, cond, body } => loop {
-                if self.block(before)? == Flow::Break || self.scalars[cond.0 as usize] == 0 || self.block(body)? == Flow::Break {
+                if self.block(before)? == Flow::Break
+                    || self.scalars[cond.0 as usize] == 0
+                    || self.block(body)? == Flow::Break
+                {
                     return Ok(Flow::Next);
                 }
             },
@@ -219,7 +235,11 @@ impl<'a> Rank<'a> {
             StepKind::Assert { cond, why } => {
                 if self.scalars[cond.0 as usize] == 0 {
                     let why = self.text(why)?;
-                    let message = if why.is_empty() { "the assertion does not hold".to_string() } else { format!("assertion failed: {why}") };
+                    let message = if why.is_empty() {
+                        "the assertion does not hold".to_string()
+                    } else {
+                        format!("assertion failed: {why}")
+                    };
                     return Err(Failure::Agreed(Diagnostic::error("E0610", message, s.span, "this is false")));
                 }
             }
@@ -230,7 +250,12 @@ impl<'a> Rank<'a> {
         Ok(Flow::Next)
     }
 
-    fn for_loop(&mut self, counter: ScalarId, (from, to, by): (ScalarId, ScalarId, ScalarId), body: &'a [Step]) -> Result<Flow, Failure> {
+    fn for_loop(
+        &mut self,
+        counter: ScalarId,
+        (from, to, by): (ScalarId, ScalarId, ScalarId),
+        body: &'a [Step],
+    ) -> Result<Flow, Failure> {
         let [mut i, to, by] = [from, to, by].map(|s| self.scalars[s.0 as usize] as i64);
         let bar = std::mem::take(&mut self.progress).then(|| Progress::new(i, to));
         while i < to {
@@ -298,7 +323,9 @@ impl<'a> Rank<'a> {
         }
         let Some(part) = &work.part else { return Ok(()) };
         let clock = Instant::now();
-        let run = |part: &IndexBox, partials: &mut [Partial]| self.executor.run(k, part, &work.bindings, &self.scalars, partials);
+        let run = |part: &IndexBox, partials: &mut [Partial]| {
+            self.executor.run(k, part, &work.bindings, &self.scalars, partials)
+        };
         let mut result = match (&self.splits[k], overlap) {
             (Some(split), Some(_)) => run(&split.interior, &mut work.partials),
             _ => run(part, &mut work.partials),
@@ -312,12 +339,15 @@ impl<'a> Rank<'a> {
             self.stats.communication += clock.elapsed();
             let clock = Instant::now();
             for rim in &split.rim {
-                result = result.and_then(|()| self.executor.run(k, rim, &work.bindings, &self.scalars, &mut work.partials));
+                result =
+                    result.and_then(|()| self.executor.run(k, rim, &work.bindings, &self.scalars, &mut work.partials));
             }
             self.stats.computation += clock.elapsed();
         }
         // Only a defect of the compiler ends here (the reference executor checks bounds in debug builds).
-        result.map_err(|why| Failure::Internal(format!("in `{}` (line of source {}): {why}", self.plan.nests[k].nest.name, s.span.start)))
+        result.map_err(|why| {
+            Failure::Internal(format!("in `{}` (line of source {}): {why}", self.plan.nests[k].nest.name, s.span.start))
+        })
     }
 
     /// Combines partial results of all ranks; one message a rank for all of them.
@@ -413,7 +443,7 @@ fn work_of(plan: &Plan, id: PlanNestId, me: i64) -> Work {
         places.push(place);
         // Compulsory traffic: every element of the part once, read and written operands twice.
         let own = part.as_ref().map_or(0, |p| p.len()).min(storage.len()) as u64;
-        let reads = n.nest.accesses.iter().any(|a| n.nest.operands[a.operand.0 as usize] .array == operand.array);
+        let reads = n.nest.accesses.iter().any(|a| n.nest.operands[a.operand.0 as usize].array == operand.array);
         bytes += own * operand.ty.size() as u64 * (u64::from(operand.written) + u64::from(reads));
     }
     let mut partials = vec![];

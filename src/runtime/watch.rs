@@ -30,7 +30,10 @@ impl Watch {
                 if now != seen {
                     (seen, since) = (now, Instant::now());
                 } else if since.elapsed() >= limit {
-                    eprintln!("mgpu: no step completed for {:.1} s (after {seen} steps of the ranks here); the run is ended", limit.as_secs_f64());
+                    eprintln!(
+                        "mgpu: no step completed for {:.1} s (after {seen} steps of the ranks here); the run is ended",
+                        limit.as_secs_f64()
+                    );
                     end(crate::runtime::failure::exit::LOST.into());
                     return;
                 }

@@ -76,7 +76,11 @@ pub fn reports(err: &str) -> Vec<(String, usize, String)> {
     let mut out: Vec<(String, usize, String)> = vec![];
     for line in err.lines() {
         let word = line.split_whitespace().next().unwrap_or("");
-        if !line.starts_with("  ") && word.len() == 5 && word.starts_with('E') && word[1..].chars().all(|d| d.is_ascii_digit()) {
+        if !line.starts_with("  ")
+            && word.len() == 5
+            && word.starts_with('E')
+            && word[1..].chars().all(|d| d.is_ascii_digit())
+        {
             out.push((word.to_string(), 0, String::new()));
         }
         let Some(last) = out.last_mut() else { continue };
@@ -99,7 +103,13 @@ pub fn first_difference(wanted: &str, found: &str) -> String {
         match (a.next(), b.next()) {
             (None, None) => return "the line ends".into(),
             (x, y) if x == y => {}
-            (x, y) => return format!("line {line}\n  wanted {}\n  found  {}", x.unwrap_or("(nothing)"), y.unwrap_or("(nothing)")),
+            (x, y) => {
+                return format!(
+                    "line {line}\n  wanted {}\n  found  {}",
+                    x.unwrap_or("(nothing)"),
+                    y.unwrap_or("(nothing)")
+                );
+            }
         }
     }
 }

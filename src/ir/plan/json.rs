@@ -12,7 +12,8 @@ impl Plan {
     /// The whole plan. Up to 16 ranks every exchange lists its messages (from, to, boxes, bytes); beyond, its largest and
     /// total loads only.
     pub fn json(&self, sources: &SourceMap) -> Value {
-        let params: serde_json::Map<String, Value> = self.program.params.iter().map(|(n, v)| (n.clone(), json!(v.to_string()))).collect();
+        let params: serde_json::Map<String, Value> =
+            self.program.params.iter().map(|(n, v)| (n.clone(), json!(v.to_string()))).collect();
         let arrays: Vec<Value> = self
             .arrays
             .iter()
@@ -70,7 +71,10 @@ impl Plan {
                 m.1.push(json!({"array": a.name, "box": p.src.to_string(), "to": p.dst.to_string()}));
             }
         }
-        by_peer.into_iter().map(|(from, (bytes, boxes))| json!({"from": from, "to": rank, "bytes": bytes, "boxes": boxes})).collect()
+        by_peer
+            .into_iter()
+            .map(|(from, (bytes, boxes))| json!({"from": from, "to": rank, "bytes": bytes, "boxes": boxes}))
+            .collect()
     }
 
     fn steps_json(&self, steps: &[Step], sources: &SourceMap) -> Vec<Value> {
@@ -90,20 +94,32 @@ impl Plan {
                 }
                 StepKind::AllReduce(items) => json!({"step": "all-reduce", "values": items.len()}),
                 StepKind::Finish(_) => json!({"step": "finish"}),
-                StepKind::Scalars { results, .. } => json!({"step": "scalars", "sets": results.iter().map(|r| scalar(r.1)).collect::<Vec<_>>()}),
+                StepKind::Scalars { results, .. } => {
+                    json!({"step": "scalars", "sets": results.iter().map(|r| scalar(r.1)).collect::<Vec<_>>()})
+                }
                 StepKind::Swap(a, b) => json!({"step": "swap", "arrays": [name(*a), name(*b)]}),
                 StepKind::For { counter, body, .. } => {
                     let range = self.program.scalar_ranges.get(counter).map(|r| [r.lo, r.hi]);
                     json!({"step": "for", "counter": scalar(*counter), "range": range, "body": self.steps_json(body, sources)})
                 }
-                StepKind::While { before, body, .. } => json!({"step": "while", "before": self.steps_json(before, sources), "body": self.steps_json(body, sources)}),
-                StepKind::If { then, otherwise, .. } => json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)}),
+                StepKind::While { before, body, .. } => {
+                    json!({"step": "while", "before": self.steps_json(before, sources), "body": self.steps_json(body, sources)})
+                }
+                StepKind::If { then, otherwise, .. } => {
+                    json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)})
+                }
                 StepKind::Break => json!({"step": "break"}),
                 StepKind::Print(_) => json!({"step": "print"}),
                 StepKind::Assert { .. } => json!({"step": "assert"}),
-                StepKind::Load { array, path } => json!({"step": "load", "array": name(*array), "path": path_text(path)}),
-                StepKind::Save { array, path } => json!({"step": "save", "array": name(*array), "path": path_text(path)}),
-                StepKind::Plot { array, path } => json!({"step": "plot", "array": name(*array), "path": path_text(path)}),
+                StepKind::Load { array, path } => {
+                    json!({"step": "load", "array": name(*array), "path": path_text(path)})
+                }
+                StepKind::Save { array, path } => {
+                    json!({"step": "save", "array": name(*array), "path": path_text(path)})
+                }
+                StepKind::Plot { array, path } => {
+                    json!({"step": "plot", "array": name(*array), "path": path_text(path)})
+                }
             };
             if s.span.end > 0 {
                 v["line"] = json!(sources.line_col(s.span).0);

@@ -167,22 +167,54 @@ pub struct Step {
 pub enum StepKind {
     Exchange(ExchangeId),
     /// Run a rank's part of a nest. With `overlap`, its messages travel while the points that need none of them run.
-    Compute { nest: PlanNestId, overlap: Option<ExchangeId> },
+    Compute {
+        nest: PlanNestId,
+        overlap: Option<ExchangeId>,
+    },
     /// Combine the partial results of these nests' reductions over all ranks, in one message.
     AllReduce(Vec<(PlanNestId, usize)>),
     /// Turn the partial results of a nest that every rank ran whole into scalars.
     Finish(PlanNestId),
-    Scalars { code: Code, results: Vec<(Reg, ScalarId)> },
+    Scalars {
+        code: Code,
+        results: Vec<(Reg, ScalarId)>,
+    },
     Swap(ArrayId, ArrayId),
-    For { counter: ScalarId, from: ScalarId, to: ScalarId, by: ScalarId, body: Vec<Step> },
-    While { before: Vec<Step>, cond: ScalarId, body: Vec<Step> },
-    If { cond: ScalarId, then: Vec<Step>, otherwise: Vec<Step> },
+    For {
+        counter: ScalarId,
+        from: ScalarId,
+        to: ScalarId,
+        by: ScalarId,
+        body: Vec<Step>,
+    },
+    While {
+        before: Vec<Step>,
+        cond: ScalarId,
+        body: Vec<Step>,
+    },
+    If {
+        cond: ScalarId,
+        then: Vec<Step>,
+        otherwise: Vec<Step>,
+    },
     Break,
     Print(Vec<PrintPart>),
-    Assert { cond: ScalarId, why: Vec<PrintPart> },
-    Load { array: ArrayId, path: Vec<PrintPart> },
-    Save { array: ArrayId, path: Vec<PrintPart> },
-    Plot { array: ArrayId, path: Vec<PrintPart> },
+    Assert {
+        cond: ScalarId,
+        why: Vec<PrintPart>,
+    },
+    Load {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Save {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
+    Plot {
+        array: ArrayId,
+        path: Vec<PrintPart>,
+    },
 }
 
 /// The whole plan for one number of ranks.
@@ -235,7 +267,10 @@ impl Plan {
         for a in &self.arrays {
             h.update(format!("{:?} {:?} {:?}", a.array, a.layout, a.ghost).as_bytes());
         }
-        h.update(format!("{} {:?} {:?} {:?} {:?}", self.ranks, self.views, self.exchanges, self.steps, self.program.tables).as_bytes());
+        h.update(
+            format!("{} {:?} {:?} {:?} {:?}", self.ranks, self.views, self.exchanges, self.steps, self.program.tables)
+                .as_bytes(),
+        );
         h.finalize().as_bytes().to_vec()
     }
 

@@ -134,8 +134,13 @@ impl Plan {
         let a = self.array(id);
         let mut out = Needs::default();
         for b in boxes {
-            let runs: Vec<Vec<Segment>> =
-                b.dims.iter().zip(&a.layout.shape).zip(&a.array.edges).map(|((w, &n), &e)| segments(*w, n, e)).collect();
+            let runs: Vec<Vec<Segment>> = b
+                .dims
+                .iter()
+                .zip(&a.layout.shape)
+                .zip(&a.array.edges)
+                .map(|((w, &n), &e)| segments(*w, n, e))
+                .collect();
             product(&runs, &mut |segs| {
                 if let Some(v) = segs.iter().find_map(|s| s.constant) {
                     out.constants.push((IndexBox::new(segs.iter().map(|s| s.dst).collect()), v));

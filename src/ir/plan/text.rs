@@ -41,20 +41,44 @@ impl Plan {
     pub fn text(&self, sources: &SourceMap) -> String {
         let mut out = String::new();
         let params: Vec<String> = self.program.params.iter().map(|(n, v)| format!("{n} = {v}")).collect();
-        let _ = writeln!(out, "{} rank{}{}", self.ranks, if self.ranks == 1 { "" } else { "s" }, if params.is_empty() { String::new() } else { format!(", {}", params.join(", ")) });
+        let _ = writeln!(
+            out,
+            "{} rank{}{}",
+            self.ranks,
+            if self.ranks == 1 { "" } else { "s" },
+            if params.is_empty() { String::new() } else { format!(", {}", params.join(", ")) }
+        );
         if self.program.depends_on_ranks {
             let _ = writeln!(out, "a value of this program depends on `ranks`: results may differ between rank counts");
         }
         let _ = writeln!(out, "\narrays");
         for a in self.arrays.iter().filter(|a| a.used) {
-            let halo: Vec<String> = a.ghost.iter().map(|g| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) }).collect();
-            let halo = if a.ghost.iter().any(|g| *g != (0, 0)) { format!(" | halo {}", halo.join(", ")) } else { String::new() };
+            let halo: Vec<String> = a
+                .ghost
+                .iter()
+                .map(|g| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) })
+                .collect();
+            let halo = if a.ghost.iter().any(|g| *g != (0, 0)) {
+                format!(" | halo {}", halo.join(", "))
+            } else {
+                String::new()
+            };
             let layout = a.layout.to_string();
             let inner = layout.trim_end_matches(']');
             let mesh: Vec<String> = a.layout.mesh.iter().map(|m| m.to_string()).collect();
-            let place = if a.layout.mesh.is_empty() { "on every rank".to_string() } else { format!("mesh {}", mesh.join(" x ")) };
+            let place = if a.layout.mesh.is_empty() {
+                "on every rank".to_string()
+            } else {
+                format!("mesh {}", mesh.join(" x "))
+            };
             let part = a.layout.part(0);
-            let _ = writeln!(out, "  {:12} {}{inner}{halo}]  {place}, rank 0 owns {part}{}", a.array.name, a.array.ty, edges(&a.array.edges));
+            let _ = writeln!(
+                out,
+                "  {:12} {}{inner}{halo}]  {place}, rank 0 owns {part}{}",
+                a.array.name,
+                a.array.ty,
+                edges(&a.array.edges)
+            );
         }
         let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
         let _ = writeln!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
@@ -70,30 +94,56 @@ impl Plan {
                 _ => String::new(),
             };
             let mut say = |text: String| {
-                let _ = writeln!(out, "{:indent$}{text:<w$}  {line}", "", indent = 2 * depth, w = 76usize.saturating_sub(2 * depth));
+                let _ = writeln!(
+                    out,
+                    "{:indent$}{text:<w$}  {line}",
+                    "",
+                    indent = 2 * depth,
+                    w = 76usize.saturating_sub(2 * depth)
+                );
             };
             match &s.kind {
                 StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", &mut say),
                 StepKind::Compute { nest, overlap } => {
                     if let Some(e) = overlap {
-                        self.exchange_text(&self.exchanges[e.0 as usize], "exchange, while the interior computes", &mut say);
+                        self.exchange_text(
+                            &self.exchanges[e.0 as usize],
+                            "exchange, while the interior computes",
+                            &mut say,
+                        );
                     }
                     say(self.compute_text(*nest));
                 }
                 StepKind::AllReduce(items) => {
-                    let names: Vec<String> = items.iter().map(|(n, r)| format!("{:?} of {}", self.nest(*n).nest.reductions[*r].op, self.nest(*n).nest.name).to_lowercase()).collect();
+                    let names: Vec<String> = items
+                        .iter()
+                        .map(|(n, r)| {
+                            format!("{:?} of {}", self.nest(*n).nest.reductions[*r].op, self.nest(*n).nest.name)
+                                .to_lowercase()
+                        })
+                        .collect();
                     say(format!("all-reduce, one message: {}", names.join(", ")));
                 }
                 StepKind::Finish(_) => {}
                 StepKind::Scalars { results, .. } => {
-                    let named: Vec<String> = results.iter().map(|(_, id)| self.scalar_name(*id)).filter(|n| !n.is_empty()).collect();
+                    let named: Vec<String> =
+                        results.iter().map(|(_, id)| self.scalar_name(*id)).filter(|n| !n.is_empty()).collect();
                     if !named.is_empty() {
                         say(format!("set {}", named.join(", ")));
                     }
                 }
-                StepKind::Swap(a, b) => say(format!("swap {} and {}", self.array(*a).array.name, self.array(*b).array.name)),
+                StepKind::Swap(a, b) => {
+                    say(format!("swap {} and {}", self.array(*a).array.name, self.array(*b).array.name))
+                }
                 StepKind::For { counter, body, .. } => {
-                    say(format!("for {}{}", self.scalar_name(*counter), self.program.scalar_ranges.get(counter).map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))));
+                    say(format!(
+                        "for {}{}",
+                        self.scalar_name(*counter),
+                        self.program
+                            .scalar_ranges
+                            .get(counter)
+                            .map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))
+                    ));
                     self.steps_text(body, depth + 1, sources, out);
                 }
                 StepKind::While { before, body, .. } => {
@@ -112,9 +162,15 @@ impl Plan {
                 StepKind::Break => say("break".into()),
                 StepKind::Print(_) => say("print".into()),
                 StepKind::Assert { .. } => say("assert".into()),
-                StepKind::Load { array, path } => say(format!("load {} from {}", self.array(*array).array.name, path_text(path))),
-                StepKind::Save { array, path } => say(format!("save {} to {}, every rank its part", self.array(*array).array.name, path_text(path))),
-                StepKind::Plot { array, path } => say(format!("plot {} to {}, gathered on rank 0", self.array(*array).array.name, path_text(path))),
+                StepKind::Load { array, path } => {
+                    say(format!("load {} from {}", self.array(*array).array.name, path_text(path)))
+                }
+                StepKind::Save { array, path } => {
+                    say(format!("save {} to {}, every rank its part", self.array(*array).array.name, path_text(path)))
+                }
+                StepKind::Plot { array, path } => {
+                    say(format!("plot {} to {}, gathered on rank 0", self.array(*array).array.name, path_text(path)))
+                }
             }
         }
     }
@@ -160,7 +216,8 @@ impl Plan {
 }
 
 fn arm_text(widths: &[(i64, i64)]) -> String {
-    let each: Vec<String> = widths.iter().map(|w| if w.0 == w.1 { w.0.to_string() } else { format!("-{}+{}", w.0, w.1) }).collect();
+    let each: Vec<String> =
+        widths.iter().map(|w| if w.0 == w.1 { w.0.to_string() } else { format!("-{}+{}", w.0, w.1) }).collect();
     each.join(" x ")
 }
 

@@ -15,7 +15,11 @@ impl Plan {
     /// * No wait cycle: every rank sends before it waits, in every exchange, and all ranks go through the same exchanges.
     /// * Every exchange is used by a step, once a place.
     pub fn verify(&self) -> Result<(), String> {
-        let ranks: Vec<i64> = if self.ranks <= ALL_RANKS { (0..self.ranks).collect() } else { vec![0, 1, self.ranks / 2, self.ranks - 1] };
+        let ranks: Vec<i64> = if self.ranks <= ALL_RANKS {
+            (0..self.ranks).collect()
+        } else {
+            vec![0, 1, self.ranks / 2, self.ranks - 1]
+        };
         for (k, exchange) in self.exchanges.iter().enumerate() {
             for item in &exchange.items {
                 for &r in &ranks {

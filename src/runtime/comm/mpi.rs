@@ -130,7 +130,15 @@ impl Comm for MpiComm {
             // SAFETY: the buffer lives in `flying` until the request completes; `Vec` contents do not move with it.
             unsafe {
                 let mut r = ffi::RSMPI_REQUEST_NULL;
-                ffi::MPI_Isend(chunk.as_ptr().cast(), chunk.len() as i32, ffi::RSMPI_UINT8_T, to as i32, TAG, self.comm, &mut r);
+                ffi::MPI_Isend(
+                    chunk.as_ptr().cast(),
+                    chunk.len() as i32,
+                    ffi::RSMPI_UINT8_T,
+                    to as i32,
+                    TAG,
+                    self.comm,
+                    &mut r,
+                );
                 requests.push(r);
             }
         }
@@ -143,7 +151,15 @@ impl Comm for MpiComm {
         for chunk in out.chunks_mut(CHUNK) {
             // SAFETY: the chunk is writable for its length; a longer message would be an MPI error, which ends the job.
             unsafe {
-                ffi::MPI_Recv(chunk.as_mut_ptr().cast(), chunk.len() as i32, ffi::RSMPI_UINT8_T, from as i32, TAG, self.comm, ffi::RSMPI_STATUS_IGNORE);
+                ffi::MPI_Recv(
+                    chunk.as_mut_ptr().cast(),
+                    chunk.len() as i32,
+                    ffi::RSMPI_UINT8_T,
+                    from as i32,
+                    TAG,
+                    self.comm,
+                    ffi::RSMPI_STATUS_IGNORE,
+                );
             }
         }
         Ok(out)
@@ -164,9 +180,18 @@ impl Comm for MpiComm {
         let mut frames = vec![0u8; FRAME * n];
         // SAFETY: `frames` holds one frame of each rank.
         unsafe {
-            ffi::MPI_Allgather(frame.as_ptr().cast(), FRAME as i32, ffi::RSMPI_UINT8_T, frames.as_mut_ptr().cast(), FRAME as i32, ffi::RSMPI_UINT8_T, self.comm);
+            ffi::MPI_Allgather(
+                frame.as_ptr().cast(),
+                FRAME as i32,
+                ffi::RSMPI_UINT8_T,
+                frames.as_mut_ptr().cast(),
+                FRAME as i32,
+                ffi::RSMPI_UINT8_T,
+                self.comm,
+            );
         }
-        let lengths: Vec<usize> = frames.chunks(FRAME).map(|f| f[..8].try_into().map_or(0, u64::from_le_bytes) as usize).collect();
+        let lengths: Vec<usize> =
+            frames.chunks(FRAME).map(|f| f[..8].try_into().map_or(0, u64::from_le_bytes) as usize).collect();
         if lengths.iter().all(|l| *l <= FRAME - 8) {
             return Ok(frames.chunks(FRAME).zip(&lengths).map(|(f, &l)| f[8..8 + l].to_vec()).collect());
         }
@@ -183,7 +208,16 @@ impl Comm for MpiComm {
             // SAFETY: counts and displacements describe `all`; the own part lies in `mine`.
             unsafe {
                 let from = mine.as_ptr().wrapping_add(at.min(mine.len()));
-                ffi::MPI_Allgatherv(from.cast(), own as i32, ffi::RSMPI_UINT8_T, all.as_mut_ptr().cast(), counts.as_ptr(), starts.as_ptr(), ffi::RSMPI_UINT8_T, self.comm);
+                ffi::MPI_Allgatherv(
+                    from.cast(),
+                    own as i32,
+                    ffi::RSMPI_UINT8_T,
+                    all.as_mut_ptr().cast(),
+                    counts.as_ptr(),
+                    starts.as_ptr(),
+                    ffi::RSMPI_UINT8_T,
+                    self.comm,
+                );
             }
             for ((o, &c), &s) in out.iter_mut().zip(&counts).zip(&starts) {
                 o.extend_from_slice(&all[s as usize..(s + c) as usize]);

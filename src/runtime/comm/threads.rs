@@ -118,7 +118,8 @@ impl Comm for ThreadComm {
     fn buffer(&mut self, bytes: usize) -> Vec<u8> {
         // Buffers come back from whoever received from this rank; any that is large enough will do.
         for to in 0..self.world.size {
-            let mut spare = self.world.boxes[to * self.world.size + self.rank].spare.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut spare =
+                self.world.boxes[to * self.world.size + self.rank].spare.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(k) = spare.iter().position(|b| b.capacity() >= bytes) {
                 let mut b = spare.swap_remove(k);
                 b.resize(bytes, 0);

@@ -140,7 +140,8 @@ impl ExactSum {
 
     /// Whether a bit below position `end` is set.
     fn any_below(&self, end: usize) -> bool {
-        self.limbs[..end / 32].iter().any(|&l| l != 0) || (end % 32 != 0 && self.bits(end / 32 * 32, end % 32) != 0)
+        self.limbs[..end / 32].iter().any(|&l| l != 0)
+            || (!end.is_multiple_of(32) && self.bits(end / 32 * 32, end % 32) != 0)
     }
 }
 

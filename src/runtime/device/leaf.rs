@@ -6,7 +6,7 @@ use crate::ir::index_box::IndexBox;
 pub const MAX_RANK: usize = 16;
 
 /// Points of the last dimension whose leaves are open at once; wider leaves are open alone.
-const BAND: i64 = 4096;
+pub const BAND: i64 = 4096;
 
 /// Lanes of a float sum or product.
 pub fn lanes(leaf: &[i64]) -> i64 {
@@ -26,6 +26,13 @@ pub fn band(leaf: &[i64]) -> i64 {
 /// How many leaves of the last dimension a band has at most.
 pub fn columns(leaf: &[i64]) -> usize {
     leaf.last().map_or(1, |&n| (band(leaf) / n) as usize)
+}
+
+/// How many leaves of the last dimension are open at once in a part.
+pub fn open_columns(part: &IndexBox, leaf: &[i64]) -> usize {
+    let touched =
+        part.dims.last().zip(leaf.last()).map_or(1, |(d, &n)| ((start(d.hi - 1, n) - start(d.lo, n)) / n + 1) as usize);
+    touched.min(columns(leaf))
 }
 
 /// How many leaves `part` touches.

@@ -19,6 +19,9 @@ type Function = unsafe extern "C" fn(
     flags: i64,
 );
 
+// The generated code and the scratch memory agree on what is open at once.
+const _: () = assert!(c::BAND == leaf::BAND);
+
 struct Entry {
     function: Function,
     name: String,

@@ -151,3 +151,32 @@ pub fn last_level_bytes() -> usize {
     };
     (0..8).filter_map(size).max().unwrap_or(32 << 20)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_built_once_and_bad_code_is_reported() {
+        let Ok(compiler) = compiler() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let first = object(&compiler, "int mgpu_test;", folder.path()).unwrap();
+        let built = fs::metadata(&first).unwrap().ino();
+        assert_eq!(object(&compiler, "int mgpu_test;", folder.path()).unwrap(), first);
+        assert_eq!(fs::metadata(&first).unwrap().ino(), built);
+        assert_ne!(object(&compiler, "int mgpu_other;", folder.path()).unwrap(), first);
+        let error = object(&compiler, "int mgpu_test = ;", folder.path()).unwrap_err();
+        assert!(error.contains("rejects the generated code"), "{error}");
+        // Nothing but the two objects is left.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn folders_that_others_can_write_are_refused() {
+        let Ok(compiler) = compiler() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = object(&compiler, "int mgpu_test;", folder.path()).unwrap_err();
+        assert!(error.contains("can be written by others"), "{error}");
+    }
+}

@@ -7,6 +7,7 @@ use crate::ir::kernel::{AccessId, Inst, Nest, Op, Reg};
 use crate::ir::ty::Ty;
 use crate::runtime::device::leaf::MAX_RANK;
 use crate::runtime::device::vm::analyse::{BlockId, Facts, access_varies, analyse, breaks, counters};
+use crate::runtime::device::vm::frame::stride;
 use crate::runtime::device::vm::kernels::{self, CHUNK, Kernel};
 use crate::runtime::device::vm::program::*;
 
@@ -375,6 +376,20 @@ impl Compiler<'_> {
             || self.nest.stores.iter().any(|s| operands[s.operand.0 as usize].array == array)
     }
 
+    /// Whether a store's value may be computed where it is stored: one operation on whole strips makes it, no other
+    /// store took it, and nothing in the nest reads the array.
+    fn in_place(&self, store: usize) -> bool {
+        let stores = &self.nest.stores;
+        let value = stores[store].value;
+        let array = |s: usize| self.nest.operands[stores[s].operand.0 as usize].array;
+        let made_by_strip = self.body.iter().any(|i| matches!(i, Ins::Strip { dst, .. } if *dst == value.0));
+        made_by_strip
+            && self.facts.regs[value.0 as usize].defs == 1
+            && (0..stores.len())
+                .all(|s| s == store || (array(s) != array(store) && (s > store || stores[s].value != value)))
+            && self.nest.accesses.iter().all(|a| self.nest.operands[a.operand.0 as usize].array != array(store))
+    }
+
     fn finish(mut self) -> Result<Program, String> {
         let labels = std::mem::take(&mut self.labels);
         for ins in &mut self.body {
@@ -403,6 +418,9 @@ impl Compiler<'_> {
         let folds: Vec<FoldInfo> = (self.nest.reductions.iter())
             .map(|r| FoldInfo { op: r.op, ty: self.ty(r.value), value: r.value.0 })
             .collect();
+        let stores = (0..self.nest.stores.len())
+            .map(|s| StoreInfo { value: self.nest.stores[s].value.0, in_place: self.in_place(s) })
+            .collect();
         let per_point = self.strips[0] + 4 * self.strips[1] + 8 * self.strips[2];
         let divergent = self.loops.iter().any(|l| l.live != ALL);
         let longest = if divergent { DIVERGENT } else { LONGEST };
@@ -412,7 +430,7 @@ impl Compiler<'_> {
         let mut groups = [0; 3];
         for (g, size) in [1, 4, 8].into_iter().enumerate() {
             groups[g] = memory;
-            memory += self.strips[g] * block * size;
+            memory += self.strips[g] * stride(block, size);
         }
         use crate::ir::kernel::FoldOp::{Prod, Sum};
         Ok(Program {
@@ -431,7 +449,7 @@ impl Compiler<'_> {
             loops: self.loops,
             routes,
             loads: self.nest.accesses.len(),
-            stores: self.nest.stores.iter().map(|s| s.value.0).collect(),
+            stores,
             folds,
         })
     }

@@ -17,11 +17,11 @@ fn ordered(fold: &FoldInfo) -> bool {
 }
 
 /// Makes the accumulators ready.
-pub fn open(p: &Program, f: &mut Frame) {
+pub fn open(p: &Program, f: &mut Frame, part: &IndexBox) {
     if f.columns.len() < p.folds.len() {
         f.columns.resize(p.folds.len(), vec![]);
     }
-    let words = leaf::columns(&p.leaf) * leaf::lanes(&p.leaf) as usize;
+    let words = leaf::open_columns(part, &p.leaf) * leaf::lanes(&p.leaf) as usize;
     for (info, columns) in p.folds.iter().zip(&mut f.columns) {
         if ordered(info) {
             columns.clear();

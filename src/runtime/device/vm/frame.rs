@@ -70,7 +70,7 @@ impl Frame {
             Home::Splat(at) => Src { ptr: base.wrapping_add(at), step: 0 },
             Home::Strip { index } => {
                 let size = s.ty.size();
-                let at = p.groups[group(s.ty)] + index * p.block * size;
+                let at = p.groups[group(s.ty)] + index * stride(p.block, size);
                 Src { ptr: base.wrapping_add(at), step: CHUNK * size }
             }
         }));
@@ -90,7 +90,7 @@ impl Frame {
         let info = p.slots[slot as usize];
         let Home::Strip { index } = info.home else { return self.srcs[slot as usize] };
         let size = info.ty.size();
-        let at = p.groups[group(info.ty)] + index * p.block * size;
+        let at = p.groups[group(info.ty)] + index * stride(p.block, size);
         Src { ptr: (self.memory.as_ptr() as *const u8).wrapping_add(at), step: CHUNK * size }
     }
 
@@ -112,6 +112,12 @@ impl Frame {
             }
         }
     }
+}
+
+/// Bytes from one strip to the next: a few cache lines more than it needs, since loads and stores a multiple of 4096
+/// bytes apart delay each other.
+pub fn stride(block: usize, size: usize) -> usize {
+    block * size + 192
 }
 
 /// The bits of an element.

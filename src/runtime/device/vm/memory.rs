@@ -158,6 +158,9 @@ pub unsafe fn store(p: &Program, f: &Frame, w: usize, value: Slot, n: usize) {
     let way = f.ways[w];
     unsafe {
         if way.last == 1 && src.step != 0 {
+            if src.ptr as usize == way.strip {
+                return;
+            }
             std::ptr::copy(src.ptr, way.strip as *mut u8, n * size);
             return;
         }

@@ -67,7 +67,7 @@ impl Executor for Vm {
         }
         frame::with(|frame| {
             let mut call = run::Call { program, frame, bindings, scalars, tables: &self.tables, partials };
-            call.open();
+            call.open(part);
             leaf::walk(part, &program.leaf, program.ordered, &mut call)
         })
         .unwrap_or_else(|| Err(format!("`{}` is run from within another nest", program.name)))

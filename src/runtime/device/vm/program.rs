@@ -152,6 +152,13 @@ pub struct Route {
     pub gathers: bool,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub struct StoreInfo {
+    pub value: Slot,
+    /// Where the stored elements are contiguous, the value is computed in its place.
+    pub in_place: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct FoldInfo {
     pub op: FoldOp,
@@ -183,7 +190,7 @@ pub struct Program {
     /// First the accesses, then the stores.
     pub routes: Vec<Route>,
     pub loads: usize,
-    pub stores: Vec<Slot>,
+    pub stores: Vec<StoreInfo>,
     pub folds: Vec<FoldInfo>,
 }
 

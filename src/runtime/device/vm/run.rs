@@ -1,5 +1,6 @@
 //! Executes bytecode on the strips of a part.
 
+use crate::ir::index_box::IndexBox;
 use crate::ir::ty::Ty;
 use crate::runtime::device::leaf::Visitor;
 use crate::runtime::device::scalar::{table_entry, trips};
@@ -30,12 +31,18 @@ impl Visitor for Call<'_> {
             let n = (j1 - j).min(self.program.block as i64) as usize;
             let strip = Strip { outer, j0: j, n };
             memory::aim(self.program, self.frame, strip);
-            self.strip(strip)?;
-            for (i, &value) in self.program.stores.iter().enumerate() {
+            for (i, store) in self.program.stores.iter().enumerate() {
                 let w = self.program.loads + i;
                 self.check(w, ALL, strip)?;
+                let way = self.frame.ways[w];
+                if store.in_place && way.last == 1 {
+                    self.frame.srcs[store.value as usize].ptr = way.strip as *const u8;
+                }
+            }
+            self.strip(strip)?;
+            for (i, store) in self.program.stores.iter().enumerate() {
                 // SAFETY: the bindings cover what the part writes.
-                unsafe { memory::store(self.program, self.frame, w, value, n) };
+                unsafe { memory::store(self.program, self.frame, self.program.loads + i, store.value, n) };
             }
             fold::add(self.program, self.frame, strip, j0, self.partials);
             j += n as i64;
@@ -50,10 +57,10 @@ impl Visitor for Call<'_> {
 
 impl Call<'_> {
     /// Makes the frame ready and runs what is equal for all points.
-    pub fn open(&mut self) {
+    pub fn open(&mut self, part: &IndexBox) {
         self.frame.prepare(self.program);
         memory::resolve(self.program, self.frame, self.bindings, self.scalars);
-        fold::open(self.program, self.frame);
+        fold::open(self.program, self.frame, part);
         for &(dst, op) in &self.program.prologue {
             self.uniform(dst, op, &[]);
         }

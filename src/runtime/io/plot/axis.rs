@@ -1,7 +1,7 @@
 //! The range of an axis, its round ticks, and their labels.
 
-use crate::ir::ty::Value;
 use crate::ir::format::format_value;
+use crate::ir::ty::Value;
 
 /// The least and greatest of the finite values, if there are any.
 pub fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sets up a fresh Debian or Ubuntu machine that has Rust and runs every check: format, lints, all tests with MPI, and the
+# tests of the build without MPI.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/packages.sh
+export RUST_BACKTRACE=0
+# The tests start Open MPI on few cores, perhaps as root.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+cargo fmt --check
+cargo clippy --all-targets --quiet -- -D warnings
+cargo test --quiet
+# Without MPI everything else builds and passes; in a folder of its own so that neither build spoils the other.
+CARGO_TARGET_DIR=target/without-mpi cargo clippy --no-default-features --all-targets --quiet -- -D warnings
+CARGO_TARGET_DIR=target/without-mpi MGPU_RANDOM_PROGRAMS=500 cargo test --no-default-features --quiet
