@@ -97,6 +97,12 @@ impl Checker<'_> {
     }
 
     fn file_module(&mut self, path: &str, span: Span) -> Option<usize> {
+        // Relative to the file that uses it.
+        let user = self.sources.file(self.modules[self.module].ast.file).name.clone();
+        let path = &match user.rsplit_once('/') {
+            Some((folder, _)) if self.module != 0 => format!("{folder}/{path}"),
+            _ => path.to_string(),
+        };
         if self.loading.iter().any(|p| p == path) {
             return self.fail("E0293", format!("`{path}` uses itself"), span, "on the way from its own `use`");
         }

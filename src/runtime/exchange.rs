@@ -117,17 +117,19 @@ impl Schedule {
         Ok(())
     }
 
-    /// Receives and unpacks.
-    pub fn finish(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
+    /// Receives and unpacks; gives the messages and bytes that arrived.
+    pub fn finish(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(u64, u64), Lost> {
+        let mut arrived = (0, 0);
         for m in &self.receives {
             let buffer = comm.receive(m.peer, m.bytes)?;
             for (place, copy) in &m.copies {
                 // SAFETY: the message has the bytes that the plan says, and the copy was made for this storage.
                 unsafe { copy.run(buffer.as_ptr(), address(*place)) };
             }
+            arrived = (arrived.0 + 1, arrived.1 + buffer.len() as u64);
             comm.recycle(m.peer, buffer);
         }
-        Ok(())
+        Ok(arrived)
     }
 
     /// Messages and bytes that this rank sends.

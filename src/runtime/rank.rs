@@ -56,6 +56,8 @@ pub struct Rank<'a> {
     pub scalars: Vec<u64>,
     work: Vec<Work>,
     schedules: Vec<Schedule>,
+    /// Messages and bytes that each exchange brings, by the plan.
+    traffic: Vec<(i64, i64)>,
     splits: Vec<Option<Split>>,
     regs: Vec<u64>,
     watch: Watch,
@@ -117,6 +119,7 @@ impl<'a> Rank<'a> {
             views,
             scalars: vec![0; plan.program.scalars.len()],
             work,
+            traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             schedules,
             splits: vec![],
             regs: vec![],
@@ -300,7 +303,8 @@ impl<'a> Rank<'a> {
     fn finish(&mut self, ex: ExchangeId) -> Result<(), Failure> {
         let clock = Instant::now();
         let (arrays, views) = (&self.arrays, &self.views);
-        self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+        let arrived = self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+        self.stats.arrived(arrived, self.traffic[ex.0 as usize]);
         self.stats.communication += clock.elapsed();
         Ok(())
     }
@@ -335,7 +339,8 @@ impl<'a> Rank<'a> {
         if let (Some(split), Some(ex)) = (&self.splits[k], overlap) {
             let clock = Instant::now();
             let (arrays, views) = (&self.arrays, &self.views);
-            self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+            let arrived = self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+            self.stats.arrived(arrived, self.traffic[ex.0 as usize]);
             self.stats.communication += clock.elapsed();
             let clock = Instant::now();
             for rim in &split.rim {

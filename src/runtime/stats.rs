@@ -9,6 +9,9 @@ pub struct Stats {
     /// Messages and bytes sent in exchanges.
     pub messages: u64,
     pub bytes: u64,
+    /// Messages and bytes that arrived, and what the plan said would arrive.
+    pub received: (u64, u64),
+    pub planned: (u64, u64),
     /// All-reduces taken part in.
     pub reductions: u64,
     pub computation: Duration,
@@ -16,4 +19,12 @@ pub struct Stats {
     pub communication: Duration,
     /// Compulsory bytes of all nests that ran: every element read and written once.
     pub touched: u64,
+}
+
+impl Stats {
+    /// Notes what an exchange brought and what the plan says it brings.
+    pub fn arrived(&mut self, real: (u64, u64), planned: (i64, i64)) {
+        self.received = (self.received.0 + real.0, self.received.1 + real.1);
+        self.planned = (self.planned.0 + planned.0 as u64, self.planned.1 + planned.1 as u64);
+    }
 }

@@ -90,7 +90,7 @@ fn open(object: &Path, nests: &[Nest]) -> Result<(libloading::Library, Vec<Entry
             sizes: nest.operands.iter().map(|o| o.ty.size()).collect(),
             stored: nest.stores.iter().map(|s| nest.operands[s.operand.0 as usize].ty.size()).sum(),
             reductions: nest.reductions.len(),
-            scratch: nest.reductions.len() * (leaf::columns(&nest.leaf) * leaf::lanes(&nest.leaf) as usize).max(4096),
+            scratch: nest.reductions.len() * leaf::columns(&nest.leaf) * leaf::lanes(&nest.leaf) as usize,
             products: nest.reductions.iter().any(|r| r.op == FoldOp::Prod && float(r.value)),
         });
     }
