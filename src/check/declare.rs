@@ -60,6 +60,9 @@ impl Checker<'_> {
                 self.use_names(path, names, item.span);
             }
         }
+        for name in &ast.faulty {
+            self.modules[m].globals.insert(name.name.clone(), (Global::Broken, name.span));
+        }
         for (i, item) in ast.items.iter().enumerate() {
             match &item.kind {
                 ItemKind::Fn(f) => self.declare(&f.name, Global::Fn(m, i)),
@@ -97,7 +100,14 @@ impl Checker<'_> {
                     Placement::Named(other) => {
                         match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
                             Some(Global::Partition(p)) => Some(p),
-                            _ => self.unknown(&other.name, other.span, "partition"),
+                            Some(Global::Broken) => None,
+                            Some(_) => self.fail(
+                                "E0281",
+                                format!("`{}` is not a partition", other.name),
+                                other.span,
+                                "used as one",
+                            ),
+                            None => self.unknown(&other.name, other.span, "partition"),
                         }
                     }
                     Placement::Aligned(other) => {
@@ -213,12 +223,12 @@ impl Checker<'_> {
         let elem = self.elem_type(ty)?;
         let (file_ty, shape) = match self.loader.array(path) {
             Ok(found) => found,
-            Err(why) => return self.fail("E0295", format!("cannot read `{path}`: {why}"), span, "loaded here"),
+            Err(why) => return self.fail("E0295", why, span, "loaded here"),
         };
         if file_ty != elem {
             return self.fail(
                 "E0296",
-                format!("`{path}` holds `{file_ty}`, the array `{elem}`"),
+                format!("`{path}` holds `{file_ty}`, and the array is `{elem}`"),
                 span,
                 format!("declared as `{elem}`"),
             );
@@ -227,7 +237,7 @@ impl Checker<'_> {
         if dims.len() != shape.len() {
             return self.fail(
                 "E0296",
-                format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()),
+                format!("`{path}` has {}, and the array {}", super::counted(shape.len(), "dimension"), dims.len()),
                 span,
                 "loaded here",
             );
@@ -245,7 +255,7 @@ impl Checker<'_> {
             if want != n {
                 return self.fail(
                     "E0296",
-                    format!("an extent of `{path}` is {n}, the array's {want}"),
+                    format!("an extent of `{path}` is {n}, and the array's is {want}"),
                     e.span,
                     format!("this is {want}"),
                 );
@@ -273,7 +283,10 @@ impl Checker<'_> {
                 ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
                 ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
                     self.generic = false;
-                    self.main_workflow(0, i);
+                    self.modules[0].used.insert(i);
+                    self.expanding.push((0, i));
+                    self.expand_workflow(w, vec![], &[], w.name.span);
+                    self.expanding.pop();
                 }
                 ItemKind::Test(t) => {
                     self.generic = false;

@@ -100,12 +100,7 @@ impl Checker<'_> {
             let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
             return self.fail_help(
                 "E0243",
-                format!(
-                    "`{name}` takes {} argument{}, and {} are given",
-                    params.len(),
-                    if params.len() == 1 { "" } else { "s" },
-                    args.len()
-                ),
+                super::arguments_wanted(name, params.len(), args.len()),
                 span,
                 format!("{} given", args.len()),
                 format!("it takes ({})", takes.join(", ")),
@@ -210,7 +205,9 @@ impl Checker<'_> {
         self.enter((module, item), &decl.name.name, span)?;
         let names = std::mem::take(&mut self.extent_names);
         self.naming.push(decl.name.name.clone());
+        self.calls.push(span);
         let out = self.in_scope(module, Env::default(), |c| c.kernel_body(&decl, args, targets, span));
+        self.calls.pop();
         self.naming.pop();
         self.extent_names = names;
         self.expanding.pop();
@@ -290,7 +287,7 @@ impl Checker<'_> {
                             format!("write `{}[…] = …`", p.name),
                         );
                     }
-                    self.prove_cover(id, &p.regions, p.span);
+                    self.prove_cover(id, &p.name, &p.regions, p.span);
                     out.push(Outcome::Array(id));
                 }
                 (None, Some(v)) => out.push(Outcome::Scalar(v)),

@@ -234,9 +234,13 @@ impl Checker<'_> {
             if out.len() != targets.len() {
                 return self.fail(
                     "E0242",
-                    format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                    format!(
+                        "{} on the left, {} on the right",
+                        super::counted(targets.len(), "name"),
+                        super::counted(out.len(), "result")
+                    ),
                     e.span,
-                    format!("{} results", out.len()),
+                    super::counted(out.len(), "result"),
                 );
             }
             let mut new = vec![];
@@ -342,7 +346,7 @@ impl Checker<'_> {
         out
     }
 
-    fn expand_workflow(
+    pub(super) fn expand_workflow(
         &mut self,
         w: &ast::WorkflowDecl,
         args: Vec<Arg>,
@@ -414,7 +418,13 @@ impl Checker<'_> {
                 "not a statement",
                 "an assignment is written with one `=`",
             ),
-            _ => self.fail("E0521", "this value is not used", span, "not a statement"),
+            _ => self.fail_help(
+                "E0521",
+                "this value is not used",
+                span,
+                "not a statement",
+                "give it a name with `let`, assign it, or print it",
+            ),
         }
     }
 
@@ -447,7 +457,7 @@ impl Checker<'_> {
                     t.span,
                     "again here",
                 );
-                self.report(d.label(other.span, "and here"));
+                self.report(d.label(other.span, "first here"));
                 return None;
             }
         }
@@ -480,9 +490,13 @@ impl Checker<'_> {
         if out.len() != targets.len() {
             return self.fail(
                 "E0242",
-                format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                format!(
+                    "{} on the left, {} on the right",
+                    super::counted(targets.len(), "name"),
+                    super::counted(out.len(), "result")
+                ),
                 e.span,
-                format!("{} results", out.len()),
+                super::counted(out.len(), "result"),
             );
         }
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.

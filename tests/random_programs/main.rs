@@ -26,7 +26,8 @@ const NATIVE_EVERY: u64 = 400;
 /// Kinds of failure; shrinking keeps the kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    Rejected,
+    /// With the number of the first report's code.
+    Rejected(u32),
     Failed,
     Differs,
 }
@@ -57,7 +58,8 @@ fn runs(text: &str, native: bool, wanted: &str) -> Result<(), (Kind, String)> {
         .and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
     let Some(bound) = bound else {
         let told: Vec<String> = sink.items.iter().map(|d| render::render(d, &sources, false)).collect();
-        return Err((Kind::Rejected, told.concat()));
+        let code = sink.items.first().and_then(|d| d.code[1..].parse().ok()).unwrap_or(0);
+        return Err((Kind::Rejected(code), told.concat()));
     };
     let root = Root::open(std::env::temp_dir()).unwrap();
     for n in RANKS {
