@@ -44,7 +44,8 @@ fn npy(path: &Path, shape: &str, values: usize) {
 }
 
 const LOAD: &str = "array u: f64[6]\nworkflow main {\n    load u from \"u.npy\"\n    print \"{u}\"\n}\n";
-const SAVE: &str = "array u: f64[600]\nworkflow main {\n    u[i] = 1\n    save u to \"out/u.npy\"\n    print \"saved\"\n}\n";
+const SAVE: &str =
+    "array u: f64[600]\nworkflow main {\n    u[i] = 1\n    save u to \"out/u.npy\"\n    print \"saved\"\n}\n";
 
 #[test]
 fn a_missing_file() {
@@ -155,7 +156,9 @@ fn programs_that_are_rejected() {
 #[test]
 fn wrong_usage() {
     let text = "workflow main { print \"hello\" }";
-    for (ranks, more, code) in [("0", &[][..], "E0003"), ("1", &["-p", "n"], "E0002"), ("1", &["-p", "@none.json"], "E0002")] {
+    for (ranks, more, code) in
+        [("0", &[][..], "E0003"), ("1", &["-p", "n"], "E0002"), ("1", &["-p", "@none.json"], "E0002")]
+    {
         let got = run(text, ranks, more, |_| {});
         assert_eq!(got.exit, 2, "{more:?} on {ranks}: {}", got.err);
         assert!(got.err.contains(code) && got.out.is_empty(), "{}", got.err);

@@ -793,10 +793,10 @@ impl Checker<'_> {
             return self.list_hole(value, index, range, format, span);
         }
         let e = self.node(value);
-        if let ExprKind::Name(n) = &e.kind {
-            if let Some(id) = self.array_if_named(n) {
-                return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
-            }
+        if let ExprKind::Name(n) = &e.kind
+            && let Some(id) = self.array_if_named(n)
+        {
+            return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
         }
         let v = self.expr(value, None)?;
         let v = self.settle(v);
