@@ -159,7 +159,7 @@ impl Checker<'_> {
     }
 
     /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
-    pub(super) fn slots_of(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
+    pub(super) fn in_slots(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
         let (mut out, mut new) = (vec![], vec![]);
         for (v, name) in vals {
             let v = self.settle(v.clone());
@@ -515,7 +515,7 @@ impl Checker<'_> {
             named.push((v, t.name.name.as_str()));
         }
         let kept: Vec<(Val, &str)> = named.iter().filter(|n| !n.0.is_flex()).cloned().collect();
-        let mut slots = self.slots_of(&kept).into_iter();
+        let mut slots = self.in_slots(&kept).into_iter();
         for (v, name) in named {
             let v = if v.is_flex() { Some(v) } else { slots.next() };
             self.env = self.env.with(name, v.map_or(Local::Broken, Local::Val));

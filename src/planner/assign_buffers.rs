@@ -17,12 +17,19 @@ struct Uses {
     next: usize,
 }
 
+/// A buffer that temporaries share.
+struct Shared {
+    buffer: u32,
+    /// The array that it was made for; the others have the same storage.
+    first: ArrayId,
+    lives: Vec<(usize, usize)>,
+}
+
 /// Gives every used array a buffer.
 pub fn assign_buffers(plan: &mut Plan) {
     let mut uses = Uses::default();
     walk(plan, &plan.steps, &mut uses);
-    // (buffer, lifetimes in it)
-    let mut shared: Vec<(u32, ArrayId, Vec<(usize, usize)>)> = vec![];
+    let mut shared: Vec<Shared> = vec![];
     let mut next = 0;
     for k in 0..plan.arrays.len() {
         let id = ArrayId(k as u32);
@@ -38,15 +45,15 @@ pub fn assign_buffers(plan: &mut Plan) {
             o.layout == a.layout && o.ghost == a.ghost && o.array.ty == a.array.ty
         };
         let apart = |lives: &[(usize, usize)]| lives.iter().all(|l| l.1 < life.0 || life.1 < l.0);
-        let found = shared.iter_mut().find(|s| free && fits(&s.1) && apart(&s.2));
-        if let Some((buffer, _, lives)) = found {
-            lives.push(life);
-            plan.arrays[k].buffer = *buffer;
+        let found = shared.iter_mut().find(|s| free && fits(&s.first) && apart(&s.lives));
+        if let Some(s) = found {
+            s.lives.push(life);
+            plan.arrays[k].buffer = s.buffer;
             continue;
         }
         plan.arrays[k].buffer = next;
         if free {
-            shared.push((next, id, vec![life]));
+            shared.push(Shared { buffer: next, first: id, lives: vec![life] });
         }
         next += 1;
     }

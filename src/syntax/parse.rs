@@ -111,15 +111,20 @@ impl<'a> Parser<'a> {
 
     /// The names that a faulty declaration begins with: `array u, v …`.
     fn declared(&self, chunk: &Chunk) -> Vec<Ident> {
-        let words: Vec<(&str, &Tok)> = self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().map(|t| (t.text(self.text), t)).collect();
+        let words: Vec<(&str, &Tok)> =
+            self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().map(|t| (t.text(self.text), t)).collect();
         let declares = ["param", "let", "partition", "array", "fn", "kernel", "workflow"];
         if !words.first().is_some_and(|w| declares.contains(&w.0)) {
             return vec![];
         }
-        let list = words[1..].chunks(2).take_while(|c| c[0].0.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+        let list =
+            words[1..].chunks(2).take_while(|c| c[0].0.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
         let more = |c: &&[(&str, &Tok)]| c.get(1).is_some_and(|w| w.0 == ",");
         let count = list.clone().take_while(more).count() + 1;
-        let ident = |c: &[(&str, &Tok)]| Ident { name: c[0].0.to_string(), span: Span::new(self.file, c[0].1.start, c[0].1.end) };
+        let ident = |c: &[(&str, &Tok)]| Ident {
+            name: c[0].0.to_string(),
+            span: Span::new(self.file, c[0].1.start, c[0].1.end),
+        };
         list.take(count).map(ident).collect()
     }
 
