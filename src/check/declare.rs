@@ -17,7 +17,8 @@ impl Checker<'_> {
         self.in_scope(0, Env::default(), |c| c.declarations());
         let options = self.options;
         for (name, _) in options.params {
-            if !self.params_seen.contains(name) {
+            let lost = self.modules[0].ast.lost.iter().any(|l| l.name == *name);
+            if !self.params_seen.contains(name) && !lost {
                 let near =
                     crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
                 let known = if self.params_seen.is_empty() {
@@ -67,6 +68,9 @@ impl Checker<'_> {
                 ItemKind::Workflow(w) => self.declare(&w.name, Global::Workflow(m, i)),
                 _ => {}
             }
+        }
+        for name in &ast.lost {
+            self.modules[m].globals.entry(name.name.clone()).or_insert((Global::Broken, name.span));
         }
         for item in &ast.items {
             self.builders.push(Builder::new(vec![]));
@@ -190,6 +194,7 @@ impl Checker<'_> {
                 Some(()) => Some(path.clone()),
                 None => {
                     decl.names.iter().for_each(|n| self.declare(n, Global::Broken));
+                    self.broken_extents(ty);
                     return;
                 }
             },
@@ -204,6 +209,16 @@ impl Checker<'_> {
             for id in ids {
                 let parts = vec![crate::ir::program::PrintPart::Text(path.text.clone())];
                 self.emit_stmt(crate::ir::program::StmtKind::Load { array: id, path: parts }, path.span);
+            }
+        }
+    }
+
+    /// The extents that a faulty `from` would have bound.
+    fn broken_extents(&mut self, ty: &TypeExpr) {
+        for &d in ty.shape.iter().flatten() {
+            let e = self.node(d);
+            if let ExprKind::Name(name) = e.kind {
+                self.modules[self.module].globals.entry(name).or_insert((Global::Broken, e.span));
             }
         }
     }
@@ -273,7 +288,9 @@ impl Checker<'_> {
                 ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
                 ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
                     self.generic = false;
-                    self.main_workflow(0, i);
+                    self.builders.push(Builder::new(vec![]));
+                    self.workflow_alone(0, i);
+                    self.builders.pop();
                 }
                 ItemKind::Test(t) => {
                     self.generic = false;

@@ -125,7 +125,8 @@ impl Checker<'_> {
                 self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
             }
             S::Array(decl) => {
-                let ids = self.declare_arrays(decl)?;
+                let ids = self.declare_arrays(decl);
+                let ids = self.broken_unless(ids.is_some().then_some(()), decl.names.iter()).and(ids)?;
                 for (n, id) in decl.names.iter().zip(ids) {
                     self.env = self.env.with(&n.name, Local::Array(id));
                     self.begins(id, n.span);
@@ -298,6 +299,14 @@ impl Checker<'_> {
         self.env.find(&callee.name).is_none() && matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
     }
 
+    /// Whether a name belongs to a faulty declaration, which was reported.
+    pub(super) fn is_broken(&self, name: &Ident) -> bool {
+        match self.env.find(&name.name) {
+            Some(local) => matches!(local, Local::Broken),
+            None => matches!(self.modules[self.module].globals.get(&name.name), Some((Global::Broken, _))),
+        }
+    }
+
     fn is_workflow(&self, callee: &Ident) -> bool {
         matches!(self.modules[self.module].globals.get(&callee.name), Some((Global::Workflow(..), _)))
     }
@@ -340,6 +349,16 @@ impl Checker<'_> {
         (self.extent_names, self.loops) = (names, loops);
         self.expanding.pop();
         out
+    }
+
+    /// A workflow without parameters that nothing calls.
+    pub(super) fn workflow_alone(&mut self, module: usize, item: usize) {
+        let ast = self.modules[module].ast.clone();
+        let ItemKind::Workflow(w) = &ast.items[item].kind else { return };
+        self.modules[module].used.insert(item);
+        self.expanding.push((module, item));
+        self.in_scope(module, Env::default(), |c| c.expand_workflow(w, vec![], &[], w.name.span));
+        self.expanding.pop();
     }
 
     fn expand_workflow(
@@ -406,6 +425,7 @@ impl Checker<'_> {
                     format!("assign it: `… = {}(…)`", callee.name),
                 )
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => None,
             ExprKind::Call { callee, .. } => self.unknown(&callee.name, callee.span, "workflow"),
             ExprKind::Binary { op: ast::BinaryOp::Eq, .. } => self.fail_help(
                 "E0521",
@@ -458,6 +478,7 @@ impl Checker<'_> {
             ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
                 self.call_outcomes(callee, args, &wanted, e.span)?
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
             _ if wanted.iter().all(|w| w.is_none()) => {
                 let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()

@@ -23,6 +23,8 @@ pub struct Ast {
     pub comments: Vec<Comment>,
     /// The `///` lines at the head of the file, when an empty line follows them.
     pub doc: Option<String>,
+    /// Names of faulty declarations, which are not among the items: their uses need no report.
+    pub lost: Vec<Ident>,
 }
 
 impl Ast {

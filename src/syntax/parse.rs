@@ -19,7 +19,7 @@
 //! | E0112 | no such type |
 //! | E0113 | a reserved word as a name |
 
-use super::ast::{Ast, Comment, Item};
+use super::ast::{Ast, Comment, Ident, Item};
 use super::build::Builder;
 use super::explain::{Place, explain, stop_at};
 use super::grammar::{Rule, run};
@@ -87,12 +87,14 @@ impl<'a> Parser<'a> {
         let chunks = std::mem::take(&mut self.lines.chunks);
         let mut own = Sink::default();
         let mut builder = Builder::new(self.file, self.text, &mut own);
-        let mut items = Vec::new();
+        let (mut items, mut lost) = (Vec::new(), Vec::new());
         let mut docs = Docs::new(self.text, &self.toks);
         for chunk in &chunks {
             let doc = docs.of(chunk);
             if let Some((kind, span)) = self.chunk(chunk, &mut builder) {
                 items.push(Item { kind, doc, span });
+            } else {
+                lost.extend(self.declared_names(chunk));
             }
             if builder.is_full() {
                 break;
@@ -104,7 +106,27 @@ impl<'a> Parser<'a> {
         found.sort_by_key(start_of);
         found.into_iter().for_each(|d| self.sink.push(d));
         let comments = comments(self.file, self.text, &self.toks, &docs.used);
-        Ast { file: self.file, items, exprs, comments, doc: docs.head }
+        Ast { file: self.file, items, exprs, comments, doc: docs.head, lost }
+    }
+
+    /// The names that a declaration would have declared, as far as its first words show them.
+    fn declared_names(&self, chunk: &Chunk) -> Vec<Ident> {
+        let mut toks = self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().filter(|t| t.is_code());
+        let word = toks.next().map_or("", |t| t.text(self.text));
+        if !super::words::item_words().iter().any(|w| w == word) {
+            return vec![];
+        }
+        let mut names = vec![];
+        if word == "use" {
+            toks.find(|t| t.text(self.text) == ":");
+        }
+        while let Some(t) = toks.next().filter(|t| t.kind == Kind::Word) {
+            names.push(Ident { name: t.text(self.text).into(), span: Span::new(self.file, t.start, t.end) });
+            if toks.next().is_none_or(|t| t.text(self.text) != ",") {
+                break;
+            }
+        }
+        names
     }
 
     fn chunk(&self, chunk: &Chunk, builder: &mut Builder<'_>) -> Option<(super::ast::ItemKind, Span)> {
