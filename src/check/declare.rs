@@ -322,9 +322,23 @@ impl Checker<'_> {
     fn check_kernel_alone(&mut self, item: usize, k: &crate::syntax::ast::KernelDecl) {
         let mut extents: Vec<String> = vec![];
         let mut args = vec![];
+        let shapes = k.params.iter().map(|p| &p.ty).chain(k.results.iter().map(|r| &r.ty));
+        let mut sized: Vec<ExprId> = shapes.filter_map(|t| t.shape.clone()).flatten().collect();
+        let mut sizes: Vec<String> = vec![];
+        while let Some(id) = sized.pop() {
+            sized.extend(super::infer::children(&self.ast(), id));
+            if let ExprKind::Name(n) = self.node(id).kind {
+                sizes.push(n);
+            }
+        }
         for p in &k.params {
             let Some(ty) = self.elem_type(&p.ty) else { return };
             let Some(dims) = &p.ty.shape else {
+                if ty.is_int() && sizes.contains(&p.name.name) {
+                    let v = Val::constant(Value::int(ty, 1009));
+                    args.push(super::kernel::Arg::Scalar(v, p.name.span));
+                    continue;
+                }
                 let id = self.new_scalar(&p.name.name, ty);
                 args.push(super::kernel::Arg::Scalar(Val::slot(id, ty), p.name.span));
                 continue;

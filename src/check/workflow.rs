@@ -802,18 +802,25 @@ impl Checker<'_> {
         let e = self.node(value);
         if let ExprKind::Name(n) = &e.kind {
             if let Some(id) = self.array_if_named(n) {
+                self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
                 return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
             }
         }
         let v = self.expr(value, None)?;
         let v = self.settle(v);
-        if let Some(spec) = format
-            && let Err(why) = crate::ir::format::check_spec(spec, v.ty)
-        {
-            return self.fail("E0530", format!("`{spec}` does not format `{}`: {why}", v.ty), span, "this format");
-        }
+        self.format_suits(format, v.ty, span)?;
         let id = self.force_slot(&v);
         Some(vec![PrintPart::Scalar { id, format: format.cloned() }])
+    }
+
+    /// A format of a hole fits values of type `ty`.
+    fn format_suits(&mut self, format: Option<&String>, ty: Ty, span: Span) -> Option<()> {
+        match format.map(|spec| (spec, crate::ir::format::check_spec(spec, ty))) {
+            Some((spec, Err(why))) => {
+                self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
+            }
+            _ => Some(()),
+        }
     }
 
     /// `{p[k, k] for k in 0..m by 8}`: a list in brackets.
