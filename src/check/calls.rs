@@ -234,6 +234,13 @@ impl Checker<'_> {
                 }
                 self.elementary(name, vals, expected, span)
             }
+            "sum" | "prod" | "any" | "all" | "count" | "mean" | "argmin" | "argmax" => self.fail_help(
+                "E0200",
+                format!("`{name}` is a reduction, not a function"),
+                callee.span,
+                "called here",
+                format!("a reduction names its indices: `{name}[i] …`"),
+            ),
             _ => self.unknown(name, callee.span, "function"),
         }
     }
@@ -243,8 +250,11 @@ impl Checker<'_> {
         if v.ty.is_float() && !v.is_flex() {
             return Some(v);
         }
-        if v.is_flex() && v.ty.is_float() {
-            return Some(v);
+        if v.is_flex()
+            && let Some(c) = v.as_const()
+        {
+            // Literals stay literals.
+            return Some(Val::flex(crate::ir::ty::Value::f64(c.as_f64())));
         }
         let at = self.span(id);
         if v.ty == Ty::Bool {

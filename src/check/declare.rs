@@ -17,7 +17,8 @@ impl Checker<'_> {
         self.in_scope(0, Env::default(), |c| c.declarations());
         let options = self.options;
         for (name, _) in options.params {
-            if !self.params_seen.contains(name) {
+            let lost = self.modules[0].ast.faulty.iter().any(|l| l.name == *name);
+            if !self.params_seen.contains(name) && !lost {
                 let near =
                     crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
                 let known = if self.params_seen.is_empty() {
@@ -205,6 +206,7 @@ impl Checker<'_> {
                 Some(()) => Some(path.clone()),
                 None => {
                     decl.names.iter().for_each(|n| self.declare(n, Global::Broken));
+                    self.broken_extents(ty);
                     return;
                 }
             },
@@ -219,6 +221,16 @@ impl Checker<'_> {
             for id in ids {
                 let parts = vec![crate::ir::program::PrintPart::Text(path.text.clone())];
                 self.emit_stmt(crate::ir::program::StmtKind::Load { array: id, path: parts }, path.span);
+            }
+        }
+    }
+
+    /// The extents that a faulty `from` would have bound.
+    fn broken_extents(&mut self, ty: &TypeExpr) {
+        for &d in ty.shape.iter().flatten() {
+            let e = self.node(d);
+            if let ExprKind::Name(name) = e.kind {
+                self.modules[self.module].globals.entry(name).or_insert((Global::Broken, e.span));
             }
         }
     }
@@ -323,9 +335,23 @@ impl Checker<'_> {
     fn check_kernel_alone(&mut self, item: usize, k: &crate::syntax::ast::KernelDecl) {
         let mut extents: Vec<String> = vec![];
         let mut args = vec![];
+        let shapes = k.params.iter().map(|p| &p.ty).chain(k.results.iter().map(|r| &r.ty));
+        let mut sized: Vec<ExprId> = shapes.filter_map(|t| t.shape.clone()).flatten().collect();
+        let mut sizes: Vec<String> = vec![];
+        while let Some(id) = sized.pop() {
+            sized.extend(super::infer::children(&self.ast(), id));
+            if let ExprKind::Name(n) = self.node(id).kind {
+                sizes.push(n);
+            }
+        }
         for p in &k.params {
             let Some(ty) = self.elem_type(&p.ty) else { return };
             let Some(dims) = &p.ty.shape else {
+                if ty.is_int() && sizes.contains(&p.name.name) {
+                    let v = Val::constant(Value::int(ty, 1009));
+                    args.push(super::kernel::Arg::Scalar(v, p.name.span));
+                    continue;
+                }
                 let id = self.new_scalar(&p.name.name, ty);
                 args.push(super::kernel::Arg::Scalar(Val::slot(id, ty), p.name.span));
                 continue;

@@ -362,6 +362,16 @@ impl Checker<'_> {
                 [(Sym::Scalar(_), _)] => {
                     return self.not_yet("a left side that picks an element by a scalar of the workflow", span);
                 }
+                [(Sym::Dim(d), _)] if used[d] => {
+                    let name = self.index_names.get(d).cloned().unwrap_or_default();
+                    return self.fail_help(
+                        "E0272",
+                        format!("`{name}` subscripts two dimensions on the left"),
+                        span,
+                        "a second time here",
+                        "give each dimension an index, and choose: `if i == j { … } else { … }`",
+                    );
+                }
                 _ => {
                     return self.fail_help(
                         "E0272",

@@ -125,7 +125,8 @@ impl Checker<'_> {
                 self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
             }
             S::Array(decl) => {
-                let ids = self.declare_arrays(decl)?;
+                let ids = self.declare_arrays(decl);
+                let ids = self.broken_unless(ids.is_some().then_some(()), decl.names.iter()).and(ids)?;
                 for (n, id) in decl.names.iter().zip(ids) {
                     self.env = self.env.with(&n.name, Local::Array(id));
                     self.begins(id, n.span);
@@ -302,6 +303,14 @@ impl Checker<'_> {
         self.env.find(&callee.name).is_none() && matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
     }
 
+    /// Whether a name belongs to a faulty declaration, which was reported.
+    pub(super) fn is_broken(&self, name: &Ident) -> bool {
+        match self.env.find(&name.name) {
+            Some(local) => matches!(local, Local::Broken),
+            None => matches!(self.modules[self.module].globals.get(&name.name), Some((Global::Broken, _))),
+        }
+    }
+
     fn is_workflow(&self, callee: &Ident) -> bool {
         matches!(self.modules[self.module].globals.get(&callee.name), Some((Global::Workflow(..), _)))
     }
@@ -410,6 +419,7 @@ impl Checker<'_> {
                     format!("assign it: `… = {}(…)`", callee.name),
                 )
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => None,
             ExprKind::Call { callee, .. } => self.unknown(&callee.name, callee.span, "workflow"),
             ExprKind::Binary { op: ast::BinaryOp::Eq, .. } => self.fail_help(
                 "E0521",
@@ -468,6 +478,7 @@ impl Checker<'_> {
             ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
                 self.call_outcomes(callee, args, &wanted, e.span)?
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
             _ if wanted.iter().all(|w| w.is_none()) => {
                 let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
@@ -796,17 +807,24 @@ impl Checker<'_> {
         if let ExprKind::Name(n) = &e.kind
             && let Some(id) = self.array_if_named(n)
         {
+            self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
             return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
         }
         let v = self.expr(value, None)?;
         let v = self.settle(v);
-        if let Some(spec) = format
-            && let Err(why) = crate::ir::format::check_spec(spec, v.ty)
-        {
-            return self.fail("E0530", format!("`{spec}` does not format `{}`: {why}", v.ty), span, "this format");
-        }
+        self.format_suits(format, v.ty, span)?;
         let id = self.force_slot(&v);
         Some(vec![PrintPart::Scalar { id, format: format.cloned() }])
+    }
+
+    /// A format of a hole fits values of type `ty`.
+    fn format_suits(&mut self, format: Option<&String>, ty: Ty, span: Span) -> Option<()> {
+        match format.map(|spec| (spec, crate::ir::format::check_spec(spec, ty))) {
+            Some((spec, Err(why))) => {
+                self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
+            }
+            _ => Some(()),
+        }
     }
 
     /// `{p[k, k] for k in 0..m by 8}`: a list in brackets.
