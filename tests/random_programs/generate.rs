@@ -621,8 +621,9 @@ impl Generator {
         let sub = |g: &mut Generator, ty| Box::new(g.expr(scope, ty, depth - 1));
         match self.r.range(0, 20) {
             0..=8 => self.operation(scope, ty, depth),
-            9 => Expr::Call(ty_or(ty), *self.r.pick(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty)))
-                .only(ty),
+            9 => {
+                Expr::Call(ty_or(ty), self.r.pick(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty)
+            }
             10 if ty.is_float() || ty.is_signed() => Expr::Neg(ty, sub(self, ty)),
             11 | 12 => self.guarded(scope, ty, depth),
             13 => {
@@ -648,7 +649,7 @@ impl Generator {
             return match self.r.range(0, 4) {
                 0 => Expr::Not(Box::new(a)),
                 1 => Expr::Bin(ty, "==", Box::new(a), Box::new(b)),
-                _ => Expr::Bin(ty, *self.r.pick(&["and", "or"]), Box::new(a), Box::new(b)),
+                _ => Expr::Bin(ty, self.r.pick(&["and", "or"]), Box::new(a), Box::new(b)),
             };
         }
         match self.r.range(0, 9) {
@@ -657,13 +658,11 @@ impl Generator {
             5 | 6 => Expr::Bin(ty, "*", Box::new(a), Box::new(b)),
             7 if ty.is_float() => Expr::Bin(ty, "/", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
             8 if ty.is_float() => Expr::Bin(ty, "mod", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
-            7 => Expr::Bin(ty, *self.r.pick(&["div", "mod"]), Box::new(a), Box::new(b)),
+            7 => Expr::Bin(ty, self.r.pick(&["div", "mod"]), Box::new(a), Box::new(b)),
             _ if self.r.chance(50) => {
-                Expr::Bin(ty, *self.r.pick(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
+                Expr::Bin(ty, self.r.pick(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
             }
-            _ => {
-                Expr::Bin(ty, *self.r.pick(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12))))
-            }
+            _ => Expr::Bin(ty, self.r.pick(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12)))),
         }
     }
 
