@@ -241,12 +241,15 @@ fn plans_of_all_programs_bring_what_is_needed() {
     assert!(plans > 300, "only {plans} plans were made");
 }
 
+/// Extent, partition, edge, and how far a near and a far read go.
+type Dim = (i64, &'static str, &'static str, i64, i64);
+
 /// Arrays of random shapes, partitions and edges, read around every element.
 fn program() -> impl Strategy<Value = String> {
     let edge = prop_oneof![Just("clamp"), Just("periodic"), Just("mirror"), Just("odd"), Just("constant(7)")];
     let dim = (1i64..11, prop_oneof![Just("block"), Just("block"), Just("*")], edge, -6i64..7, -12i64..13);
     (prop::collection::vec(dim, 1..4), any::<bool>()).prop_map(|(dims, turned)| {
-        let list = |f: &dyn Fn(&(i64, &str, &str, i64, i64)) -> String| dims.iter().map(f).collect::<Vec<_>>().join(", ");
+        let list = |f: &dyn Fn(&Dim) -> String| dims.iter().map(f).collect::<Vec<_>>().join(", ");
         let names = ["i", "j", "k"];
         let index = |pick: &dyn Fn(usize) -> String| (0..dims.len()).map(pick).collect::<Vec<_>>().join(", ");
         let plain = index(&|d| names[d].to_string());

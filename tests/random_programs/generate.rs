@@ -23,6 +23,9 @@ impl Random {
     fn chance(&mut self, percent: i64) -> bool {
         self.range(0, 100) < percent
     }
+    fn word(&mut self, list: &[&'static str]) -> &'static str {
+        list[self.range(0, list.len() as i64) as usize]
+    }
     fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.range(0, list.len() as i64) as usize]
     }
@@ -115,7 +118,7 @@ impl Generator {
         let limit = [40, 14, 6, 4][rank - 1];
         let extents = self.extents.clone();
         let mut shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(limit)).collect();
-        let words: Vec<&str> = (0..rank).map(|_| *self.r.pick(&["block", "block", "*"])).collect();
+        let words: Vec<&str> = (0..rank).map(|_| self.r.word(&["block", "block", "*"])).collect();
         let mut placement = match self.r.range(0, 10) {
             0 => "in replicated".to_string(),
             1 | 2 => String::new(),
@@ -253,7 +256,7 @@ impl Generator {
             if partial { self.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
         let op = match a.ty {
             Ty::Bool => "=",
-            _ if self.r.chance(15) => *self.r.pick(&["+=", "-=", "*="]),
+            _ if self.r.chance(15) => self.r.word(&["+=", "-=", "*="]),
             _ => "=",
         };
         let mut inner = scope.clone();
@@ -337,7 +340,7 @@ impl Generator {
         let mut scope = scope.clone();
         scope.element = false;
         let ty = self.number();
-        let op = *self.r.pick(&["<", "<=", ">", ">=", "==", "!="]);
+        let op = self.r.word(&["<", "<=", ">", ">=", "==", "!="]);
         Expr::Bin(Ty::Bool, op, Box::new(self.total(&scope, ty)), Box::new(self.expr(&scope, ty, depth)))
     }
 
@@ -621,13 +624,14 @@ impl Generator {
         let sub = |g: &mut Generator, ty| Box::new(g.expr(scope, ty, depth - 1));
         match self.r.range(0, 20) {
             0..=8 => self.operation(scope, ty, depth),
-            9 => Expr::Call(ty_or(ty), *self.r.pick(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty)))
-                .only(ty),
+            9 => {
+                Expr::Call(ty_or(ty), self.r.word(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty)
+            }
             10 if ty.is_float() || ty.is_signed() => Expr::Neg(ty, sub(self, ty)),
             11 | 12 => self.guarded(scope, ty, depth),
             13 => {
                 let t = self.number();
-                let op = *self.r.pick(&["<", "<=", ">", ">=", "==", "!="]);
+                let op = self.r.word(&["<", "<=", ">", ">=", "==", "!="]);
                 let c = Expr::Bin(Ty::Bool, op, sub(self, t), sub(self, t));
                 Expr::If(ty, Box::new(c), sub(self, ty), sub(self, ty))
             }
@@ -648,7 +652,7 @@ impl Generator {
             return match self.r.range(0, 4) {
                 0 => Expr::Not(Box::new(a)),
                 1 => Expr::Bin(ty, "==", Box::new(a), Box::new(b)),
-                _ => Expr::Bin(ty, *self.r.pick(&["and", "or"]), Box::new(a), Box::new(b)),
+                _ => Expr::Bin(ty, self.r.word(&["and", "or"]), Box::new(a), Box::new(b)),
             };
         }
         match self.r.range(0, 9) {
@@ -657,13 +661,11 @@ impl Generator {
             5 | 6 => Expr::Bin(ty, "*", Box::new(a), Box::new(b)),
             7 if ty.is_float() => Expr::Bin(ty, "/", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
             8 if ty.is_float() => Expr::Bin(ty, "mod", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
-            7 => Expr::Bin(ty, *self.r.pick(&["div", "mod"]), Box::new(a), Box::new(b)),
+            7 => Expr::Bin(ty, self.r.word(&["div", "mod"]), Box::new(a), Box::new(b)),
             _ if self.r.chance(50) => {
-                Expr::Bin(ty, *self.r.pick(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
+                Expr::Bin(ty, self.r.word(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
             }
-            _ => {
-                Expr::Bin(ty, *self.r.pick(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12))))
-            }
+            _ => Expr::Bin(ty, self.r.word(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12)))),
         }
     }
 
@@ -757,10 +759,10 @@ impl Generator {
         inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false });
         inner.scalars.push((var.clone(), ty));
         let stop = self.r.chance(40).then(|| {
-            let op = *self.r.pick(&["<", ">", "=="]);
+            let op = self.r.word(&["<", ">", "=="]);
             Box::new(Expr::Bin(Ty::Bool, op, Box::new(self.leaf(&inner, ty)), Box::new(self.leaf(&inner, ty))))
         });
-        let op = *self.r.pick(&["+", "-"]);
+        let op = self.r.word(&["+", "-"]);
         let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
         Expr::Loop { ty, var, first, axis, stop, step: Box::new(step) }
     }
