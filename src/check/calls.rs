@@ -131,9 +131,9 @@ impl Checker<'_> {
         let found = vals.len();
         self.fail(
             "E0242",
-            format!("{n} names on the left, {found} values on the right"),
+            format!("{} on the left, {} on the right", super::counted(n, "name"), super::counted(found, "value")),
             e.span,
-            format!("{found} values"),
+            super::counted(found, "value"),
         )
     }
 
@@ -141,9 +141,7 @@ impl Checker<'_> {
         if args.len() == want {
             return Some(());
         }
-        let message =
-            format!("`{name}` takes {want} argument{}, and {} are given", if want == 1 { "" } else { "s" }, args.len());
-        self.fail("E0243", message, span, format!("{} given", args.len()))
+        self.fail("E0243", super::arguments_wanted(name, want, args.len()), span, format!("{} given", args.len()))
     }
 
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {

@@ -17,7 +17,7 @@ impl Checker<'_> {
         self.in_scope(0, Env::default(), |c| c.declarations());
         let options = self.options;
         for (name, _) in options.params {
-            let lost = self.modules[0].ast.lost.iter().any(|l| l.name == *name);
+            let lost = self.modules[0].ast.faulty.iter().any(|l| l.name == *name);
             if !self.params_seen.contains(name) && !lost {
                 let near =
                     crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
@@ -61,6 +61,9 @@ impl Checker<'_> {
                 self.use_names(path, names, item.span);
             }
         }
+        for name in &ast.faulty {
+            self.modules[m].globals.insert(name.name.clone(), (Global::Broken, name.span));
+        }
         for (i, item) in ast.items.iter().enumerate() {
             match &item.kind {
                 ItemKind::Fn(f) => self.declare(&f.name, Global::Fn(m, i)),
@@ -68,9 +71,6 @@ impl Checker<'_> {
                 ItemKind::Workflow(w) => self.declare(&w.name, Global::Workflow(m, i)),
                 _ => {}
             }
-        }
-        for name in &ast.lost {
-            self.modules[m].globals.entry(name.name.clone()).or_insert((Global::Broken, name.span));
         }
         for item in &ast.items {
             self.builders.push(Builder::new(vec![]));
@@ -101,7 +101,14 @@ impl Checker<'_> {
                     Placement::Named(other) => {
                         match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
                             Some(Global::Partition(p)) => Some(p),
-                            _ => self.unknown(&other.name, other.span, "partition"),
+                            Some(Global::Broken) => None,
+                            Some(_) => self.fail(
+                                "E0281",
+                                format!("`{}` is not a partition", other.name),
+                                other.span,
+                                "used as one",
+                            ),
+                            None => self.unknown(&other.name, other.span, "partition"),
                         }
                     }
                     Placement::Aligned(other) => {
@@ -228,12 +235,12 @@ impl Checker<'_> {
         let elem = self.elem_type(ty)?;
         let (file_ty, shape) = match self.loader.array(path) {
             Ok(found) => found,
-            Err(why) => return self.fail("E0295", format!("cannot read `{path}`: {why}"), span, "loaded here"),
+            Err(why) => return self.fail("E0295", why, span, "loaded here"),
         };
         if file_ty != elem {
             return self.fail(
                 "E0296",
-                format!("`{path}` holds `{file_ty}`, the array `{elem}`"),
+                format!("`{path}` holds `{file_ty}`, and the array is `{elem}`"),
                 span,
                 format!("declared as `{elem}`"),
             );
@@ -242,7 +249,7 @@ impl Checker<'_> {
         if dims.len() != shape.len() {
             return self.fail(
                 "E0296",
-                format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()),
+                format!("`{path}` has {}, and the array {}", super::counted(shape.len(), "dimension"), dims.len()),
                 span,
                 "loaded here",
             );
@@ -260,7 +267,7 @@ impl Checker<'_> {
             if want != n {
                 return self.fail(
                     "E0296",
-                    format!("an extent of `{path}` is {n}, the array's {want}"),
+                    format!("an extent of `{path}` is {n}, and the array's is {want}"),
                     e.span,
                     format!("this is {want}"),
                 );
@@ -288,9 +295,10 @@ impl Checker<'_> {
                 ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
                 ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
                     self.generic = false;
-                    self.builders.push(Builder::new(vec![]));
-                    self.workflow_alone(0, i);
-                    self.builders.pop();
+                    self.modules[0].used.insert(i);
+                    self.expanding.push((0, i));
+                    self.expand_workflow(w, vec![], &[], w.name.span);
+                    self.expanding.pop();
                 }
                 ItemKind::Test(t) => {
                     self.generic = false;

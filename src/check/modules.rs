@@ -110,7 +110,7 @@ impl Checker<'_> {
             return Some(m);
         }
         match self.loader.source(path) {
-            Err(why) => self.fail("E0294", format!("cannot use `{path}`: {why}"), span, "used here"),
+            Err(why) => self.fail("E0294", why, span, "used here"),
             Ok(text) => {
                 self.loading.push(path.to_string());
                 let m = self.load(path, &text, span);

@@ -54,7 +54,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         if matches!(op, ReduceOp::ArgMin | ReduceOp::ArgMax) {
-            return self.not_yet("`argmin` and `argmax`", span);
+            return self.not_yet("a reduction to the place of an element (`argmin`, `argmax`)", span);
         }
         let bounds = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(|r| [r.from, r.to]);
         let names: Vec<String> = indices.iter().map(|i| i.0.name.clone()).collect();

@@ -235,9 +235,13 @@ impl Checker<'_> {
             if out.len() != targets.len() {
                 return self.fail(
                     "E0242",
-                    format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                    format!(
+                        "{} on the left, {} on the right",
+                        super::counted(targets.len(), "name"),
+                        super::counted(out.len(), "result")
+                    ),
                     e.span,
-                    format!("{} results", out.len()),
+                    super::counted(out.len(), "result"),
                 );
             }
             let mut new = vec![];
@@ -351,17 +355,7 @@ impl Checker<'_> {
         out
     }
 
-    /// A workflow without parameters that nothing calls.
-    pub(super) fn workflow_alone(&mut self, module: usize, item: usize) {
-        let ast = self.modules[module].ast.clone();
-        let ItemKind::Workflow(w) = &ast.items[item].kind else { return };
-        self.modules[module].used.insert(item);
-        self.expanding.push((module, item));
-        self.in_scope(module, Env::default(), |c| c.expand_workflow(w, vec![], &[], w.name.span));
-        self.expanding.pop();
-    }
-
-    fn expand_workflow(
+    pub(super) fn expand_workflow(
         &mut self,
         w: &ast::WorkflowDecl,
         args: Vec<Arg>,
@@ -434,7 +428,13 @@ impl Checker<'_> {
                 "not a statement",
                 "an assignment is written with one `=`",
             ),
-            _ => self.fail("E0521", "this value is not used", span, "not a statement"),
+            _ => self.fail_help(
+                "E0521",
+                "this value is not used",
+                span,
+                "not a statement",
+                "give it a name with `let`, assign it, or print it",
+            ),
         }
     }
 
@@ -467,7 +467,7 @@ impl Checker<'_> {
                     t.span,
                     "again here",
                 );
-                self.report(d.label(other.span, "and here"));
+                self.report(d.label(other.span, "first here"));
                 return None;
             }
         }
@@ -501,9 +501,13 @@ impl Checker<'_> {
         if out.len() != targets.len() {
             return self.fail(
                 "E0242",
-                format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                format!(
+                    "{} on the left, {} on the right",
+                    super::counted(targets.len(), "name"),
+                    super::counted(out.len(), "result")
+                ),
                 e.span,
-                format!("{} results", out.len()),
+                super::counted(out.len(), "result"),
             );
         }
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
@@ -800,11 +804,11 @@ impl Checker<'_> {
             return self.list_hole(value, index, range, format, span);
         }
         let e = self.node(value);
-        if let ExprKind::Name(n) = &e.kind {
-            if let Some(id) = self.array_if_named(n) {
-                self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
-                return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
-            }
+        if let ExprKind::Name(n) = &e.kind
+            && let Some(id) = self.array_if_named(n)
+        {
+            self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
+            return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
         }
         let v = self.expr(value, None)?;
         let v = self.settle(v);

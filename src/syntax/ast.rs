@@ -18,13 +18,13 @@ pub struct ExprId(pub u32);
 pub struct Ast {
     pub file: FileId,
     pub items: Vec<Item>,
+    /// Names that declarations left out of `items` were to declare.
+    pub faulty: Vec<Ident>,
     pub exprs: Vec<Expr>,
     /// Every comment that is not documentation, in source order, for the printer.
     pub comments: Vec<Comment>,
     /// The `///` lines at the head of the file, when an empty line follows them.
     pub doc: Option<String>,
-    /// Names of faulty declarations, which are not among the items: their uses need no report.
-    pub lost: Vec<Ident>,
 }
 
 impl Ast {

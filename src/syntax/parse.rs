@@ -87,14 +87,14 @@ impl<'a> Parser<'a> {
         let chunks = std::mem::take(&mut self.lines.chunks);
         let mut own = Sink::default();
         let mut builder = Builder::new(self.file, self.text, &mut own);
-        let (mut items, mut lost) = (Vec::new(), Vec::new());
+        let (mut items, mut faulty) = (Vec::new(), Vec::new());
         let mut docs = Docs::new(self.text, &self.toks);
         for chunk in &chunks {
             let doc = docs.of(chunk);
             if let Some((kind, span)) = self.chunk(chunk, &mut builder) {
                 items.push(Item { kind, doc, span });
             } else {
-                lost.extend(self.declared_names(chunk));
+                faulty.extend(self.declared(chunk));
             }
             if builder.is_full() {
                 break;
@@ -106,27 +106,26 @@ impl<'a> Parser<'a> {
         found.sort_by_key(start_of);
         found.into_iter().for_each(|d| self.sink.push(d));
         let comments = comments(self.file, self.text, &self.toks, &docs.used);
-        Ast { file: self.file, items, exprs, comments, doc: docs.head, lost }
+        Ast { file: self.file, items, faulty, exprs, comments, doc: docs.head }
     }
 
-    /// The names that a declaration would have declared, as far as its first words show them.
-    fn declared_names(&self, chunk: &Chunk) -> Vec<Ident> {
-        let mut toks = self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().filter(|t| t.is_code());
-        let word = toks.next().map_or("", |t| t.text(self.text));
-        if !super::words::item_words().iter().any(|w| w == word) {
+    /// The names that a faulty declaration begins with: `array u, v …`.
+    fn declared(&self, chunk: &Chunk) -> Vec<Ident> {
+        let words: Vec<(&str, &Tok)> =
+            self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().map(|t| (t.text(self.text), t)).collect();
+        let declares = ["param", "let", "partition", "array", "fn", "kernel", "workflow"];
+        if !words.first().is_some_and(|w| declares.contains(&w.0)) {
             return vec![];
         }
-        let mut names = vec![];
-        if word == "use" {
-            toks.find(|t| t.text(self.text) == ":");
-        }
-        while let Some(t) = toks.next().filter(|t| t.kind == Kind::Word) {
-            names.push(Ident { name: t.text(self.text).into(), span: Span::new(self.file, t.start, t.end) });
-            if toks.next().is_none_or(|t| t.text(self.text) != ",") {
-                break;
-            }
-        }
-        names
+        let list =
+            words[1..].chunks(2).take_while(|c| c[0].0.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+        let more = |c: &&[(&str, &Tok)]| c.get(1).is_some_and(|w| w.0 == ",");
+        let count = list.clone().take_while(more).count() + 1;
+        let ident = |c: &[(&str, &Tok)]| Ident {
+            name: c[0].0.to_string(),
+            span: Span::new(self.file, c[0].1.start, c[0].1.end),
+        };
+        list.take(count).map(ident).collect()
     }
 
     fn chunk(&self, chunk: &Chunk, builder: &mut Builder<'_>) -> Option<(super::ast::ItemKind, Span)> {

@@ -26,7 +26,8 @@ const NATIVE_EVERY: u64 = 400;
 /// Kinds of failure; shrinking keeps the kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    Rejected,
+    /// With the number of the first report's code.
+    Rejected(u32),
     Failed,
     Differs,
 }
@@ -53,10 +54,12 @@ pub fn examine(program: &Program, native: bool) -> Result<(), (Kind, String)> {
 fn runs(text: &str, native: bool, wanted: &str) -> Result<(), (Kind, String)> {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
     let id = sources.add("random.mgpu", text);
-    let bound = parse(id, text, &mut sink).and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
+    let bound = parse(id, text, &mut sink)
+        .and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
     let Some(bound) = bound else {
         let told: Vec<String> = sink.items.iter().map(|d| render::render(d, &sources, false)).collect();
-        return Err((Kind::Rejected, told.concat()));
+        let code = sink.items.first().and_then(|d| d.code[1..].parse().ok()).unwrap_or(0);
+        return Err((Kind::Rejected(code), told.concat()));
     };
     let root = Root::open(std::env::temp_dir()).unwrap();
     for n in RANKS {
@@ -69,7 +72,9 @@ fn runs(text: &str, native: bool, wanted: &str) -> Result<(), (Kind, String)> {
         if native && n != 2 {
             let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("native");
             std::fs::create_dir_all(&folder).unwrap();
-            executors.extend(Native::in_folder(&nests, &plan.program.tables, &folder).ok().map(|e| Box::new(e) as Box<dyn Executor>));
+            executors.extend(
+                Native::in_folder(&nests, &plan.program.tables, &folder).ok().map(|e| Box::new(e) as Box<dyn Executor>),
+            );
         }
         for e in executors {
             let mut out: Vec<u8> = vec![];
@@ -81,7 +86,10 @@ fn runs(text: &str, native: bool, wanted: &str) -> Result<(), (Kind, String)> {
             let out = String::from_utf8_lossy(&out);
             if out != wanted {
                 let line = out.lines().zip(wanted.lines()).position(|(a, b)| a != b).map_or(0, |k| k + 1);
-                return Err((Kind::Differs, format!("{here}: line {line} differs\n--- wanted\n{wanted}--- found\n{out}")));
+                return Err((
+                    Kind::Differs,
+                    format!("{here}: line {line} differs\n--- wanted\n{wanted}--- found\n{out}"),
+                ));
             }
         }
     }
