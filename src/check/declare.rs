@@ -40,9 +40,14 @@ impl Checker<'_> {
     /// Binds a name at the top of the current module.
     pub(super) fn declare(&mut self, name: &Ident, global: Global) {
         if let Some((_, at)) = self.modules[self.module].globals.get(&name.name) {
-            let d =
-                Diagnostic::error("E0202", format!("`{}` is declared twice", name.name), name.span, "declared again")
-                    .label(*at, "first declared here");
+            // Kernels and the like are known from the start: what comes later in the text is the second.
+            let (first, again) = if at.file == name.span.file && at.start > name.span.start {
+                (name.span, *at)
+            } else {
+                (*at, name.span)
+            };
+            let message = format!("`{}` is declared twice", name.name);
+            let d = Diagnostic::error("E0202", message, again, "declared again").label(first, "first declared here");
             self.report(d);
             return;
         }

@@ -109,7 +109,7 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
         session.sink.push(Diagnostic::bare("E0003", message));
         exit::USAGE
     };
-    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(exit::REJECTED) };
+    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(session.refusal()) };
     if !plan.program.has_main {
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }

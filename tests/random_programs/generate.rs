@@ -704,7 +704,7 @@ impl Generator {
         let mut axes: Vec<Axis> = vec![];
         let most = if scope.element { 2 } else { 3 };
         for &n in a.shape.iter().take(most) {
-            let name = self.name("r");
+            let name = self.name("red");
             let mut axis = match self.r.range(0, 6) {
                 0 => Axis { lo: self.r.range(0, n), hi: n, by: self.r.range(1, 4), name, upto: None },
                 1 => Axis { lo: self.r.range(-2, 3), hi: n + self.r.range(-1, 4), by: 1, name, upto: None },

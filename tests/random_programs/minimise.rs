@@ -4,12 +4,12 @@ use crate::model::*;
 use crate::{Kind, examine};
 
 /// The smallest program found that fails in the same way.
-pub fn minimise(mut p: Program, kind: Kind, native: bool) -> Program {
+pub fn minimise(mut p: Program, kind: Kind, native: bool, ranks: &'static [i64]) -> Program {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let still = |p: &Program| {
         // A shrunk program may use what is gone; then even the reference cannot run it.
-        std::panic::catch_unwind(|| examine(p, native)).is_ok_and(|r| r.is_err_and(|e| e.0 == kind))
+        std::panic::catch_unwind(|| examine(p, native, ranks)).is_ok_and(|r| r.is_err_and(|e| e.0 == kind))
     };
     let mut tries = 0;
     loop {
