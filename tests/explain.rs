@@ -61,7 +61,12 @@ fn wrong(code: &str, page: &str) -> Vec<String> {
                 let codes: Vec<String> = reports(&got.err).into_iter().map(|r| r.0).collect();
                 let wanted: &[&str] = if programs == 0 { &[code] } else { &[] };
                 if codes != wanted || (got.exit == 0) != wanted.is_empty() {
-                    out.push(format!("{code}: `{}` gives {codes:?}, exit code {}\n{}", command.join(" "), got.exit, got.err));
+                    out.push(format!(
+                        "{code}: `{}` gives {codes:?}, exit code {}\n{}",
+                        command.join(" "),
+                        got.exit,
+                        got.err
+                    ));
                 }
                 programs += 1;
             }

@@ -191,9 +191,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => {
             "one name a `let`: begin a new line"
         }
-        _ if e.says("the end of the statement") && found == "," => {
-            "several values stand in brackets: `a, b = (x, y)`"
-        }
+        _ if e.says("the end of the statement") && found == "," => "several values stand in brackets: `a, b = (x, y)`",
         _ if stop.first == stop.found && matches!(found, "+" | "*" | "/" | "and" | "or") => {
             "a line that goes on ends in its operator: move it to the end of the line before"
         }
