@@ -356,7 +356,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     let (computation, communication) = (longest(&|s| s.computation), longest(&|s| s.communication));
     let seconds = ran.as_secs_f64();
     let share = if seconds > 0.0 { 100.0 * communication / seconds } else { 0.0 };
-    let bandwidth = if computation > 0.0 { sum(&|s| s.touched) as f64 / computation / 1e9 } else { 0.0 };
+    let bandwidth = if seconds > 0.0 { sum(&|s| s.touched) as f64 / seconds / 1e9 } else { 0.0 };
     if args.json {
         let value = serde_json::json!({
             "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,
