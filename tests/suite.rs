@@ -130,7 +130,7 @@ fn check(c: &Case) -> String {
             let dir = scratch(&c.path, &inputs);
             let file = dir.path().join(c.path.file_name().unwrap());
             let mut args =
-                vec!["run", "-q", file.to_str().unwrap(), "-n"].iter().map(|s| s.to_string()).collect::<Vec<_>>();
+                ["run", "-q", file.to_str().unwrap(), "-n"].iter().map(|s| s.to_string()).collect::<Vec<_>>();
             args.extend([n.to_string(), "--executor".into(), executor.into()]);
             args.extend(c.args.clone());
             let mut got = run(&args, dir.path());

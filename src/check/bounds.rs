@@ -93,13 +93,9 @@ impl Checker<'_> {
             let name = self.program.arrays[id.0 as usize].name.clone();
             return self.fail(
                 "E0252",
-                format!(
-                    "`{name}` has {rank} dimension{}, and {} subscripts are written",
-                    if rank == 1 { "" } else { "s" },
-                    ids.len()
-                ),
+                super::subscripts_wanted(&name, rank, ids.len()),
                 span,
-                format!("{} subscripts", ids.len()),
+                super::counted(ids.len(), "subscript"),
             );
         }
         if !self.builder().nest {
@@ -190,10 +186,24 @@ impl Checker<'_> {
         let text = self.sources.text(span).to_string();
         let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
         let at = self.witness(access, d, worst);
-        let message = format!("subscript `{text}` of `{name}` reaches {worst}{at}");
-        let d = Diagnostic::error("E0302", message, span, format!("runs over {}..{}, the extent is {n}", r.lo, r.hi)).help(format!(
+        let fixed = access.index[d].terms.is_empty();
+        let message = if fixed {
+            format!("`{name}` has no element {worst}")
+        } else {
+            format!("subscript `{text}` of `{name}` reaches {worst}{at}")
+        };
+        let label = if fixed {
+            format!("the extent is {n}")
+        } else {
+            format!("runs over {}..{}, the extent is {n}", r.lo, r.hi)
+        };
+        let mut d = Diagnostic::error("E0302", message, span, label).help(format!(
             "give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
         ));
+        // In a kernel the extents and edges are those of the call.
+        if let Some(call) = self.calls.last().filter(|c| c.file == span.file) {
+            d = d.label(*call, format!("`{name}` comes from this call"));
+        }
         self.report(d);
         None
     }
@@ -214,9 +224,9 @@ impl Checker<'_> {
         if ids.len() != def.indices.len() {
             return self.fail(
                 "E0252",
-                format!("`{name}` has {} indices, and {} subscripts are written", def.indices.len(), ids.len()),
+                super::subscripts_wanted(name, def.indices.len(), ids.len()),
                 span,
-                format!("{} subscripts", ids.len()),
+                super::counted(ids.len(), "subscript"),
             );
         }
         let mut env: Env = def.env.clone();
@@ -245,7 +255,7 @@ impl Checker<'_> {
                 "E0252",
                 format!("`{}` is a table of one dimension", base.name),
                 span,
-                format!("{} subscripts", ids.len()),
+                super::counted(ids.len(), "subscript"),
             );
         };
         let v = self.expr_as(*sub, Ty::I64)?;

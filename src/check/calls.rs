@@ -131,9 +131,9 @@ impl Checker<'_> {
         let found = vals.len();
         self.fail(
             "E0242",
-            format!("{n} names on the left, {found} values on the right"),
+            format!("{} on the left, {} on the right", super::counted(n, "name"), super::counted(found, "value")),
             e.span,
-            format!("{found} values"),
+            super::counted(found, "value"),
         )
     }
 
@@ -141,9 +141,7 @@ impl Checker<'_> {
         if args.len() == want {
             return Some(());
         }
-        let message =
-            format!("`{name}` takes {want} argument{}, and {} are given", if want == 1 { "" } else { "s" }, args.len());
-        self.fail("E0243", message, span, format!("{} given", args.len()))
+        self.fail("E0243", super::arguments_wanted(name, want, args.len()), span, format!("{} given", args.len()))
     }
 
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
@@ -236,6 +234,13 @@ impl Checker<'_> {
                 }
                 self.elementary(name, vals, expected, span)
             }
+            "sum" | "prod" | "any" | "all" | "count" | "mean" | "argmin" | "argmax" => self.fail_help(
+                "E0200",
+                format!("`{name}` is a reduction, not a function"),
+                callee.span,
+                "called here",
+                format!("a reduction names its indices: `{name}[i] …`"),
+            ),
             _ => self.unknown(name, callee.span, "function"),
         }
     }
@@ -245,8 +250,11 @@ impl Checker<'_> {
         if v.ty.is_float() && !v.is_flex() {
             return Some(v);
         }
-        if v.is_flex() && v.ty.is_float() {
-            return Some(v);
+        if v.is_flex()
+            && let Some(c) = v.as_const()
+        {
+            // Literals stay literals.
+            return Some(Val::flex(crate::ir::ty::Value::f64(c.as_f64())));
         }
         let at = self.span(id);
         if v.ty == Ty::Bool {

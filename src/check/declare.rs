@@ -17,7 +17,8 @@ impl Checker<'_> {
         self.in_scope(0, Env::default(), |c| c.declarations());
         let options = self.options;
         for (name, _) in options.params {
-            if !self.params_seen.contains(name) {
+            let lost = self.modules[0].ast.faulty.iter().any(|l| l.name == *name);
+            if !self.params_seen.contains(name) && !lost {
                 let near =
                     crate::diag::did_you_mean(name, self.params_seen.iter().map(|s| s.as_str())).map(str::to_string);
                 let known = if self.params_seen.is_empty() {
@@ -39,9 +40,14 @@ impl Checker<'_> {
     /// Binds a name at the top of the current module.
     pub(super) fn declare(&mut self, name: &Ident, global: Global) {
         if let Some((_, at)) = self.modules[self.module].globals.get(&name.name) {
-            let d =
-                Diagnostic::error("E0202", format!("`{}` is declared twice", name.name), name.span, "declared again")
-                    .label(*at, "first declared here");
+            // Kernels and the like are known from the start: what comes later in the text is the second.
+            let (first, again) = if at.file == name.span.file && at.start > name.span.start {
+                (name.span, *at)
+            } else {
+                (*at, name.span)
+            };
+            let message = format!("`{}` is declared twice", name.name);
+            let d = Diagnostic::error("E0202", message, again, "declared again").label(first, "first declared here");
             self.report(d);
             return;
         }
@@ -59,6 +65,9 @@ impl Checker<'_> {
             if let ItemKind::Use { path, names } = &item.kind {
                 self.use_names(path, names, item.span);
             }
+        }
+        for name in &ast.faulty {
+            self.modules[m].globals.insert(name.name.clone(), (Global::Broken, name.span));
         }
         for (i, item) in ast.items.iter().enumerate() {
             match &item.kind {
@@ -97,7 +106,14 @@ impl Checker<'_> {
                     Placement::Named(other) => {
                         match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
                             Some(Global::Partition(p)) => Some(p),
-                            _ => self.unknown(&other.name, other.span, "partition"),
+                            Some(Global::Broken) => None,
+                            Some(_) => self.fail(
+                                "E0281",
+                                format!("`{}` is not a partition", other.name),
+                                other.span,
+                                "used as one",
+                            ),
+                            None => self.unknown(&other.name, other.span, "partition"),
                         }
                     }
                     Placement::Aligned(other) => {
@@ -190,6 +206,7 @@ impl Checker<'_> {
                 Some(()) => Some(path.clone()),
                 None => {
                     decl.names.iter().for_each(|n| self.declare(n, Global::Broken));
+                    self.broken_extents(ty);
                     return;
                 }
             },
@@ -208,17 +225,27 @@ impl Checker<'_> {
         }
     }
 
+    /// The extents that a faulty `from` would have bound.
+    fn broken_extents(&mut self, ty: &TypeExpr) {
+        for &d in ty.shape.iter().flatten() {
+            let e = self.node(d);
+            if let ExprKind::Name(name) = e.kind {
+                self.modules[self.module].globals.entry(name).or_insert((Global::Broken, e.span));
+            }
+        }
+    }
+
     /// `array g: f32[h, w] from "f.npy"` binds `h` and `w` to the file's extents.
     fn extents_from_file(&mut self, ty: &TypeExpr, path: &str, span: crate::source::Span) -> Option<()> {
         let elem = self.elem_type(ty)?;
         let (file_ty, shape) = match self.loader.array(path) {
             Ok(found) => found,
-            Err(why) => return self.fail("E0295", format!("cannot read `{path}`: {why}"), span, "loaded here"),
+            Err(why) => return self.fail("E0295", why, span, "loaded here"),
         };
         if file_ty != elem {
             return self.fail(
                 "E0296",
-                format!("`{path}` holds `{file_ty}`, the array `{elem}`"),
+                format!("`{path}` holds `{file_ty}`, and the array is `{elem}`"),
                 span,
                 format!("declared as `{elem}`"),
             );
@@ -227,7 +254,7 @@ impl Checker<'_> {
         if dims.len() != shape.len() {
             return self.fail(
                 "E0296",
-                format!("`{path}` has {} dimensions, the array {}", shape.len(), dims.len()),
+                format!("`{path}` has {}, and the array {}", super::counted(shape.len(), "dimension"), dims.len()),
                 span,
                 "loaded here",
             );
@@ -245,7 +272,7 @@ impl Checker<'_> {
             if want != n {
                 return self.fail(
                     "E0296",
-                    format!("an extent of `{path}` is {n}, the array's {want}"),
+                    format!("an extent of `{path}` is {n}, and the array's is {want}"),
                     e.span,
                     format!("this is {want}"),
                 );
@@ -273,7 +300,10 @@ impl Checker<'_> {
                 ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
                 ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
                     self.generic = false;
-                    self.main_workflow(0, i);
+                    self.modules[0].used.insert(i);
+                    self.expanding.push((0, i));
+                    self.expand_workflow(w, vec![], &[], w.name.span);
+                    self.expanding.pop();
                 }
                 ItemKind::Test(t) => {
                     self.generic = false;
@@ -305,9 +335,23 @@ impl Checker<'_> {
     fn check_kernel_alone(&mut self, item: usize, k: &crate::syntax::ast::KernelDecl) {
         let mut extents: Vec<String> = vec![];
         let mut args = vec![];
+        let shapes = k.params.iter().map(|p| &p.ty).chain(k.results.iter().map(|r| &r.ty));
+        let mut sized: Vec<ExprId> = shapes.filter_map(|t| t.shape.clone()).flatten().collect();
+        let mut sizes: Vec<String> = vec![];
+        while let Some(id) = sized.pop() {
+            sized.extend(super::infer::children(&self.ast(), id));
+            if let ExprKind::Name(n) = self.node(id).kind {
+                sizes.push(n);
+            }
+        }
         for p in &k.params {
             let Some(ty) = self.elem_type(&p.ty) else { return };
             let Some(dims) = &p.ty.shape else {
+                if ty.is_int() && sizes.contains(&p.name.name) {
+                    let v = Val::constant(Value::int(ty, 1009));
+                    args.push(super::kernel::Arg::Scalar(v, p.name.span));
+                    continue;
+                }
                 let id = self.new_scalar(&p.name.name, ty);
                 args.push(super::kernel::Arg::Scalar(Val::slot(id, ty), p.name.span));
                 continue;

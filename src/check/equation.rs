@@ -65,6 +65,27 @@ fn progressions_meet(a: (i64, i64, i64), b: (i64, i64, i64)) -> bool {
     false
 }
 
+/// The first point of a box that no region holds; looks at a million points at most.
+fn first_outside(b: &IndexBox, regions: &[&Region]) -> Option<Vec<i64>> {
+    let mut at: Vec<i64> = b.dims.iter().map(|d| d.lo).collect();
+    for _ in 0..b.len().min(1 << 20) {
+        let holds = |r: &&Region| {
+            r.dims.iter().zip(&at).all(|(d, &i)| i >= d.0 && (i - d.0) % d.2 == 0 && (i - d.0) / d.2 < d.1)
+        };
+        if !regions.iter().any(holds) {
+            return Some(at);
+        }
+        for d in (0..at.len()).rev() {
+            at[d] += 1;
+            if at[d] < b.dims[d].hi {
+                break;
+            }
+            at[d] = b.dims[d].lo;
+        }
+    }
+    None
+}
+
 /// An index of an equation with its range.
 struct Index {
     name: String,
@@ -95,14 +116,9 @@ impl Checker<'_> {
         if subs.len() != shape.len() {
             return self.fail(
                 "E0252",
-                format!(
-                    "`{name}` has {} dimension{}, and {} subscripts are written",
-                    shape.len(),
-                    if shape.len() == 1 { "" } else { "s" },
-                    subs.len()
-                ),
+                super::subscripts_wanted(&name, shape.len(), subs.len()),
                 target.span,
-                format!("{} subscripts", subs.len()),
+                super::counted(subs.len(), "subscript"),
             );
         }
         let names = self.left_indices(&subs, &shape, clause)?;
@@ -147,7 +163,11 @@ impl Checker<'_> {
                             "E0270",
                             format!("`{name}` is an extent, so it is not an index here"),
                             ast.expr(id).span,
-                            format!("this picks element {n}"),
+                            if self.generic {
+                                "this would pick one element".into()
+                            } else {
+                                format!("this would pick element {n}")
+                            },
                             "use another letter for the index; to pick one element write `0 + …` or a number",
                         );
                     }
@@ -215,6 +235,14 @@ impl Checker<'_> {
             }
             let bare = subs.iter().position(|&s| matches!(self.node(s).kind, ExprKind::Name(n) if n == *name));
             let Some(d) = bare else {
+                let ast = self.ast();
+                let nested = |s: ExprId| {
+                    children(&ast, s).into_iter().chain([s]).any(|e| matches!(ast.expr(e).kind, ExprKind::Index { .. }))
+                };
+                if let Some(&s) = subs.iter().find(|&&s| nested(s)) {
+                    let at = self.span(s);
+                    return self.not_yet("a scatter (a left side at a subscript that is not index arithmetic)", at);
+                }
                 let span = subs.first().map_or(Span::new(crate::source::FileId(0), 0, 0), |&s| self.span(s));
                 return self.fail_help(
                     "E0260",
@@ -327,8 +355,22 @@ impl Checker<'_> {
                     used[d] = true;
                     (a.konst + c * domain[d].lo, domain[d].len(), c)
                 }
+                [(Sym::Dim(d), _)] if used[d] => {
+                    let index = self.index_names.get(d).cloned().unwrap_or_default();
+                    return self.fail_help("E0272", format!("`{index}` subscripts two dimensions on the left"), span, "for the second time", "an index picks the place in one dimension; for a diagonal write `if i == j { … } else { … }` on the right");
+                }
                 [(Sym::Scalar(_), _)] => {
                     return self.not_yet("a left side that picks an element by a scalar of the workflow", span);
+                }
+                [(Sym::Dim(d), _)] if used[d] => {
+                    let name = self.index_names.get(d).cloned().unwrap_or_default();
+                    return self.fail_help(
+                        "E0272",
+                        format!("`{name}` subscripts two dimensions on the left"),
+                        span,
+                        "a second time here",
+                        "give each dimension an index, and choose: `if i == j { … } else { … }`",
+                    );
                 }
                 _ => {
                     return self.fail_help(
@@ -344,11 +386,20 @@ impl Checker<'_> {
             if !self.generic && dim.1 > 0 && (dim.0 < 0 || last >= n) {
                 let text = self.sources.text(span).to_string();
                 let worst = if dim.0 < 0 { dim.0 } else { last };
-                return self.fail(
+                if a.terms.is_empty() {
+                    return self.fail(
+                        "E0304",
+                        format!("`{name}` has no element {worst} to define"),
+                        span,
+                        format!("the extent is {n}"),
+                    );
+                }
+                return self.fail_help(
                     "E0304",
                     format!("subscript `{text}` of `{name}` reaches {worst}"),
                     span,
                     format!("the extent is {n}"),
+                    "let the range end earlier: `for … in …`",
                 );
             }
             index.push(a);
@@ -411,14 +462,11 @@ impl Checker<'_> {
     }
 
     /// Every element of a result is defined exactly once.
-    pub(super) fn prove_cover(&mut self, array: ArrayId, regions: &[Region], declared: Span) {
+    pub(super) fn prove_cover(&mut self, array: ArrayId, name: &str, regions: &[Region], declared: Span) {
         if self.generic {
             return;
         }
-        let (shape, name) = {
-            let a = &self.program.arrays[array.0 as usize];
-            (a.shape.clone(), a.name.clone())
-        };
+        let shape = self.program.arrays[array.0 as usize].shape.clone();
         for (k, a) in regions.iter().enumerate() {
             if let Some(b) = regions[..k].iter().find(|b| b.overlaps(a)) {
                 let both = a.hull().intersect(&b.hull());
@@ -443,7 +491,12 @@ impl Checker<'_> {
         for r in regions.iter().filter(|r| r.dims.iter().all(|d| d.2 == 1)) {
             rest = rest.iter().flat_map(|b| b.minus(&r.hull())).collect();
         }
-        let missing = rest.first().map(|b| format!(", such as {b}")).unwrap_or_default();
+        let strided: Vec<&Region> = regions.iter().filter(|r| r.dims.iter().any(|d| d.2 != 1)).collect();
+        let missing = match &strided[..] {
+            [] => rest.first().map(|b| format!(", such as {b}")),
+            _ => rest.iter().find_map(|b| first_outside(b, &strided)).map(|at| format!(", such as {at:?}")),
+        };
+        let missing = missing.unwrap_or_default();
         let at = regions.last().map_or(declared, |r| r.span);
         let d = Diagnostic::error(
             "E0402",

@@ -400,12 +400,10 @@ impl Checker<'_> {
         let (a, b) = (self.expr(left, None)?.as_affine()?, self.expr(right, None)?.as_affine()?);
         let d = a.add(&b.scale(-1)?)?; // d OP 0
         let [(Sym::Dim(dim), coef)] = d.terms[..] else { return None };
-        if coef.abs() != 1 {
-            return None;
-        }
-        // i OP bound, with the comparison turned round when the coefficient is -1.
-        let bound = if coef == 1 { -d.konst } else { d.konst };
-        let op = match (op, coef == 1) {
+        // i OP bound / |coef|, with the comparison turned round when the coefficient is negative.
+        let bound = if coef > 0 { -d.konst } else { d.konst };
+        let (below, exact) = (bound.div_euclid(coef.abs()), bound.rem_euclid(coef.abs()) == 0);
+        let op = match (op, coef > 0) {
             (O::Lt, false) => O::Gt,
             (O::Le, false) => O::Ge,
             (O::Gt, false) => O::Lt,
@@ -414,13 +412,14 @@ impl Checker<'_> {
         };
         let all = *self.builder().within.get(dim)?;
         let narrowed = match op {
-            O::Lt => Interval::new(all.lo, bound),
-            O::Le => Interval::new(all.lo, bound + 1),
-            O::Gt => Interval::new(bound + 1, all.hi),
-            O::Ge => Interval::new(bound, all.hi),
-            O::Eq => Interval::new(bound, bound + 1),
-            _ if bound == all.lo => Interval::new(all.lo + 1, all.hi),
-            _ if bound == all.hi - 1 => Interval::new(all.lo, all.hi - 1),
+            O::Lt => Interval::new(all.lo, below + i64::from(!exact)),
+            O::Le => Interval::new(all.lo, below + 1),
+            O::Gt => Interval::new(below + 1, all.hi),
+            O::Ge => Interval::new(below + i64::from(!exact), all.hi),
+            O::Eq if !exact => Interval::EMPTY,
+            O::Eq => Interval::new(below, below + 1),
+            _ if exact && below == all.lo => Interval::new(all.lo + 1, all.hi),
+            _ if exact && below == all.hi - 1 => Interval::new(all.lo, all.hi - 1),
             _ => return None,
         };
         Some((dim, narrowed))
@@ -509,12 +508,12 @@ impl Checker<'_> {
         let scope = self.builder().open();
         let outer = self.builder().within_box();
         self.narrow(facts);
-        let accesses = self.builder().accesses.len();
         let v = self.expr(id, expected);
         // An affine or constant value must not become code in the branch's own list.
         let narrowed = self.builder().within_box() != outer;
         let code = self.builder().close(scope, false);
-        let guarded = narrowed && self.builder().accesses.len() > accesses;
+        // Reads that the condition keeps in bounds must not run without it.
+        let guarded = narrowed && code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(_) | Op::Table { .. }, .. }));
         let pure = !guarded && code.iter().all(|i| matches!(i, Inst::Op { .. }));
         Some((v?, code, pure))
     }
@@ -674,6 +673,15 @@ impl Checker<'_> {
                         t.span,
                         "not a `var` of this block",
                         "declare it with `var`",
+                    );
+                }
+                None if self.modules[self.module].globals.contains_key(&t.name.name) => {
+                    return self.fail_help(
+                        "E0229",
+                        format!("`{}` cannot be assigned inside an expression", t.name.name),
+                        t.span,
+                        "not a `var` of this block",
+                        "a block computes one element; assign arrays in an equation of their own",
                     );
                 }
                 None => return self.unknown(&t.name.name, t.name.span, "variable"),

@@ -5,7 +5,7 @@ use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
 use crate::ir::kernel::Sym;
 use crate::source::Span;
-use crate::syntax::ast::{Ast, Block, Clause, ExprId, ExprKind, Range, StmtKind, TemplatePart};
+use crate::syntax::ast::{Ast, Block, Clause, ExprId, ExprKind, Ident, Range, StmtKind, TemplatePart};
 
 /// The direct subexpressions of an expression, those of statements in its blocks included.
 pub(super) fn children(ast: &Ast, id: ExprId) -> Vec<ExprId> {
@@ -126,6 +126,22 @@ impl Checker<'_> {
         for child in children(&ast, id) {
             self.find_extents(module, env, child, index, depth, out);
         }
+    }
+
+    /// The first name that is subscripted inside `id` and means nothing, or belongs to a faulty declaration.
+    pub(super) fn unknown_base(&self, id: ExprId) -> Option<Ident> {
+        let ast = self.modules[self.module].ast.clone();
+        if let ExprKind::Index { base, .. } = &ast.expr(id).kind
+            && match self.env.find(&base.name) {
+                Some(local) => matches!(local, Local::Broken),
+                None => {
+                    matches!(self.modules[self.module].globals.get(&base.name), None | Some((Global::Broken, _)))
+                }
+            }
+        {
+            return Some(base.clone());
+        }
+        children(&ast, id).into_iter().find_map(|c| self.unknown_base(c))
     }
 
     /// Whether an expression needs the element being computed: an index, a loop counter, a `var` or a value made of them.

@@ -100,12 +100,7 @@ impl Checker<'_> {
             let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
             return self.fail_help(
                 "E0243",
-                format!(
-                    "`{name}` takes {} argument{}, and {} are given",
-                    params.len(),
-                    if params.len() == 1 { "" } else { "s" },
-                    args.len()
-                ),
+                super::arguments_wanted(name, params.len(), args.len()),
                 span,
                 format!("{} given", args.len()),
                 format!("it takes ({})", takes.join(", ")),
@@ -164,7 +159,7 @@ impl Checker<'_> {
     }
 
     /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
-    pub(super) fn to_slots(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
+    pub(super) fn in_slots(&mut self, vals: &[(Val, &str)]) -> Vec<Val> {
         let (mut out, mut new) = (vec![], vec![]);
         for (v, name) in vals {
             let v = self.settle(v.clone());
@@ -210,7 +205,9 @@ impl Checker<'_> {
         self.enter((module, item), &decl.name.name, span)?;
         let names = std::mem::take(&mut self.extent_names);
         self.naming.push(decl.name.name.clone());
+        self.calls.push(span);
         let out = self.in_scope(module, Env::default(), |c| c.kernel_body(&decl, args, targets, span));
+        self.calls.pop();
         self.naming.pop();
         self.extent_names = names;
         self.expanding.pop();
@@ -290,7 +287,7 @@ impl Checker<'_> {
                             format!("write `{}[…] = …`", p.name),
                         );
                     }
-                    self.prove_cover(id, &p.regions, p.span);
+                    self.prove_cover(id, &p.name, &p.regions, p.span);
                     out.push(Outcome::Array(id));
                 }
                 (None, Some(v)) => out.push(Outcome::Scalar(v)),
@@ -518,7 +515,7 @@ impl Checker<'_> {
             named.push((v, t.name.name.as_str()));
         }
         let kept: Vec<(Val, &str)> = named.iter().filter(|n| !n.0.is_flex()).cloned().collect();
-        let mut slots = self.to_slots(&kept).into_iter();
+        let mut slots = self.in_slots(&kept).into_iter();
         for (v, name) in named {
             let v = if v.is_flex() { Some(v) } else { slots.next() };
             self.env = self.env.with(name, v.map_or(Local::Broken, Local::Val));

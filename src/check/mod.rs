@@ -64,6 +64,8 @@ pub struct Checker<'a> {
     expanding: Vec<(usize, usize)>,
     /// Loops of the workflow around the statement being checked.
     loops: usize,
+    /// The calls of the kernels being expanded.
+    calls: Vec<Span>,
     /// Loops around the statement being checked, those around the calls of its workflow included.
     repeated: usize,
     /// Clearing nests that may turn out needless.
@@ -108,6 +110,7 @@ pub fn check(
         expanding: vec![],
         loops: 0,
         repeated: 0,
+        calls: vec![],
         clears: vec![],
         generic: false,
         index_names: vec![],
@@ -122,6 +125,21 @@ pub fn check(
     let mut program = std::mem::take(&mut checker.program);
     program.body = checker.blocks.pop().unwrap_or_default();
     if sink.has_errors() { None } else { Some(program) }
+}
+
+/// `1 subscript`, `2 subscripts`
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn subscripts_wanted(name: &str, dimensions: usize, written: usize) -> String {
+    let are = if written == 1 { "is" } else { "are" };
+    format!("`{name}` has {}, and {} {are} written", counted(dimensions, "dimension"), counted(written, "subscript"))
+}
+
+fn arguments_wanted(name: &str, takes: usize, given: usize) -> String {
+    let are = if given == 1 { "is" } else { "are" };
+    format!("`{name}` takes {}, and {given} {are} given", counted(takes, "argument"))
 }
 
 impl Checker<'_> {

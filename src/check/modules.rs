@@ -103,14 +103,14 @@ impl Checker<'_> {
             Some((folder, _)) if self.module != 0 => format!("{folder}/{path}"),
             _ => path.to_string(),
         };
-        if let Some(m) = self.loaded(path) {
-            return Some(m);
-        }
         if self.loading.iter().any(|p| p == path) {
             return self.fail("E0293", format!("`{path}` uses itself"), span, "on the way from its own `use`");
         }
+        if let Some(m) = self.loaded(path) {
+            return Some(m);
+        }
         match self.loader.source(path) {
-            Err(why) => self.fail("E0294", format!("cannot use `{path}`: {why}"), span, "used here"),
+            Err(why) => self.fail("E0294", why, span, "used here"),
             Ok(text) => {
                 self.loading.push(path.to_string());
                 let m = self.load(path, &text, span);

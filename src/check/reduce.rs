@@ -54,7 +54,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         if matches!(op, ReduceOp::ArgMin | ReduceOp::ArgMax) {
-            return self.not_yet("`argmin` and `argmax`", span);
+            return self.not_yet("a reduction to the place of an element (`argmin`, `argmax`)", span);
         }
         let bounds = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(|r| [r.from, r.to]);
         let names: Vec<String> = indices.iter().map(|i| i.0.name.clone()).collect();
@@ -114,6 +114,10 @@ impl Checker<'_> {
     fn inferred_extent(&mut self, name: &Ident, term: ExprId) -> Option<i64> {
         let found = self.extents_of(term, &name.name);
         let Some(&(n, at)) = found.first() else {
+            if let Some(base) = self.unknown_base(term) {
+                // The range is not known because the array is not.
+                return if self.is_broken(&base) { None } else { self.unknown(&base.name, base.span, "array") };
+            }
             return self.fail_help(
                 "E0260",
                 format!("the range of `{}` is not known", name.name),

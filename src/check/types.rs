@@ -24,20 +24,9 @@ impl Checker<'_> {
         if let Some(ty) = Ty::from_name(&t.elem.name) {
             return Some(ty);
         }
-        match t.elem.name.as_str() {
-            "f16" | "bf16" | "c64" | "c128" | "kernel" => {
-                let what = format!("the type `{}`", t.elem.name);
-                self.not_yet(&what, t.elem.span)
-            }
-            name => {
-                let names: Vec<&str> = Ty::ALL.iter().map(|t| t.name()).collect();
-                let near = crate::diag::did_you_mean(name, names.iter().copied());
-                let help =
-                    near.map_or_else(|| format!("the types are {}", names.join(", ")), |n| format!("write `{n}`"));
-                let message = format!("`{name}` is not a type");
-                self.fail_help("E0201", message, t.elem.span, "not a type", help)
-            }
-        }
+        // The grammar lets no other words through than the types of later versions.
+        let what = format!("the type `{}`", t.elem.name);
+        self.not_yet(&what, t.elem.span)
     }
 
     /// `v` as a value of `ty`, by the widening rule.

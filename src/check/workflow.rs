@@ -125,7 +125,8 @@ impl Checker<'_> {
                 self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
             }
             S::Array(decl) => {
-                let ids = self.declare_arrays(decl)?;
+                let ids = self.declare_arrays(decl);
+                let ids = self.broken_unless(ids.is_some().then_some(()), decl.names.iter()).and(ids)?;
                 for (n, id) in decl.names.iter().zip(ids) {
                     self.env = self.env.with(&n.name, Local::Array(id));
                     self.begins(id, n.span);
@@ -234,9 +235,13 @@ impl Checker<'_> {
             if out.len() != targets.len() {
                 return self.fail(
                     "E0242",
-                    format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                    format!(
+                        "{} on the left, {} on the right",
+                        super::counted(targets.len(), "name"),
+                        super::counted(out.len(), "result")
+                    ),
                     e.span,
-                    format!("{} results", out.len()),
+                    super::counted(out.len(), "result"),
                 );
             }
             let mut new = vec![];
@@ -298,6 +303,14 @@ impl Checker<'_> {
         self.env.find(&callee.name).is_none() && matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
     }
 
+    /// Whether a name belongs to a faulty declaration, which was reported.
+    pub(super) fn is_broken(&self, name: &Ident) -> bool {
+        match self.env.find(&name.name) {
+            Some(local) => matches!(local, Local::Broken),
+            None => matches!(self.modules[self.module].globals.get(&name.name), Some((Global::Broken, _))),
+        }
+    }
+
     fn is_workflow(&self, callee: &Ident) -> bool {
         matches!(self.modules[self.module].globals.get(&callee.name), Some((Global::Workflow(..), _)))
     }
@@ -342,7 +355,7 @@ impl Checker<'_> {
         out
     }
 
-    fn expand_workflow(
+    pub(super) fn expand_workflow(
         &mut self,
         w: &ast::WorkflowDecl,
         args: Vec<Arg>,
@@ -406,6 +419,7 @@ impl Checker<'_> {
                     format!("assign it: `… = {}(…)`", callee.name),
                 )
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => None,
             ExprKind::Call { callee, .. } => self.unknown(&callee.name, callee.span, "workflow"),
             ExprKind::Binary { op: ast::BinaryOp::Eq, .. } => self.fail_help(
                 "E0521",
@@ -414,7 +428,13 @@ impl Checker<'_> {
                 "not a statement",
                 "an assignment is written with one `=`",
             ),
-            _ => self.fail("E0521", "this value is not used", span, "not a statement"),
+            _ => self.fail_help(
+                "E0521",
+                "this value is not used",
+                span,
+                "not a statement",
+                "give it a name with `let`, assign it, or print it",
+            ),
         }
     }
 
@@ -447,7 +467,7 @@ impl Checker<'_> {
                     t.span,
                     "again here",
                 );
-                self.report(d.label(other.span, "and here"));
+                self.report(d.label(other.span, "first here"));
                 return None;
             }
         }
@@ -458,6 +478,7 @@ impl Checker<'_> {
             ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
                 self.call_outcomes(callee, args, &wanted, e.span)?
             }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
             _ if wanted.iter().all(|w| w.is_none()) => {
                 let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
@@ -480,9 +501,13 @@ impl Checker<'_> {
         if out.len() != targets.len() {
             return self.fail(
                 "E0242",
-                format!("{} names on the left, {} results on the right", targets.len(), out.len()),
+                format!(
+                    "{} on the left, {} on the right",
+                    super::counted(targets.len(), "name"),
+                    super::counted(out.len(), "result")
+                ),
                 e.span,
-                format!("{} results", out.len()),
+                super::counted(out.len(), "result"),
             );
         }
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
@@ -779,20 +804,27 @@ impl Checker<'_> {
             return self.list_hole(value, index, range, format, span);
         }
         let e = self.node(value);
-        if let ExprKind::Name(n) = &e.kind {
-            if let Some(id) = self.array_if_named(n) {
-                return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
-            }
+        if let ExprKind::Name(n) = &e.kind
+            && let Some(id) = self.array_if_named(n)
+        {
+            self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
+            return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
         }
         let v = self.expr(value, None)?;
         let v = self.settle(v);
-        if let Some(spec) = format
-            && let Err(why) = crate::ir::format::check_spec(spec, v.ty)
-        {
-            return self.fail("E0530", format!("`{spec}` does not format `{}`: {why}", v.ty), span, "this format");
-        }
+        self.format_suits(format, v.ty, span)?;
         let id = self.force_slot(&v);
         Some(vec![PrintPart::Scalar { id, format: format.cloned() }])
+    }
+
+    /// A format of a hole fits values of type `ty`.
+    fn format_suits(&mut self, format: Option<&String>, ty: Ty, span: Span) -> Option<()> {
+        match format.map(|spec| (spec, crate::ir::format::check_spec(spec, ty))) {
+            Some((spec, Err(why))) => {
+                self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
+            }
+            _ => Some(()),
+        }
     }
 
     /// `{p[k, k] for k in 0..m by 8}`: a list in brackets.

@@ -18,7 +18,7 @@ pub struct CheckArgs {
 pub fn check(args: &CheckArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
     let plan = session.plan(&args.program, args.ranks.max(1));
-    let rejected = session.sink.has_errors() || plan.is_none();
+    let code = if session.sink.has_errors() || plan.is_none() { session.refusal() } else { exit::OK };
     session.flush();
-    if rejected { exit::REJECTED } else { exit::OK }
+    code
 }

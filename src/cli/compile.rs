@@ -6,6 +6,7 @@ use crate::diag::{Diagnostic, Sink, render};
 use crate::ir::plan::Plan;
 use crate::ir::program::Program;
 use crate::ir::ty::Ty;
+use crate::runtime::failure::exit;
 use crate::runtime::io::npy::read_header;
 use crate::runtime::io::root::Root;
 use crate::source::SourceMap;
@@ -81,6 +82,12 @@ impl Session {
             };
             std::thread::Builder::new().stack_size(256 << 20).spawn_scoped(scope, body).ok()?.join().ok()?
         })
+    }
+
+    /// The exit code of a program that was refused: wrong usage where it could not be read, or its parameters.
+    pub fn refusal(&self) -> u8 {
+        let usage = self.sink.items.iter().any(|d| matches!(d.code, "E0001" | "E0002"));
+        if usage { exit::USAGE } else { exit::REJECTED }
     }
 
     fn bare<T>(&mut self, code: &'static str, message: String) -> Option<T> {

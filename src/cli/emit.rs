@@ -31,9 +31,9 @@ pub struct EmitArgs {
 pub fn emit(args: &EmitArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
     let plan = session.plan(&args.program, args.ranks.max(1));
-    let rejected = session.sink.has_errors();
+    let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
     session.flush();
-    let Some(plan) = plan.filter(|_| !rejected) else { return exit::REJECTED };
+    let Some(plan) = plan.filter(|_| !rejected) else { return refusal };
     match args.stage {
         Stage::Ast => {
             let file = crate::source::FileId(0);

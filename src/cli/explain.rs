@@ -20,7 +20,7 @@ pub fn explain(args: &ExplainArgs) -> u8 {
     };
     match pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(code)) {
         Some((_, page)) => {
-            println!("{page}");
+            print!("{}", shown(page));
             exit::OK
         }
         None => {
@@ -28,4 +28,18 @@ pub fn explain(args: &ExplainArgs) -> u8 {
             exit::USAGE
         }
     }
+}
+
+/// A page for the terminal: code is indented, not fenced, and comments are left out.
+fn shown(page: &str) -> String {
+    let (mut out, mut code) = (String::new(), false);
+    for line in page.lines().filter(|l| !l.starts_with("<!--")) {
+        if line.starts_with("```") {
+            code = !code;
+            continue;
+        }
+        let indent = if code && !line.is_empty() { "    " } else { "" };
+        out += &format!("{indent}{line}\n");
+    }
+    out
 }

@@ -21,9 +21,9 @@ pub struct PlanArgs {
 pub fn plan(args: &PlanArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
     let plan = session.plan(&args.program, args.ranks.clamp(1, 1 << 20));
-    let rejected = session.sink.has_errors();
+    let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
     session.flush();
-    let Some(plan) = plan.filter(|_| !rejected) else { return exit::REJECTED };
+    let Some(plan) = plan.filter(|_| !rejected) else { return refusal };
     let text = if args.json { format!("{:#}\n", plan.json(&session.sources)) } else { plan.text(&session.sources) };
     print!("{text}");
     exit::OK

@@ -109,7 +109,7 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
         session.sink.push(Diagnostic::bare("E0003", message));
         exit::USAGE
     };
-    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(exit::REJECTED) };
+    let Some(plan) = plan.filter(|_| !session.sink.has_errors()) else { return Err(session.refusal()) };
     if !plan.program.has_main {
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }
@@ -356,7 +356,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     let (computation, communication) = (longest(&|s| s.computation), longest(&|s| s.communication));
     let seconds = ran.as_secs_f64();
     let share = if seconds > 0.0 { 100.0 * communication / seconds } else { 0.0 };
-    let bandwidth = if computation > 0.0 { sum(&|s| s.touched) as f64 / computation / 1e9 } else { 0.0 };
+    let bandwidth = if seconds > 0.0 { sum(&|s| s.touched) as f64 / seconds / 1e9 } else { 0.0 };
     if args.json {
         let value = serde_json::json!({
             "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,

@@ -125,6 +125,11 @@ OUTLINE void mg_deposit(i64 *limb, f64 x) {
 /* Ordered folds. Values x of points j0 .. j0 + n go to lanes of their leaf's column; the first column holds `band`. */
 #define MG_LANES(T, NAME, OP) \
     OUTLINE void mg_##NAME##_##T(T *restrict cols, const T *restrict x, i64 j0, i64 n, i64 band, i64 leaf, i64 L) { \
+        if (L == leaf) { /* a lane a point: the columns of a row run on */ \
+            T *restrict acc = cols + (j0 - (band & -leaf)); \
+            for (i64 k = 0; k < n; k++) acc[k] = acc[k] OP x[k]; \
+            return; \
+        } \
         for (i64 j = j0, end = j0 + n; j < end;) { \
             i64 start = j & -leaf, m = leaf - (j - start); \
             if (m > end - j) m = end - j; \
@@ -143,12 +148,21 @@ OUTLINE void mg_deposit(i64 *limb, f64 x) {
             for (lane = 0; m; m--, lane = (lane + 1) & (L - 1)) acc[lane] = acc[lane] OP *p++; \
         } \
     } \
-    FN T mg_close_##NAME##_##T(T *acc, i64 L, T start) { \
+    FN T mg_close_of_##NAME##_##T(T *acc, i64 L, T start) { \
         for (i64 s = L / 2; s > 0; s /= 2) \
             for (i64 l = 0; l < s; l++) acc[l] = acc[l] OP acc[l + s]; \
         T value = acc[0]; \
         for (i64 l = 0; l < L; l++) acc[l] = start; \
         return value; \
+    } \
+    FN T mg_close_##NAME##_##T(T *acc, i64 L, T start) { \
+        switch (L) { \
+        case 4: return mg_close_of_##NAME##_##T(acc, 4, start); \
+        case 8: return mg_close_of_##NAME##_##T(acc, 8, start); \
+        case 16: return mg_close_of_##NAME##_##T(acc, 16, start); \
+        case 32: return mg_close_of_##NAME##_##T(acc, 32, start); \
+        default: return mg_close_of_##NAME##_##T(acc, L, start); \
+        } \
     }
 #define MG_ORDERED(T) \
     MG_LANES(T, sum, +) \

@@ -20,7 +20,10 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
         let layout = &plan.array(nest.operands[a.operand.0 as usize].array).layout;
         any_divided |= !layout.is_replicated();
         let size: i64 = layout.shape.iter().product();
-        if !layout.is_replicated() && visits_each_point_once(a, nest, &layout.shape) && best.as_ref().is_none_or(|b| size > b.0) {
+        if !layout.is_replicated()
+            && visits_each_point_once(a, nest, &layout.shape)
+            && best.as_ref().is_none_or(|b| size > b.0)
+        {
             best = Some((size, a));
         }
     }

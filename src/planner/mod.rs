@@ -1,5 +1,6 @@
 //! Program to plan: layouts, where every nest runs, what it needs, and the steps with their exchanges.
 
+mod assign_buffers;
 mod choose_homes;
 mod classify_reads;
 mod fuse_nests;
@@ -36,6 +37,7 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
         ghost: vec![(0, 0); a.shape.len()],
         layout,
         used: false,
+        buffer: 0,
     });
     let mut plan = Plan {
         ranks,
@@ -55,6 +57,7 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
     share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads);
     mark_used(&mut plan);
+    assign_buffers::assign_buffers(&mut plan);
     if let Err(why) = plan.verify() {
         sink.push(
             Diagnostic::bare("E0800", format!("internal error: the plan cannot be proved: {why}"))

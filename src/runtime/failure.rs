@@ -63,10 +63,9 @@ pub fn agree(comm: &mut dyn Comm, mine: Result<(), Problem>, span: Span, label: 
     let text = String::from_utf8_lossy(&all[first]).into_owned();
     let mut parts = text.split('\u{1f}');
     let code = match parts.next().unwrap_or("") {
-        "E0601" => "E0601",
         "E0602" => "E0602",
         "E0603" => "E0603",
-        _ => "E0600",
+        _ => "E0601",
     };
     let message = parts.next().unwrap_or("").to_string();
     let help = parts.next().filter(|h| !h.is_empty()).map(str::to_string);

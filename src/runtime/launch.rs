@@ -110,7 +110,10 @@ pub fn run_rank(
     let stats = std::mem::take(&mut rank.stats);
     if stats.received != stats.planned {
         let (got, said) = (stats.received, stats.planned);
-        return Err(Failure::Internal(format!("{} messages of {} bytes arrived where the plan says {} of {}", got.0, got.1, said.0, said.1)));
+        return Err(Failure::Internal(format!(
+            "{} messages of {} bytes arrived where the plan says {} of {}",
+            got.0, got.1, said.0, said.1
+        )));
     }
     Ok(stats)
 }

@@ -50,7 +50,9 @@ pub struct Rank<'a> {
     pub root: &'a Root,
     pub out: &'a mut dyn std::io::Write,
     executor: &'a dyn Executor,
-    pub(super) arrays: Vec<Option<Buffer>>,
+    /// The blocks of the static memory plan, and which of them each array lies in now.
+    blocks: Vec<Option<Buffer>>,
+    arrays: Vec<u32>,
     views: Vec<Option<Buffer>>,
     /// Bits of the workflow's scalars.
     pub scalars: Vec<u64>,
@@ -94,11 +96,15 @@ impl<'a> Rank<'a> {
             }
             b
         };
-        let mut arrays = vec![];
-        for a in &plan.arrays {
+        let mut blocks: Vec<Option<Buffer>> = (0..plan.arrays.len()).map(|_| None).collect();
+        for a in plan.arrays.iter().filter(|a| a.used) {
             let bytes = a.storage(me).len().saturating_mul(a.array.ty.size() as i64);
-            arrays.push(if a.used { block(bytes, &a.array.name) } else { None });
+            let place = &mut blocks[a.buffer as usize];
+            if place.is_none() {
+                *place = block(bytes, &a.array.name);
+            }
         }
+        let arrays = plan.arrays.iter().map(|a| a.buffer).collect();
         let mut views = vec![];
         for (k, v) in plan.views.iter().enumerate() {
             let a = &plan.array(v.array).array;
@@ -115,6 +121,7 @@ impl<'a> Rank<'a> {
             root,
             out,
             executor,
+            blocks,
             arrays,
             views,
             scalars: vec![0; plan.program.scalars.len()],
@@ -275,9 +282,9 @@ impl<'a> Rank<'a> {
         Ok(Flow::Next)
     }
 
-    fn address(arrays: &[Option<Buffer>], views: &[Option<Buffer>], place: Place) -> *mut u8 {
+    fn address(blocks: &[Option<Buffer>], arrays: &[u32], views: &[Option<Buffer>], place: Place) -> *mut u8 {
         let block = match place {
-            Place::Array(a) => &arrays[a.0 as usize],
+            Place::Array(a) => &blocks[arrays[a.0 as usize] as usize],
             Place::View(v) => &views[v.0 as usize],
         };
         block.as_ref().map_or(std::ptr::null_mut(), |b| b.ptr())
@@ -285,14 +292,14 @@ impl<'a> Rank<'a> {
 
     /// The address of an array's storage on this rank.
     pub(super) fn array_ptr(&self, id: ArrayId) -> *mut u8 {
-        Rank::address(&self.arrays, &self.views, Place::Array(id))
+        Rank::address(&self.blocks, &self.arrays, &self.views, Place::Array(id))
     }
 
     fn start(&mut self, ex: ExchangeId) -> Result<(), Failure> {
         let clock = Instant::now();
         let schedule = &self.schedules[ex.0 as usize];
-        let (arrays, views) = (&self.arrays, &self.views);
-        schedule.start(&|p| Rank::address(arrays, views, p), self.comm)?;
+        let (blocks, arrays, views) = (&self.blocks, &self.arrays, &self.views);
+        schedule.start(&|p| Rank::address(blocks, arrays, views, p), self.comm)?;
         let (messages, bytes) = schedule.sent();
         self.stats.messages += messages;
         self.stats.bytes += bytes;
@@ -302,8 +309,8 @@ impl<'a> Rank<'a> {
 
     fn finish(&mut self, ex: ExchangeId) -> Result<(), Failure> {
         let clock = Instant::now();
-        let (arrays, views) = (&self.arrays, &self.views);
-        let arrived = self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+        let (blocks, arrays, views) = (&self.blocks, &self.arrays, &self.views);
+        let arrived = self.schedules[ex.0 as usize].finish(&|p| Rank::address(blocks, arrays, views, p), self.comm)?;
         self.stats.arrived(arrived, self.traffic[ex.0 as usize]);
         self.stats.communication += clock.elapsed();
         Ok(())
@@ -319,7 +326,7 @@ impl<'a> Rank<'a> {
         }
         let work = &mut self.work[k];
         for (b, place) in work.bindings.iter_mut().zip(&work.places) {
-            b.ptr = Rank::address(&self.arrays, &self.views, *place);
+            b.ptr = Rank::address(&self.blocks, &self.arrays, &self.views, *place);
         }
         let reductions = &self.plan.nests[k].nest.reductions;
         if !reductions.is_empty() {
@@ -338,8 +345,9 @@ impl<'a> Rank<'a> {
         self.stats.touched += work.bytes;
         if let (Some(split), Some(ex)) = (&self.splits[k], overlap) {
             let clock = Instant::now();
-            let (arrays, views) = (&self.arrays, &self.views);
-            let arrived = self.schedules[ex.0 as usize].finish(&|p| Rank::address(arrays, views, p), self.comm)?;
+            let (blocks, arrays, views) = (&self.blocks, &self.arrays, &self.views);
+            let arrived =
+                self.schedules[ex.0 as usize].finish(&|p| Rank::address(blocks, arrays, views, p), self.comm)?;
             self.stats.arrived(arrived, self.traffic[ex.0 as usize]);
             self.stats.communication += clock.elapsed();
             let clock = Instant::now();

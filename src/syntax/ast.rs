@@ -18,6 +18,8 @@ pub struct ExprId(pub u32);
 pub struct Ast {
     pub file: FileId,
     pub items: Vec<Item>,
+    /// Names that declarations left out of `items` were to declare.
+    pub faulty: Vec<Ident>,
     pub exprs: Vec<Expr>,
     /// Every comment that is not documentation, in source order, for the printer.
     pub comments: Vec<Comment>,

@@ -191,6 +191,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => {
             "one name a `let`: begin a new line"
         }
+        _ if e.says("the end of the statement") && found == "," => "several values stand in brackets: `a, b = (x, y)`",
         _ if stop.first == stop.found && matches!(found, "+" | "*" | "/" | "and" | "or") => {
             "a line that goes on ends in its operator: move it to the end of the line before"
         }
@@ -200,6 +201,16 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         }
         _ if e.says("a value") && stop.found.is_some_and(|t| t.kind == Kind::Str) => {
             "text stands only in `print`, `assert` and paths"
+        }
+        _ if stop.before == stop.first && matches!(first, "save" | "plot") => {
+            return Some(format!("write `{first} u to \"file.{}\"`", if first == "save" { "npy" } else { "png" }));
+        }
+        _ if stop.before == stop.first && first == "load" => "write `load u from \"file.npy\"`",
+        _ if e.says("an operator") && words::reductions().iter().any(|w| w == before) => {
+            return Some(format!("a reduction names its indices: `{before}[i] …`"));
+        }
+        _ if e.says("the end of the statement") && found == "if" => {
+            "a choice is an expression: `if c { a } else { b }`"
         }
         _ if e.says("an operator")
             && stop.found.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Number | Kind::Str)) =>

@@ -19,7 +19,7 @@
 //! | E0112 | no such type |
 //! | E0113 | a reserved word as a name |
 
-use super::ast::{Ast, Comment, Item};
+use super::ast::{Ast, Comment, Ident, Item};
 use super::build::Builder;
 use super::explain::{Place, explain, stop_at};
 use super::grammar::{Rule, run};
@@ -87,12 +87,14 @@ impl<'a> Parser<'a> {
         let chunks = std::mem::take(&mut self.lines.chunks);
         let mut own = Sink::default();
         let mut builder = Builder::new(self.file, self.text, &mut own);
-        let mut items = Vec::new();
+        let (mut items, mut faulty) = (Vec::new(), Vec::new());
         let mut docs = Docs::new(self.text, &self.toks);
         for chunk in &chunks {
             let doc = docs.of(chunk);
             if let Some((kind, span)) = self.chunk(chunk, &mut builder) {
                 items.push(Item { kind, doc, span });
+            } else {
+                faulty.extend(self.declared(chunk));
             }
             if builder.is_full() {
                 break;
@@ -104,7 +106,26 @@ impl<'a> Parser<'a> {
         found.sort_by_key(start_of);
         found.into_iter().for_each(|d| self.sink.push(d));
         let comments = comments(self.file, self.text, &self.toks, &docs.used);
-        Ast { file: self.file, items, exprs, comments, doc: docs.head }
+        Ast { file: self.file, items, faulty, exprs, comments, doc: docs.head }
+    }
+
+    /// The names that a faulty declaration begins with: `array u, v …`.
+    fn declared(&self, chunk: &Chunk) -> Vec<Ident> {
+        let words: Vec<(&str, &Tok)> =
+            self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().map(|t| (t.text(self.text), t)).collect();
+        let declares = ["param", "let", "partition", "array", "fn", "kernel", "workflow"];
+        if !words.first().is_some_and(|w| declares.contains(&w.0)) {
+            return vec![];
+        }
+        let list =
+            words[1..].chunks(2).take_while(|c| c[0].0.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+        let more = |c: &&[(&str, &Tok)]| c.get(1).is_some_and(|w| w.0 == ",");
+        let count = list.clone().take_while(more).count() + 1;
+        let ident = |c: &[(&str, &Tok)]| Ident {
+            name: c[0].0.to_string(),
+            span: Span::new(self.file, c[0].1.start, c[0].1.end),
+        };
+        list.take(count).map(ident).collect()
     }
 
     fn chunk(&self, chunk: &Chunk, builder: &mut Builder<'_>) -> Option<(super::ast::ItemKind, Span)> {

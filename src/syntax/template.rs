@@ -141,6 +141,12 @@ impl Builder<'_> {
             }
         };
         let outer = std::mem::replace(&mut self.base, at);
+        if let Some((format, _)) = raw.split_once(':').and_then(|(_, f)| f.split_once(" for ")) {
+            let from = at + raw.find(" for ").unwrap_or(0) + 1;
+            let span = Span::new(file, from, from + "for".len());
+            let d = Diagnostic::error("E0106", "a format stands at the end of its hole", span, "not part of a format");
+            self.error(d.help(format!("write `{{… for k in a..b:{format}}}`")));
+        }
         let part = pairs.flat_map(kids).find(|p| p.as_rule() == Rule::hole).map(|p| self.hole_parts(p, span));
         self.base = outer;
         part

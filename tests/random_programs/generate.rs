@@ -23,6 +23,9 @@ impl Random {
     fn chance(&mut self, percent: i64) -> bool {
         self.range(0, 100) < percent
     }
+    fn word(&mut self, list: &[&'static str]) -> &'static str {
+        list[self.range(0, list.len() as i64) as usize]
+    }
     fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.range(0, list.len() as i64) as usize]
     }
@@ -60,9 +63,18 @@ pub struct Generator {
 
 /// The program of a seed.
 pub fn program(seed: u64) -> Program {
-    let mut g = Generator { r: Random::new(seed), program: Program::default(), types: vec![], extents: vec![], names: 0, cost: 0 };
+    let mut g = Generator {
+        r: Random::new(seed),
+        program: Program::default(),
+        types: vec![],
+        extents: vec![],
+        names: 0,
+        cost: 0,
+    };
     let kinds = g.r.range(1, 4);
-    g.types = (0..kinds).map(|_| *g.r.pick(&[Ty::I64, Ty::I64, Ty::F64, Ty::F64, Ty::I32, Ty::F32, Ty::U32, Ty::U64, Ty::Bool])).collect();
+    g.types = (0..kinds)
+        .map(|_| *g.r.pick(&[Ty::I64, Ty::I64, Ty::F64, Ty::F64, Ty::I32, Ty::F32, Ty::U32, Ty::U64, Ty::Bool]))
+        .collect();
     let most = *g.r.pick(&[4, 8, 12, 40]);
     g.extents = (0..3).map(|_| g.r.range(1, most + 1)).collect();
     let count = g.r.range(2, 6);
@@ -106,7 +118,7 @@ impl Generator {
         let limit = [40, 14, 6, 4][rank - 1];
         let extents = self.extents.clone();
         let mut shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(limit)).collect();
-        let words: Vec<&str> = (0..rank).map(|_| *self.r.pick(&["block", "block", "*"])).collect();
+        let words: Vec<&str> = (0..rank).map(|_| self.r.word(&["block", "block", "*"])).collect();
         let mut placement = match self.r.range(0, 10) {
             0 => "in replicated".to_string(),
             1 | 2 => String::new(),
@@ -141,11 +153,21 @@ impl Generator {
         let axes = whole(&a.shape);
         let mut value = Expr::Plain(self.r.range(0, 50));
         for x in &axes {
-            let term = Expr::Bin(Ty::I64, "*", Box::new(Expr::Plain(self.r.range(1, 12))), Box::new(Expr::Index(Ty::I64, x.name.clone())));
+            let term = Expr::Bin(
+                Ty::I64,
+                "*",
+                Box::new(Expr::Plain(self.r.range(1, 12))),
+                Box::new(Expr::Index(Ty::I64, x.name.clone())),
+            );
             value = Expr::Bin(Ty::I64, "+", Box::new(value), Box::new(term));
         }
         let value = match a.ty {
-            Ty::Bool => Expr::Bin(Ty::Bool, "==", Box::new(Expr::Bin(Ty::I64, "mod", Box::new(value), Box::new(Expr::Plain(3)))), Box::new(Expr::Plain(0))),
+            Ty::Bool => Expr::Bin(
+                Ty::Bool,
+                "==",
+                Box::new(Expr::Bin(Ty::I64, "mod", Box::new(value), Box::new(Expr::Plain(3)))),
+                Box::new(Expr::Plain(0)),
+            ),
             Ty::I64 => value,
             ty => Expr::Cast(ty, Box::new(value)),
         };
@@ -195,7 +217,8 @@ impl Generator {
             }
             19 if depth < 2 => {
                 let cond = self.condition(scope, 1);
-                let (then, otherwise) = (self.block(scope, depth), if self.r.chance(50) { self.block(scope, depth) } else { vec![] });
+                let (then, otherwise) =
+                    (self.block(scope, depth), if self.r.chance(50) { self.block(scope, depth) } else { vec![] });
                 vec![Stmt::If { cond, then, otherwise }]
             }
             20 => self.copy(scope),
@@ -203,7 +226,12 @@ impl Generator {
             22 => vec![Stmt::PrintArray(self.r.pick(&scope.arrays).name.clone())],
             _ => {
                 let n = self.r.range(1, 4);
-                let list = (0..n).map(|_| { let ty = self.ty(); self.total(scope, ty) }).collect();
+                let list = (0..n)
+                    .map(|_| {
+                        let ty = self.ty();
+                        self.total(scope, ty)
+                    })
+                    .collect();
                 vec![Stmt::Print(list)]
             }
         }
@@ -224,10 +252,11 @@ impl Generator {
     fn direct(&mut self, scope: &Scope) -> Stmt {
         let a = self.r.pick(&scope.arrays).clone();
         let partial = self.r.chance(35);
-        let (left, axes, clause) = if partial { self.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
+        let (left, axes, clause) =
+            if partial { self.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
         let op = match a.ty {
             Ty::Bool => "=",
-            _ if self.r.chance(15) => *self.r.pick(&["+=", "-=", "*="]),
+            _ if self.r.chance(15) => self.r.word(&["+=", "-=", "*="]),
             _ => "=",
         };
         let mut inner = scope.clone();
@@ -311,12 +340,13 @@ impl Generator {
         let mut scope = scope.clone();
         scope.element = false;
         let ty = self.number();
-        let op = *self.r.pick(&["<", "<=", ">", ">=", "==", "!="]);
+        let op = self.r.word(&["<", "<=", ">", ">=", "==", "!="]);
         Expr::Bin(Ty::Bool, op, Box::new(self.total(&scope, ty)), Box::new(self.expr(&scope, ty, depth)))
     }
 
     fn kernel(&mut self, scope: &Scope) -> Option<Stmt> {
-        if !self.program.kernels.is_empty() && self.r.chance(30)
+        if !self.program.kernels.is_empty()
+            && self.r.chance(30)
             && let Some(again) = self.call_again(scope)
         {
             return Some(again);
@@ -333,10 +363,20 @@ impl Generator {
             }
         }
         let extents = |a: &Array| a.shape.iter().map(|n| format!("n{n}")).collect::<Vec<_>>();
-        let ports: Vec<Port> = params.iter().enumerate().map(|(k, a)| Port { name: format!("p{k}"), ty: a.ty, extents: extents(a) }).collect();
+        let ports: Vec<Port> = params
+            .iter()
+            .enumerate()
+            .map(|(k, a)| Port { name: format!("p{k}"), ty: a.ty, extents: extents(a) })
+            .collect();
         let known: Vec<String> = ports.iter().flat_map(|p| p.extents.clone()).collect();
-        let named = |a: &Array| extents(a).into_iter().map(|e| if known.contains(&e) { e } else { e[1..].to_string() }).collect();
-        let results: Vec<Port> = targets.iter().enumerate().map(|(k, a)| Port { name: format!("r{k}"), ty: a.ty, extents: named(a) }).collect();
+        let named = |a: &Array| {
+            extents(a).into_iter().map(|e| if known.contains(&e) { e } else { e[1..].to_string() }).collect()
+        };
+        let results: Vec<Port> = targets
+            .iter()
+            .enumerate()
+            .map(|(k, a)| Port { name: format!("r{k}"), ty: a.ty, extents: named(a) })
+            .collect();
         let scalars: Vec<(String, Ty)> = (0..self.r.range(0, 2)).map(|k| (format!("q{k}"), self.ty())).collect();
         let mut inner = Scope { scalars: scalars.clone(), element: true, ..Scope::default() };
         inner.arrays = params.iter().zip(&ports).map(|(a, p)| Array { name: p.name.clone(), ..a.clone() }).collect();
@@ -373,7 +413,12 @@ impl Generator {
         let Stmt::Call { kernel, targets, arrays, scalars } = known.pop()? else { return None };
         let like = |g: &mut Generator, name: &String| -> Option<String> {
             let a = scope.arrays.iter().find(|a| a.name == *name)?.clone();
-            let same: Vec<Array> = scope.arrays.iter().filter(|b| b.shape == a.shape && b.ty == a.ty && b.edges == a.edges).cloned().collect();
+            let same: Vec<Array> = scope
+                .arrays
+                .iter()
+                .filter(|b| b.shape == a.shape && b.ty == a.ty && b.edges == a.edges)
+                .cloned()
+                .collect();
             Some(g.r.pick(&same).name.clone())
         };
         let arrays = arrays.iter().map(|a| like(self, a)).collect::<Option<Vec<_>>>()?;
@@ -430,7 +475,15 @@ impl Generator {
                     let mut axes = axes.clone();
                     (axes[d].lo, axes[d].hi) = (lo, hi);
                     let shown = written;
-                    body.push(Equation { target: name.into(), left: left.clone(), op: "=", value: value.clone(), axes, clause, otherwise: shown });
+                    body.push(Equation {
+                        target: name.into(),
+                        left: left.clone(),
+                        op: "=",
+                        value: value.clone(),
+                        axes,
+                        clause,
+                        otherwise: shown,
+                    });
                     if !shown {
                         body.last_mut().unwrap().op = "";
                     }
@@ -449,11 +502,15 @@ impl Generator {
         let extents: Vec<String> = a.shape.iter().map(|n| format!("n{n}")).collect();
         let param = Port { name: "p".into(), ty: a.ty, extents: extents.clone() };
         let result = Port { name: "x".into(), ty: a.ty, extents };
-        let mut inner = Scope { arrays: vec![Array { name: "p".into(), ..a.clone() }, Array { name: "x".into(), ..target.clone() }], ..Scope::default() };
+        let mut inner = Scope {
+            arrays: vec![Array { name: "p".into(), ..a.clone() }, Array { name: "x".into(), ..target.clone() }],
+            ..Scope::default()
+        };
         let equation = |g: &mut Generator, scope: &Scope, target: &str| {
             let mut s = scope.clone();
             let partial = g.r.chance(30);
-            let (left, axes, clause) = if partial { g.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
+            let (left, axes, clause) =
+                if partial { g.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
             g.enter(&mut s, &axes);
             let value = g.expr(&s, a.ty, 2);
             Stmt::Equation(Equation { target: target.into(), left, op: "=", value, axes, clause, otherwise: false })
@@ -502,8 +559,13 @@ impl Generator {
             }
             _ => {
                 let same: Vec<Array> = scope.arrays.iter().filter(|a| a.ty == ty).cloned().collect();
-                let a = if same.is_empty() || self.r.chance(10) { self.r.pick(&scope.arrays).clone() } else { self.r.pick(&same).clone() };
-                let subs = a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(scope, d, n, e)).collect();
+                let a = if same.is_empty() || self.r.chance(10) {
+                    self.r.pick(&scope.arrays).clone()
+                } else {
+                    self.r.pick(&same).clone()
+                };
+                let subs =
+                    a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(scope, d, n, e)).collect();
                 let read = Expr::Read(a.ty, a.name, subs);
                 if a.ty == ty { read } else { Expr::Cast(ty, Box::new(read)) }
             }
@@ -562,12 +624,14 @@ impl Generator {
         let sub = |g: &mut Generator, ty| Box::new(g.expr(scope, ty, depth - 1));
         match self.r.range(0, 20) {
             0..=8 => self.operation(scope, ty, depth),
-            9 => Expr::Call(ty_or(ty), *self.r.pick(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty),
+            9 => {
+                Expr::Call(ty_or(ty), self.r.word(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty)
+            }
             10 if ty.is_float() || ty.is_signed() => Expr::Neg(ty, sub(self, ty)),
             11 | 12 => self.guarded(scope, ty, depth),
             13 => {
                 let t = self.number();
-                let op = *self.r.pick(&["<", "<=", ">", ">=", "==", "!="]);
+                let op = self.r.word(&["<", "<=", ">", ">=", "==", "!="]);
                 let c = Expr::Bin(Ty::Bool, op, sub(self, t), sub(self, t));
                 Expr::If(ty, Box::new(c), sub(self, ty), sub(self, ty))
             }
@@ -588,7 +652,7 @@ impl Generator {
             return match self.r.range(0, 4) {
                 0 => Expr::Not(Box::new(a)),
                 1 => Expr::Bin(ty, "==", Box::new(a), Box::new(b)),
-                _ => Expr::Bin(ty, *self.r.pick(&["and", "or"]), Box::new(a), Box::new(b)),
+                _ => Expr::Bin(ty, self.r.word(&["and", "or"]), Box::new(a), Box::new(b)),
             };
         }
         match self.r.range(0, 9) {
@@ -597,9 +661,11 @@ impl Generator {
             5 | 6 => Expr::Bin(ty, "*", Box::new(a), Box::new(b)),
             7 if ty.is_float() => Expr::Bin(ty, "/", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
             8 if ty.is_float() => Expr::Bin(ty, "mod", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
-            7 => Expr::Bin(ty, *self.r.pick(&["div", "mod"]), Box::new(a), Box::new(b)),
-            _ if self.r.chance(50) => Expr::Bin(ty, *self.r.pick(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b)),
-            _ => Expr::Bin(ty, *self.r.pick(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12)))),
+            7 => Expr::Bin(ty, self.r.word(&["div", "mod"]), Box::new(a), Box::new(b)),
+            _ if self.r.chance(50) => {
+                Expr::Bin(ty, self.r.word(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
+            }
+            _ => Expr::Bin(ty, self.r.word(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12)))),
         }
     }
 
@@ -640,7 +706,7 @@ impl Generator {
         let mut axes: Vec<Axis> = vec![];
         let most = if scope.element { 2 } else { 3 };
         for &n in a.shape.iter().take(most) {
-            let name = self.name("r");
+            let name = self.name("red");
             let mut axis = match self.r.range(0, 6) {
                 0 => Axis { lo: self.r.range(0, n), hi: n, by: self.r.range(1, 4), name, upto: None },
                 1 => Axis { lo: self.r.range(-2, 3), hi: n + self.r.range(-1, 4), by: 1, name, upto: None },
@@ -693,10 +759,10 @@ impl Generator {
         inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false });
         inner.scalars.push((var.clone(), ty));
         let stop = self.r.chance(40).then(|| {
-            let op = *self.r.pick(&["<", ">", "=="]);
+            let op = self.r.word(&["<", ">", "=="]);
             Box::new(Expr::Bin(Ty::Bool, op, Box::new(self.leaf(&inner, ty)), Box::new(self.leaf(&inner, ty))))
         });
-        let op = *self.r.pick(&["+", "-"]);
+        let op = self.r.word(&["+", "-"]);
         let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
         Expr::Loop { ty, var, first, axis, stop, step: Box::new(step) }
     }

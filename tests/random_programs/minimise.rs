@@ -4,12 +4,12 @@ use crate::model::*;
 use crate::{Kind, examine};
 
 /// The smallest program found that fails in the same way.
-pub fn minimise(mut p: Program, kind: Kind, native: bool) -> Program {
+pub fn minimise(mut p: Program, kind: Kind, native: bool, ranks: &'static [i64]) -> Program {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let still = |p: &Program| {
         // A shrunk program may use what is gone; then even the reference cannot run it.
-        std::panic::catch_unwind(|| examine(p, native)).is_ok_and(|r| r.is_err_and(|e| e.0 == kind))
+        std::panic::catch_unwind(|| examine(p, native, ranks)).is_ok_and(|r| r.is_err_and(|e| e.0 == kind))
     };
     let mut tries = 0;
     loop {
@@ -63,7 +63,10 @@ fn candidates(p: &Program) -> Vec<Program> {
         }
     }
     for k in 0..p.arrays.len() {
-        if !p.arrays[k].placement.starts_with("aligned") && p.arrays[k].placement != "in (block)" && p.arrays[k].shape.len() == 1 {
+        if !p.arrays[k].placement.starts_with("aligned")
+            && p.arrays[k].placement != "in (block)"
+            && p.arrays[k].shape.len() == 1
+        {
             let mut q = p.clone();
             q.arrays[k].placement = "in (block)".into();
             out.push(q);
@@ -88,13 +91,27 @@ fn fewer(list: &[Stmt]) -> Vec<Vec<Stmt>> {
         };
         match &list[k] {
             Stmt::For { index, lo, hi, by, body } => {
-                out.extend(fewer(body).into_iter().map(|body| with(Stmt::For { index: index.clone(), lo: *lo, hi: *hi, by: *by, body })));
+                out.extend(
+                    fewer(body)
+                        .into_iter()
+                        .map(|body| with(Stmt::For { index: index.clone(), lo: *lo, hi: *hi, by: *by, body })),
+                );
                 if *hi > lo + 1 {
-                    out.push(with(Stmt::For { index: index.clone(), lo: *lo, hi: hi - 1, by: *by, body: body.clone() }));
+                    out.push(with(Stmt::For {
+                        index: index.clone(),
+                        lo: *lo,
+                        hi: hi - 1,
+                        by: *by,
+                        body: body.clone(),
+                    }));
                 }
             }
             Stmt::While { counter, rounds, body } => {
-                out.extend(fewer(body).into_iter().map(|body| with(Stmt::While { counter: counter.clone(), rounds: *rounds, body })));
+                out.extend(
+                    fewer(body)
+                        .into_iter()
+                        .map(|body| with(Stmt::While { counter: counter.clone(), rounds: *rounds, body })),
+                );
             }
             Stmt::If { cond, then, otherwise } => {
                 for b in [then, otherwise] {
@@ -102,13 +119,25 @@ fn fewer(list: &[Stmt]) -> Vec<Vec<Stmt>> {
                     q.splice(k..k + 1, b.clone());
                     out.push(q);
                 }
-                out.extend(fewer(then).into_iter().map(|then| with(Stmt::If { cond: cond.clone(), then, otherwise: otherwise.clone() })));
-                out.extend(simpler(cond).into_iter().map(|cond| with(Stmt::If { cond, then: then.clone(), otherwise: otherwise.clone() })));
+                out.extend(
+                    fewer(then)
+                        .into_iter()
+                        .map(|then| with(Stmt::If { cond: cond.clone(), then, otherwise: otherwise.clone() })),
+                );
+                out.extend(
+                    simpler(cond)
+                        .into_iter()
+                        .map(|cond| with(Stmt::If { cond, then: then.clone(), otherwise: otherwise.clone() })),
+                );
             }
-            Stmt::Equation(e) => out.extend(simpler(&e.value).into_iter().map(|value| with(Stmt::Equation(Equation { value, ..e.clone() })))),
-            Stmt::Scalar { name, ty, new, value } => {
-                out.extend(simpler(value).into_iter().map(|value| with(Stmt::Scalar { name: name.clone(), ty: *ty, new: *new, value })))
-            }
+            Stmt::Equation(e) => out.extend(
+                simpler(&e.value).into_iter().map(|value| with(Stmt::Equation(Equation { value, ..e.clone() }))),
+            ),
+            Stmt::Scalar { name, ty, new, value } => out.extend(
+                simpler(value)
+                    .into_iter()
+                    .map(|value| with(Stmt::Scalar { name: name.clone(), ty: *ty, new: *new, value })),
+            ),
             Stmt::BreakIf(c) => out.extend(simpler(c).into_iter().map(|c| with(Stmt::BreakIf(c)))),
             Stmt::Print(parts) => {
                 for j in 0..parts.len() {
@@ -163,7 +192,9 @@ fn children(e: &Expr) -> Vec<&Expr> {
         Expr::Bin(_, _, a, b) | Expr::Call(_, _, a, b) => vec![a, b],
         Expr::Neg(_, a) | Expr::Not(a) | Expr::Cast(_, a) | Expr::Floor(_, a) | Expr::Fold(_, _, _, a) => vec![a],
         Expr::If(_, a, b, c) => vec![a, b, c],
-        Expr::Loop { first, stop, step, .. } => [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b).collect(),
+        Expr::Loop { first, stop, step, .. } => {
+            [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b).collect()
+        }
         _ => vec![],
     }
 }
@@ -173,7 +204,9 @@ fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
         Expr::Bin(_, _, a, b) | Expr::Call(_, _, a, b) => vec![a, b],
         Expr::Neg(_, a) | Expr::Not(a) | Expr::Cast(_, a) | Expr::Floor(_, a) | Expr::Fold(_, _, _, a) => vec![a],
         Expr::If(_, a, b, c) => vec![a, b, c],
-        Expr::Loop { first, stop, step, .. } => [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b).collect(),
+        Expr::Loop { first, stop, step, .. } => {
+            [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b).collect()
+        }
         _ => vec![],
     }
 }

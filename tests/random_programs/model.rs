@@ -74,7 +74,14 @@ pub enum Expr {
     Cast(Ty, Box<Expr>),
     Fold(Ty, Fold, Vec<Axis>, Box<Expr>),
     /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
-    Loop { ty: Ty, var: String, first: Box<Expr>, axis: Axis, stop: Option<Box<Expr>>, step: Box<Expr> },
+    Loop {
+        ty: Ty,
+        var: String,
+        first: Box<Expr>,
+        axis: Axis,
+        stop: Option<Box<Expr>>,
+        step: Box<Expr>,
+    },
 }
 
 impl Expr {
@@ -83,7 +90,12 @@ impl Expr {
             Expr::Not(_) => Ty::Bool,
             Expr::Plain(_) => Ty::I64,
             Expr::Floor(t, _) => *t,
-            Expr::Lit(t, ..) | Expr::Index(t, _) | Expr::Scalar(t, _) | Expr::Read(t, ..) | Expr::Bin(t, ..) | Expr::Call(t, ..) => *t,
+            Expr::Lit(t, ..)
+            | Expr::Index(t, _)
+            | Expr::Scalar(t, _)
+            | Expr::Read(t, ..)
+            | Expr::Bin(t, ..)
+            | Expr::Call(t, ..) => *t,
             Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Loop { ty: t, .. } => *t,
         }
     }
@@ -144,14 +156,42 @@ pub enum Stmt {
     Copy(String, String),
     /// `let name = array`
     Keep(String, String),
-    Call { kernel: usize, targets: Vec<String>, arrays: Vec<String>, scalars: Vec<Expr> },
-    CallWorkflow { workflow: usize, target: String, array: String },
+    Call {
+        kernel: usize,
+        targets: Vec<String>,
+        arrays: Vec<String>,
+        scalars: Vec<Expr>,
+    },
+    CallWorkflow {
+        workflow: usize,
+        target: String,
+        array: String,
+    },
     /// `let` (new) or assignment of a scalar.
-    Scalar { name: String, ty: Ty, new: bool, value: Expr },
-    For { index: String, lo: i64, hi: i64, by: i64, body: Vec<Stmt> },
+    Scalar {
+        name: String,
+        ty: Ty,
+        new: bool,
+        value: Expr,
+    },
+    For {
+        index: String,
+        lo: i64,
+        hi: i64,
+        by: i64,
+        body: Vec<Stmt>,
+    },
     /// `var c = 0; while c < n and cond { c += 1; … }`
-    While { counter: String, rounds: i64, body: Vec<Stmt> },
-    If { cond: Expr, then: Vec<Stmt>, otherwise: Vec<Stmt> },
+    While {
+        counter: String,
+        rounds: i64,
+        body: Vec<Stmt>,
+    },
+    If {
+        cond: Expr,
+        then: Vec<Stmt>,
+        otherwise: Vec<Stmt>,
+    },
     /// Leaves the loop when the scalar condition holds.
     BreakIf(Expr),
     Print(Vec<Expr>),
@@ -173,7 +213,15 @@ impl Program {
         for a in &self.arrays {
             let shape: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
             let edges: Vec<String> = a.edges.iter().map(|e| edge(*e, a.ty)).collect();
-            let _ = writeln!(out, "array {}: {}[{}] {} edge ({})", a.name, a.ty, shape.join(", "), a.placement, edges.join(", "));
+            let _ = writeln!(
+                out,
+                "array {}: {}[{}] {} edge ({})",
+                a.name,
+                a.ty,
+                shape.join(", "),
+                a.placement,
+                edges.join(", ")
+            );
         }
         for k in &self.kernels {
             let mut params: Vec<String> = k.params.iter().map(port).collect();
@@ -298,7 +346,9 @@ fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
                 writeln!(out, "{pad}{} = k{kernel}({})", targets.join(", "), args.join(", "))
             }
             Stmt::CallWorkflow { workflow, target, array } => writeln!(out, "{pad}{target} = w{workflow}({array})"),
-            Stmt::Scalar { name, new, value, .. } => writeln!(out, "{pad}{}{name} = {}", if *new { "var " } else { "" }, expr(value)),
+            Stmt::Scalar { name, new, value, .. } => {
+                writeln!(out, "{pad}{}{name} = {}", if *new { "var " } else { "" }, expr(value))
+            }
             Stmt::For { index, lo, hi, by, body } => {
                 let by = if *by == 1 { String::new() } else { format!(" by {by}") };
                 let _ = writeln!(out, "{pad}for {index} in {lo}..{hi}{by} {{");

@@ -45,7 +45,12 @@ pub fn run(program: &Program) -> String {
 
 fn stored(a: &Array) -> Stored {
     let n: i64 = a.shape.iter().product();
-    Stored { ty: a.ty, shape: a.shape.clone(), edges: a.edges.clone(), data: vec![Value { ty: a.ty, bits: 0 }; n as usize] }
+    Stored {
+        ty: a.ty,
+        shape: a.shape.clone(),
+        edges: a.edges.clone(),
+        data: vec![Value { ty: a.ty, bits: 0 }; n as usize],
+    }
 }
 
 /// Row-major position.
@@ -153,8 +158,20 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
                 "*" => x * y,
                 "/" => x / y,
                 "mod" => x - (x / y).floor() * y,
-                "min" => if x < y || x.is_nan() { x } else { y },
-                "max" => if x > y || x.is_nan() { x } else { y },
+                "min" => {
+                    if x < y || x.is_nan() {
+                        x
+                    } else {
+                        y
+                    }
+                }
+                "max" => {
+                    if x > y || x.is_nan() {
+                        x
+                    } else {
+                        y
+                    }
+                }
                 _ => panic!("{op}"),
             })
         }
@@ -169,8 +186,20 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
                 "*" => x * y,
                 "/" => x / y,
                 "mod" => x - (x / y).floor() * y,
-                "min" => if x < y || x.is_nan() { x } else { y },
-                "max" => if x > y || x.is_nan() { x } else { y },
+                "min" => {
+                    if x < y || x.is_nan() {
+                        x
+                    } else {
+                        y
+                    }
+                }
+                "max" => {
+                    if x > y || x.is_nan() {
+                        x
+                    } else {
+                        y
+                    }
+                }
                 _ => panic!("{op}"),
             })
         }
@@ -180,21 +209,30 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
                 return compared(Some(x.cmp(&y)));
             }
             let bits = 8 * ty.size() as i128;
-            Value::int(ty, match op {
-                "+" => x + y,
-                "-" => x - y,
-                "*" => x.wrapping_mul(y),
-                "div" => floor_div(x, y),
-                "mod" => if y == 0 { 0 } else { x - y * floor_div(x, y) },
-                "min" => x.min(y),
-                "max" => x.max(y),
-                "bitand" => x & y,
-                "bitor" => x | y,
-                "bitxor" => x ^ y,
-                "shl" => x << y.rem_euclid(bits),
-                "shr" => x >> y.rem_euclid(bits),
-                _ => panic!("{op}"),
-            })
+            Value::int(
+                ty,
+                match op {
+                    "+" => x + y,
+                    "-" => x - y,
+                    "*" => x.wrapping_mul(y),
+                    "div" => floor_div(x, y),
+                    "mod" => {
+                        if y == 0 {
+                            0
+                        } else {
+                            x - y * floor_div(x, y)
+                        }
+                    }
+                    "min" => x.min(y),
+                    "max" => x.max(y),
+                    "bitand" => x & y,
+                    "bitor" => x | y,
+                    "bitxor" => x ^ y,
+                    "shl" => x << y.rem_euclid(bits),
+                    "shr" => x >> y.rem_euclid(bits),
+                    _ => panic!("{op}"),
+                },
+            )
         }
     }
 }
@@ -277,7 +315,9 @@ impl Machine<'_> {
                     }
                 }
             }
-            Stmt::If { cond, then, otherwise } => return if self.eval(cond).as_bool() { self.stmts(then) } else { self.stmts(otherwise) },
+            Stmt::If { cond, then, otherwise } => {
+                return if self.eval(cond).as_bool() { self.stmts(then) } else { self.stmts(otherwise) };
+            }
             Stmt::BreakIf(cond) => return !self.eval(cond).as_bool(),
             Stmt::Print(list) => {
                 let words: Vec<String> = list.iter().map(|e| self.eval(e).to_string()).collect();
@@ -405,7 +445,13 @@ impl Machine<'_> {
             }
             Expr::Neg(_, a) => negate(self.eval(a)),
             Expr::Not(a) => Value::bool(!self.eval(a).as_bool()),
-            Expr::If(_, c, a, b) => if self.eval(c).as_bool() { self.eval(a) } else { self.eval(b) },
+            Expr::If(_, c, a, b) => {
+                if self.eval(c).as_bool() {
+                    self.eval(a)
+                } else {
+                    self.eval(b)
+                }
+            }
             Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
             Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
             Expr::Loop { var, first, axis, stop, step, .. } => {

@@ -140,6 +140,8 @@ pub struct PlanArray {
     pub ghost: Vec<(i64, i64)>,
     /// Some step uses it.
     pub used: bool,
+    /// The buffer that holds it at the start; arrays with the same number take turns.
+    pub buffer: u32,
 }
 
 impl PlanArray {
@@ -276,11 +278,14 @@ impl Plan {
 
     /// Bytes that a rank keeps for arrays and views.
     pub fn memory(&self, rank: i64) -> i64 {
-        let arrays = self.arrays.iter().filter(|a| a.used).map(|a| a.storage(rank).len() * a.array.ty.size() as i64);
+        let mut buffers = std::collections::BTreeMap::new();
+        for a in self.arrays.iter().filter(|a| a.used) {
+            buffers.insert(a.buffer, a.storage(rank).len() * a.array.ty.size() as i64);
+        }
         let views = (0..self.views.len()).map(|v| {
             let ty: Ty = self.array(self.views[v].array).array.ty;
             self.view_box(ViewId(v as u32), rank).len() * ty.size() as i64
         });
-        arrays.sum::<i64>() + views.sum::<i64>()
+        buffers.values().sum::<i64>() + views.sum::<i64>()
     }
 }

@@ -1,0 +1,197 @@
+//! Every lesson of `examples/` prints and writes what NumPy says (`tests/numpy/README.md`), the same on any number of ranks.
+
+mod support;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{MGPU, Run, run_command};
+
+const RANKS: [u64; 5] = [1, 2, 3, 4, 7];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).into()
+}
+
+fn expected() -> BTreeMap<String, Value> {
+    let text = std::fs::read_to_string(root().join("tests/numpy/expected.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn texts(v: &Value) -> Vec<&str> {
+    v.as_array().map_or(vec![], |a| a.iter().filter_map(|t| t.as_str()).collect())
+}
+
+/// A folder with the program and the data that lessons read.
+fn folder(name: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let examples = root().join("examples");
+    std::fs::copy(examples.join(format!("{name}.mgpu")), dir.path().join(format!("{name}.mgpu"))).unwrap();
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    for e in std::fs::read_dir(examples.join("data")).unwrap().flatten() {
+        std::fs::copy(e.path(), dir.path().join("data").join(e.file_name())).unwrap();
+    }
+    dir
+}
+
+fn arguments(name: &str, entry: &Value) -> Vec<String> {
+    let mut args = vec!["run".to_string(), "-q".into(), format!("{name}.mgpu")];
+    args.extend(texts(&entry["args"]).iter().map(|s| s.to_string()));
+    args
+}
+
+fn run_lesson(name: &str, entry: &Value, ranks: u64) -> Run {
+    let dir = folder(name);
+    let mut command = Command::new(MGPU);
+    command.args(arguments(name, entry)).args(["-n", &ranks.to_string()]).current_dir(dir.path());
+    run_command(&mut command, dir.path())
+}
+
+/// What is wrong with a run of a lesson.
+fn check(entry: &Value, run: &Run, ranks: u64) -> Vec<String> {
+    let mut wrong = vec![];
+    if run.exit != 0 {
+        return vec![format!("exit code {}\n{}{}", run.exit, run.out, run.err)];
+    }
+    let on = entry["stdout_contains_on"].get(ranks.to_string());
+    for t in texts(&entry["stdout_contains"]).into_iter().chain(on.map_or(vec![], texts)) {
+        if !run.out.contains(t) {
+            wrong.push(format!("does not print `{t}`\n{}", run.out));
+        }
+    }
+    for s in entry["scalars"].as_array().into_iter().flatten() {
+        let (after, value) = (s["after"].as_str().unwrap(), s["value"].as_f64().unwrap());
+        let within = s["abs"].as_f64().unwrap_or(0.0).max(s["rel"].as_f64().unwrap_or(0.0) * value.abs());
+        let found = run.out.split_once(after).map(|(_, rest)| number(rest));
+        match found.flatten() {
+            Some(x) if (x - value).abs() <= within => {}
+            x => wrong.push(format!("after `{after}`: {x:?}, wanted {value} within {within}")),
+        }
+    }
+    for (file, want) in entry["npy"].as_object().into_iter().flatten() {
+        match run.files.get(file) {
+            None => wrong.push(format!("does not write {file}")),
+            Some(data) => wrong.extend(compare(data, want).err().map(|why| format!("{file}: {why}"))),
+        }
+    }
+    for file in texts(&entry["writes"]) {
+        if run.files.get(file).is_none_or(|d| d.is_empty()) {
+            wrong.push(format!("does not write {file}"));
+        }
+    }
+    wrong
+}
+
+/// The number that a text begins with.
+fn number(text: &str) -> Option<f64> {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.e".contains(c))).unwrap_or(text.len());
+    text[..end].trim_end_matches('.').parse().ok()
+}
+
+/// An array of a `.npy` file: type, shape, values.
+fn array(data: &[u8]) -> Option<(String, Vec<usize>, Vec<f64>)> {
+    let length = u16::from_le_bytes(data.get(8..10)?.try_into().ok()?) as usize;
+    let header = std::str::from_utf8(data.get(10..10 + length)?).ok()?;
+    let field = |name: &str, open: &str, close: &str| -> Option<String> {
+        let (_, rest) = header.split_once(&format!("'{name}':"))?;
+        let (_, rest) = rest.split_once(open)?;
+        Some(rest.split_once(close)?.0.to_string())
+    };
+    let descr = field("descr", "'", "'")?;
+    let shape: Vec<usize> = field("shape", "(", ")")?.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let size: usize = descr[2..].parse().ok()?;
+    let value = |b: &[u8]| match &descr[1..] {
+        "f4" => f32::from_le_bytes(b.try_into().unwrap()) as f64,
+        "f8" => f64::from_le_bytes(b.try_into().unwrap()),
+        "i4" => i32::from_le_bytes(b.try_into().unwrap()) as f64,
+        "i8" => i64::from_le_bytes(b.try_into().unwrap()) as f64,
+        "u4" => u32::from_le_bytes(b.try_into().unwrap()) as f64,
+        "u8" => u64::from_le_bytes(b.try_into().unwrap()) as f64,
+        _ => b[0] as f64,
+    };
+    Some((descr.clone(), shape, data[10 + length..].chunks_exact(size).map(value).collect()))
+}
+
+fn compare(data: &[u8], want: &Value) -> Result<(), String> {
+    let (ty, shape, values) = array(data).ok_or("is no .npy file")?;
+    let file = root().join("tests/numpy").join(want["file"].as_str().unwrap());
+    let (want_ty, want_shape, wanted) = array(&std::fs::read(file).unwrap()).unwrap();
+    let whole: Vec<usize> = want["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+    if (&ty, &shape) != (&want_ty, &whole) {
+        return Err(format!("{ty}{shape:?}, wanted {want_ty}{whole:?}"));
+    }
+    let every = want["every"].as_u64().unwrap() as usize;
+    let most = want["max_abs"].as_f64().unwrap();
+    for (k, w) in wanted.iter().enumerate() {
+        let mut at = k;
+        let mut place = 0;
+        let mut stride = 1;
+        for (n, m) in shape.iter().zip(&want_shape).rev() {
+            place += at % m * every * stride;
+            at /= m;
+            stride *= n;
+        }
+        if (values[place] - w).abs() > most {
+            return Err(format!("element {place} is {}, wanted {w}", values[place]));
+        }
+    }
+    let (sum, wanted) = (values.iter().sum::<f64>(), want["sum"].as_f64().unwrap());
+    let within = want["sum_rel"].as_f64().unwrap() * wanted.abs();
+    if (sum - wanted).abs() > within { Err(format!("the sum is {sum}, wanted {wanted}")) } else { Ok(()) }
+}
+
+#[test]
+fn lessons_compute_what_numpy_says_on_any_number_of_ranks() {
+    let mut wrong = vec![];
+    for (name, entry) in expected() {
+        let depends = entry.get("stdout_contains_on").is_some();
+        let mut first: Option<Run> = None;
+        for n in RANKS {
+            let got = run_lesson(&name, &entry, n);
+            wrong.extend(check(&entry, &got, n).into_iter().map(|w| format!("{name} on {n} ranks: {w}")));
+            match &first {
+                Some(one) if !depends && (one.out != got.out || one.files != got.files) => {
+                    wrong.push(format!("{name} on {n} ranks: other bytes than on one rank"));
+                }
+                Some(_) => {}
+                None => first = Some(got),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_lesson_has_an_expectation() {
+    let known = expected();
+    for e in std::fs::read_dir(root().join("examples")).unwrap().flatten() {
+        let name = e.file_name().to_string_lossy().into_owned();
+        if let Some(stem) = name.strip_suffix(".mgpu") {
+            assert!(known.contains_key(stem), "tests/numpy/expected.json has no `{stem}`");
+        }
+    }
+}
+
+/// The same under a launcher, where the binary was built with MPI and one is found.
+#[cfg(feature = "mpi")]
+#[test]
+fn lessons_compute_the_same_under_mpirun() {
+    if Command::new("mpirun").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no mpirun");
+        return;
+    }
+    let mut wrong = vec![];
+    for (name, entry) in expected() {
+        let dir = folder(&name);
+        let mut command = Command::new("mpirun");
+        command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3", MGPU]);
+        command.args(arguments(&name, &entry)).current_dir(dir.path());
+        let got = run_command(&mut command, dir.path());
+        wrong.extend(check(&entry, &got, 3).into_iter().map(|w| format!("{name} under mpirun: {w}")));
+        if got.out != run_lesson(&name, &entry, 3).out {
+            wrong.push(format!("{name}: prints otherwise under mpirun than with threads"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,186 @@
+//! Runs that cannot end well: one report, the agreed exit code, no half-written file, on one rank and on three.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use support::{MGPU, Run, run_command};
+
+/// Runs a program in a folder of its own, which `prepare` fills.
+fn run(text: &str, ranks: &str, more: &[&str], prepare: impl Fn(&Path)) -> Run {
+    let dir = tempfile::tempdir().unwrap();
+    run_in(dir.path(), text, ranks, more, prepare)
+}
+
+fn run_in(dir: &Path, text: &str, ranks: &str, more: &[&str], prepare: impl Fn(&Path)) -> Run {
+    std::fs::write(dir.join("p.mgpu"), text).unwrap();
+    prepare(dir);
+    let mut command = Command::new(MGPU);
+    command.args(["run", "-q", "p.mgpu", "-n", ranks, "--executor", "vm"]).args(more).current_dir(dir);
+    run_command(&mut command, dir)
+}
+
+/// One report with this code and text, this exit code, and no file beside those named.
+fn fails(run: &Run, exit: i32, code: &str, text: &str, files: &[&str]) {
+    let reports = support::reports(&run.err);
+    assert_eq!(run.exit, exit, "{}{}", run.out, run.err);
+    assert_eq!(reports.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), [code], "{}", run.err);
+    let flat = run.err.replace("\n  │ ", " ");
+    assert!(flat.contains(text), "no `{text}` in\n{}", run.err);
+    assert!(!run.err.contains("os error") && !run.err.contains("panicked"), "{}", run.err);
+    let left: Vec<&str> = run.files.keys().map(String::as_str).filter(|f| *f != "p.mgpu").collect();
+    assert_eq!(left, files, "files left behind");
+}
+
+fn npy(path: &Path, shape: &str, values: usize) {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+    let padded = format!("{header:<117}\n");
+    let mut data = b"\x93NUMPY\x01\x00".to_vec();
+    data.extend((padded.len() as u16).to_le_bytes());
+    data.extend(padded.as_bytes());
+    data.extend(vec![0u8; 8 * values]);
+    std::fs::write(path, data).unwrap();
+}
+
+const LOAD: &str = "array u: f64[6]\nworkflow main {\n    load u from \"u.npy\"\n    print \"{u}\"\n}\n";
+const SAVE: &str =
+    "array u: f64[600]\nworkflow main {\n    u[i] = 1\n    save u to \"out/u.npy\"\n    print \"saved\"\n}\n";
+
+#[test]
+fn a_missing_file() {
+    for n in ["1", "3"] {
+        fails(&run(LOAD, n, &[], |_| {}), 3, "E0601", "cannot read `u.npy`", &[]);
+    }
+}
+
+#[test]
+fn a_file_of_another_shape_or_type() {
+    for n in ["1", "3"] {
+        let got = run(LOAD, n, &[], |d| npy(&d.join("u.npy"), "(2, 3)", 6));
+        fails(&got, 3, "E0603", "`u.npy` holds f64[2, 3], and `u` is f64[6]", &["u.npy"]);
+        let text = LOAD.replace("f64", "f32");
+        fails(&run(&text, n, &[], |d| npy(&d.join("u.npy"), "(6,)", 6)), 3, "E0603", "holds f64[6]", &["u.npy"]);
+    }
+}
+
+#[test]
+fn a_file_that_stops_short_or_is_no_array() {
+    for n in ["1", "3"] {
+        fails(&run(LOAD, n, &[], |d| npy(&d.join("u.npy"), "(6,)", 3)), 3, "E0601", "u.npy", &["u.npy"]);
+        let text = |d: &Path| std::fs::write(d.join("u.npy"), "hello").unwrap();
+        fails(&run(LOAD, n, &[], text), 3, "E0601", "u.npy", &["u.npy"]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    for n in ["1", "3"] {
+        fails(&run(SAVE, n, &[], |_| {}), 3, "E0601", "there is no folder `out/`", &[]);
+    }
+}
+
+#[test]
+fn a_folder_that_must_not_be_written() {
+    if unsafe { libc::geteuid() } == 0 {
+        eprintln!("skipped: root may write everywhere");
+        return;
+    }
+    for n in ["1", "3"] {
+        let closed = |d: &Path| {
+            std::fs::create_dir(d.join("out")).unwrap();
+            std::fs::set_permissions(d.join("out"), std::fs::Permissions::from_mode(0o555)).unwrap();
+        };
+        fails(&run(SAVE, n, &[], closed), 3, "E0601", "cannot write `out/u.npy`", &[]);
+    }
+}
+
+#[test]
+fn a_name_that_is_a_folder() {
+    for n in ["1", "3"] {
+        let got = run(SAVE, n, &[], |d| std::fs::create_dir_all(d.join("out/u.npy")).unwrap());
+        fails(&got, 3, "E0601", "it is a folder", &[]);
+    }
+}
+
+#[test]
+fn a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&out).output();
+    if !mount.is_ok_and(|m| m.status.success()) {
+        eprintln!("skipped: a small file system cannot be mounted here");
+        return;
+    }
+    let text = SAVE.replace("600", "60000");
+    let all: Vec<Run> = ["1", "3"].iter().map(|n| run_in(dir.path(), &text, n, &[], |_| {})).collect();
+    let unmounted = Command::new("umount").arg(&out).status().is_ok_and(|s| s.success());
+    for got in all {
+        fails(&got, 3, "E0601", "u.npy", &[]);
+    }
+    assert!(unmounted);
+}
+
+#[test]
+fn an_assertion_that_fails() {
+    let text = "array u: f64[5]\nworkflow main {\n    u[i] = i\n    print \"before\"\n    assert sum[i] u[i] < 3, \"the sum is {sum[i] u[i]}\"\n    save u to \"u.npy\"\n}\n";
+    for n in ["1", "3"] {
+        let got = run(text, n, &[], |_| {});
+        fails(&got, 3, "E0610", "the sum is 10.0", &[]);
+        assert_eq!(got.out, "before\n");
+    }
+}
+
+#[test]
+fn paths_that_leave_the_root() {
+    for n in ["1", "3"] {
+        for path in ["../u.npy", "/etc/hostname", "a/../../u.npy"] {
+            let text = LOAD.replace("u.npy", path);
+            let words = if path.starts_with('/') { "is an absolute path" } else { "leads out of the program's folder" };
+            fails(&run(&text, n, &[], |_| {}), 3, "E0601", words, &[]);
+            let text = SAVE.replace("out/u.npy", path);
+            fails(&run(&text, n, &[], |_| {}), 3, "E0601", words, &[]);
+        }
+    }
+}
+
+#[test]
+fn programs_that_are_rejected() {
+    for n in ["1", "3"] {
+        fails(&run("workflow main { print \"{x}\" }", n, &[], |_| {}), 1, "E0200", "unknown name `x`", &[]);
+        fails(&run("workflow main { print 3 }", n, &[], |_| {}), 1, "E0106", "expected", &[]);
+    }
+}
+
+#[test]
+fn wrong_usage() {
+    let text = "workflow main { print \"hello\" }";
+    for (ranks, more, code) in
+        [("0", &[][..], "E0003"), ("1", &["-p", "n"], "E0002"), ("1", &["-p", "@none.json"], "E0002")]
+    {
+        let got = run(text, ranks, more, |_| {});
+        assert_eq!(got.exit, 2, "{more:?} on {ranks}: {}", got.err);
+        assert!(got.err.contains(code) && got.out.is_empty(), "{}", got.err);
+    }
+    let got = run("param n: i64 = 3", "1", &[], |_| {});
+    fails(&got, 2, "E0003", "nothing to run", &[]);
+    let dir = tempfile::tempdir().unwrap();
+    let got = run_command(Command::new(MGPU).args(["run", "none.mgpu"]).current_dir(dir.path()), dir.path());
+    assert_eq!(got.exit, 2, "{}", got.err);
+    assert!(got.err.contains("cannot read `none.mgpu`"), "{}", got.err);
+    for args in [&["run"][..], &["run", "x.mgpu", "-n", "many"], &["no-such-verb", "x"]] {
+        assert_eq!(Command::new(MGPU).args(args).output().unwrap().status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("p.mgpu"), "workflow main { for t in 0..100000 { print \"{t}\" } }").unwrap();
+    let shell = format!("'{MGPU}' run -q p.mgpu -n 2 | head -n 1; echo ${{PIPESTATUS[0]}}");
+    let out = Command::new("bash").args(["-c", &shell]).current_dir(dir.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.starts_with("0\n"), "{text}");
+    assert!(!String::from_utf8_lossy(&out.stderr).contains("panicked"));
+}
