@@ -59,9 +59,8 @@ fn the_programs_of_the_pages_are_right() {
                     programs += 1;
                 }
                 "mgpu,fragment" => {
-                    if !parses(&text) && !parses(&format!("workflow main {{\n{text}\n}}\n")) {
-                        wrong.push(format!("{here}: the fragment does not parse"));
-                    }
+                    let fine = parses(&text) || parses(&format!("workflow main {{\n{text}\n}}\n"));
+                    wrong.extend((!fine).then(|| format!("{here}: the fragment does not parse")));
                 }
                 other if other.starts_with("mgpu") => wrong.push(format!("{here}: a block fenced with `{other}`")),
                 _ => {}
