@@ -12,6 +12,11 @@ use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident};
 use std::rc::Rc;
 
+/// How far past an edge a read may reach: what lies between is stored.
+fn far(extent: i64) -> i64 {
+    extent.saturating_mul(4).max(1 << 16)
+}
+
 impl Checker<'_> {
     /// `base[subscripts]`
     pub(super) fn index(&mut self, base: &Ident, subscripts: &[ExprId], span: Span) -> Option<Val> {
@@ -177,6 +182,11 @@ impl Checker<'_> {
                 );
             } else if *edge == Edge::None && (r.lo < 0 || r.hi > n) && !r.is_empty() {
                 ok = self.out_of_bounds(&name, access, d, n, r, span);
+            } else if !r.is_empty() && (r.lo < -far(n) || r.hi > n.saturating_add(far(n))) {
+                let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
+                let message = format!("a subscript of `{name}` reaches {worst}, too far past the edge");
+                ok =
+                    self.fail("E0302", message, span, format!("an edge of extent {n} reaches {} elements far", far(n)));
             }
         }
         ok
