@@ -66,9 +66,11 @@ static double sumsq(int64_t n, int64_t steps, double &check) {
     const float *p = x.get();
     float sum = 0;
     double s = timed(steps, [&] {
-        sum = 0;
-#pragma omp parallel for simd reduction(+ : sum)
-        for (int64_t i = 0; i < n; i++) sum += p[i] * p[i];
+        const float *q = p;
+        float part = 0;
+#pragma omp parallel for simd reduction(+ : part)
+        for (int64_t i = 0; i < n; i++) part += q[i] * q[i];
+        sum = part;
     });
     check = sum;
     return s;
