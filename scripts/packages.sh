@@ -7,7 +7,7 @@ missing=()
 command -v cc >/dev/null || missing+=(build-essential)
 command -v mpicc >/dev/null || missing+=(libopenmpi-dev)
 command -v mpirun >/dev/null || missing+=(openmpi-bin)
-[ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null || missing+=(libclang-dev)
+[ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang[.-][s0-9]*so*" >/dev/null || missing+=(libclang-dev)
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
