@@ -4,7 +4,7 @@ use super::compile::{Session, root_of};
 use super::{MessageFormat, ProgramArgs};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
-use crate::runtime::device::{Executor, native::Native, vm::Vm};
+use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner};
@@ -82,7 +82,7 @@ fn run_here(args: &RunArgs) -> u8 {
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let (plan, root, executor) = match prepare(args, &mut session, ranks) {
+    let (plan, root, engine) = match prepare(args, &mut session, ranks) {
         Ok(ready) => ready,
         Err(code) => {
             session.flush();
@@ -92,10 +92,10 @@ fn run_here(args: &RunArgs) -> u8 {
     session.flush();
     let compiled = start.elapsed();
     let start = Instant::now();
-    let outcome = launch::run_threads(&plan, &*executor, &root, &mut std::io::stdout(), manner(args));
+    let outcome = launch::run_threads(&plan, &*engine, &root, &mut std::io::stdout(), manner(args));
     match outcome {
         Ok(stats) => {
-            summary(args, &plan, &stats, compiled, start.elapsed(), executor.name());
+            summary(args, &plan, &stats, compiled, start.elapsed(), &engine.name());
             exit::OK
         }
         Err(f) => failed(&mut session, f),
@@ -103,7 +103,7 @@ fn run_here(args: &RunArgs) -> u8 {
 }
 
 /// Compiles the program and finds its folder and executor. On an error the reports are in the session.
-fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, Root, Box<dyn Executor>), u8> {
+fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
     let plan = session.plan(&args.program, ranks);
     let usage = |session: &mut Session, message: String| {
         session.sink.push(Diagnostic::bare("E0003", message));
@@ -114,8 +114,8 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }
     let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
-    let executor = executor(args, &plan).map_err(|why| usage(session, why))?;
-    Ok((plan, root, executor))
+    let engine = executor(args, &plan).map_err(|why| usage(session, why))?;
+    Ok((plan, root, engine))
 }
 
 /// The number of ranks of the MPI job that this process belongs to.
@@ -168,7 +168,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         session.flush();
     }
     let worst = all.iter().filter(|p| p.len() == 1).map(|p| p[0]).max().unwrap_or(verdict);
-    let Ok((plan, root, executor)) = ready else { return worst };
+    let Ok((plan, root, engine)) = ready else { return worst };
     if worst != 0 {
         return worst;
     }
@@ -184,7 +184,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     let start = Instant::now();
     let watch = Watch::start(manner(args).timeout, MpiComm::end);
     let outcome =
-        launch::run_rank(&plan, &mut comm, &*executor, &root, &mut std::io::stdout(), manner(args), watch.clone());
+        launch::run_rank(&plan, &mut comm, &*engine, &root, &mut std::io::stdout(), manner(args), watch.clone());
     watch.stop();
     match outcome {
         Ok(stats) => {
@@ -199,7 +199,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
                 *mine = stats;
             }
             if comm.rank() == 0 {
-                summary(args, &plan, &shared, compiled, start.elapsed(), executor.name());
+                summary(args, &plan, &shared, compiled, start.elapsed(), &engine.name());
             }
             exit::OK
         }
@@ -327,22 +327,26 @@ fn usage(args: &RunArgs, message: String) -> u8 {
 }
 
 /// The executor that the arguments ask for.
-fn executor(args: &RunArgs, plan: &Plan) -> Result<Box<dyn Executor>, String> {
+fn executor(args: &RunArgs, plan: &Plan) -> Result<Box<dyn Engine>, String> {
     let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
     let tables = &plan.program.tables;
     if args.executor == ExecutorChoice::Vm {
-        return Ok(Box::new(Vm::new(&nests, tables)));
+        return Ok(on_host(Vm::new(&nests, tables)));
     }
     match Native::new(&nests, tables) {
-        Ok(native) => Ok(Box::new(native)),
+        Ok(native) => Ok(on_host(native)),
         Err(why) if args.executor == ExecutorChoice::Native => Err(why),
         Err(why) => {
             if args.verbose {
                 eprintln!("native C is not used: {why}");
             }
-            Ok(Box::new(Vm::new(&nests, tables)))
+            Ok(on_host(Vm::new(&nests, tables)))
         }
     }
+}
+
+fn on_host(executor: impl Executor + 'static) -> Box<dyn Engine> {
+    Box::new(OnHost(Box::new(executor)))
 }
 
 /// A short account of the run on stderr.

@@ -22,7 +22,7 @@ use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::ir::ty::{Ty, Value};
 
 /// The text in front of every unit.
-pub const PRELUDE: &str = include_str!("prelude.h");
+pub const PRELUDE: &str = concat!(include_str!("types.h"), include_str!("scalar.h"), include_str!("prelude.h"));
 
 /// Compiler options that every unit needs for its results: no contraction, no reassociation, wrapping integers.
 pub const FLAGS: &[&str] = &[

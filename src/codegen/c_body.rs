@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::ir::kernel::{AccessId, BinaryOp, Inst, Op, Reg, UnaryOp};
+use crate::ir::kernel::{AccessId, BinaryOp, Inst, Op, Reg, ScalarId, UnaryOp};
 use crate::ir::ty::{Ty, Value};
 
 /// Branches of more instructions stay branches.
@@ -67,6 +67,10 @@ pub trait Surroundings {
     fn load(&self, access: AccessId, name: &dyn Fn(Reg) -> String) -> String;
     /// The expression of a global index.
     fn index(&self, dim: usize) -> String;
+    /// The word of a workflow scalar.
+    fn scalar(&self, id: ScalarId) -> String {
+        format!("scalars[{}]", id.0)
+    }
 }
 
 /// Writes the body of one point.
@@ -179,7 +183,7 @@ impl<'a> Body<'a> {
             Op::Const(v) => c_const(*v),
             Op::Copy(a) => n(a).to_string(),
             Op::Index(d) => self.around.index(*d),
-            Op::Scalar(id) => c_from_word(ty, &format!("scalars[{}]", id.0)),
+            Op::Scalar(id) => c_from_word(ty, &self.around.scalar(*id)),
             Op::Load(id) => self.around.load(*id, &|r| self.name(r)),
             Op::Table { table, index } => format!("mgpu_table_{}[{}]", table.0, n(index)),
             Op::Unary(op, a) => unary(*op, ty, n(a)),

@@ -4,3 +4,4 @@ pub mod c;
 mod c_body;
 mod c_nest;
 mod c_wide;
+pub mod cuda;

@@ -38,7 +38,23 @@ pub fn strides(storage: &IndexBox) -> Vec<i64> {
     out
 }
 
+/// A copy as numbers: for each dimension how many and the byte steps of source and destination, then the byte offsets.
+#[derive(Clone, Debug)]
+pub struct Numbers {
+    pub dims: Vec<(usize, isize, isize)>,
+    pub src: isize,
+    pub dst: isize,
+    pub size: usize,
+    pub negate: Option<Ty>,
+}
+
 impl BoxCopy {
+    /// What a device needs to do the same.
+    pub fn numbers(&self) -> Numbers {
+        let dims = self.dims.iter().map(|d| (d.count, d.src, d.dst)).collect();
+        Numbers { dims, src: self.src, dst: self.dst, size: self.size, negate: self.negate }
+    }
+
     /// Copies `from.part` to `to.part`; along each dimension by its mode.
     pub fn new(from: Stored, to: Stored, modes: &[Mode], ty: Ty, negate: bool) -> BoxCopy {
         let size = ty.size() as isize;

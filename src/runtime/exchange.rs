@@ -1,20 +1,49 @@
 //! One rank's share of an exchange, worked out once: what to pack for whom, what to unpack from whom.
 
-use crate::ir::index_box::IndexBox;
+use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::plan::region::{Mode, Piece};
-use crate::ir::plan::{ExchangeId, Item, Plan};
+use crate::ir::kernel::ArrayId;
+use crate::ir::plan::{ExchangeId, Item, Plan, Source, ViewId};
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::comm::{Comm, Lost};
 use crate::runtime::copy::{BoxCopy, Stored};
-use crate::runtime::rank::Place;
 use std::collections::BTreeMap;
+
+/// Where elements lie on a rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    Array(ArrayId),
+    View(ViewId),
+}
+
+impl From<Source> for Place {
+    fn from(s: Source) -> Place {
+        match s {
+            Source::Array(a) => Place::Array(a),
+            Source::View(v) => Place::View(v),
+        }
+    }
+}
+
+impl Place {
+    /// The box of elements that lies there on a rank, without a device's padding.
+    pub fn storage(self, plan: &Plan, rank: i64) -> IndexBox {
+        match self {
+            Place::Array(a) => plan.array(a).storage(rank),
+            Place::View(v) => plan.view_box(v, rank),
+        }
+    }
+}
+
+/// The box in which a place is stored row-major on this rank.
+pub type StorageOf<'a> = &'a dyn Fn(Place) -> IndexBox;
 
 /// All copies to or from one peer, in one message.
 #[derive(Debug, Default)]
 pub struct Message {
     pub peer: i64,
     pub bytes: usize,
-    copies: Vec<(Place, BoxCopy)>,
+    pub copies: Vec<(Place, BoxCopy)>,
 }
 
 /// What a rank does in one exchange.
@@ -22,25 +51,28 @@ pub struct Message {
 pub struct Schedule {
     pub sends: Vec<Message>,
     pub receives: Vec<Message>,
-    local: Vec<(Place, Place, BoxCopy)>,
-    constants: Vec<(Place, IndexBox, IndexBox, Value)>,
+    /// From, to.
+    pub local: Vec<(Place, Place, BoxCopy)>,
+    /// Where, the copy that repeats one element, and that element.
+    pub constants: Vec<(Place, BoxCopy, Value)>,
 }
 
 impl Schedule {
     /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order.
-    pub fn new(plan: &Plan, id: ExchangeId, rank: i64) -> Schedule {
+    pub fn new(plan: &Plan, id: ExchangeId, rank: i64, storage_of: StorageOf) -> Schedule {
         let exchange = &plan.exchanges[id.0 as usize];
         let mut out = Schedule::default();
         let mut receives: BTreeMap<i64, Message> = BTreeMap::new();
         for item in &exchange.items {
-            let (array, place, storage, ty) = ends(plan, item, rank);
+            let (array, place, ty) = ends(plan, item);
+            let storage = storage_of(place);
             let needs = plan.needs(item, rank);
             for (region, v) in needs.constants {
-                out.constants.push((place, storage.clone(), region, v));
+                out.constants.push((place, repeated(&storage, &region, v), v));
             }
             for p in needs.pieces {
                 if p.from == rank {
-                    let from = plan.array(array).storage(rank);
+                    let from = storage_of(Place::Array(array));
                     let copy = BoxCopy::new(
                         Stored { storage: &from, part: &p.src },
                         Stored { storage: &storage, part: &p.dst },
@@ -65,7 +97,7 @@ impl Schedule {
         }
         out.receives = receives.into_values().collect();
         for peer in (0..plan.ranks).filter(|q| *q != rank) {
-            let m = Schedule::message_to(plan, id, rank, peer);
+            let m = Schedule::message_to(plan, id, rank, peer, storage_of);
             if !m.copies.is_empty() {
                 out.sends.push(m);
             }
@@ -73,11 +105,11 @@ impl Schedule {
         out
     }
 
-    fn message_to(plan: &Plan, id: ExchangeId, rank: i64, peer: i64) -> Message {
+    fn message_to(plan: &Plan, id: ExchangeId, rank: i64, peer: i64, storage_of: StorageOf) -> Message {
         let mut m = Message { peer, ..Message::default() };
         for item in &plan.exchanges[id.0 as usize].items {
-            let (array, _, _, ty) = ends(plan, item, rank);
-            let storage = plan.array(array).storage(rank);
+            let (array, _, ty) = ends(plan, item);
+            let storage = storage_of(Place::Array(array));
             for Piece { from, src, .. } in plan.needs(item, peer).pieces {
                 if from != rank {
                     continue;
@@ -111,8 +143,9 @@ impl Schedule {
             // SAFETY: made for these two storages; pieces lie outside the owned part, so the ends do not overlap.
             unsafe { copy.run(address(*from), address(*to)) };
         }
-        for (place, storage, region, v) in &self.constants {
-            fill(address(*place), storage, region, *v);
+        for (place, copy, v) in &self.constants {
+            // SAFETY: the source is one element repeated in every dimension; the region lies in the storage.
+            unsafe { copy.run(v.bits.to_le_bytes().as_ptr(), address(*place)) };
         }
         Ok(())
     }
@@ -138,31 +171,27 @@ impl Schedule {
     }
 }
 
-/// The array of an item, where its elements go on `rank`, that storage, and the element type.
-fn ends(plan: &Plan, item: &Item, rank: i64) -> (crate::ir::kernel::ArrayId, Place, IndexBox, Ty) {
+/// The array of an item, where its elements go, and the element type.
+fn ends(plan: &Plan, item: &Item) -> (ArrayId, Place, Ty) {
     let (array, in_place) = plan.item_array(item);
     let ty = plan.array(array).array.ty;
     match item {
-        Item::View(v) => (array, Place::View(*v), plan.view_box(*v, rank), ty),
+        Item::View(v) => (array, Place::View(*v), ty),
         Item::Ghost { .. } => {
             debug_assert!(in_place);
-            (array, Place::Array(array), plan.array(array).storage(rank), ty)
+            (array, Place::Array(array), ty)
         }
     }
 }
 
-/// Sets every element of `region` to a constant: one element, then copies of it.
-fn fill(address: *mut u8, storage: &IndexBox, region: &IndexBox, v: Value) {
-    let bytes = v.bits.to_le_bytes();
-    let point =
-        IndexBox::new(region.dims.iter().map(|d| crate::ir::index_box::Interval::new(d.lo, d.lo + 1)).collect());
-    let copy = BoxCopy::new(
+/// The copy that sets every element of `region` to one element.
+fn repeated(storage: &IndexBox, region: &IndexBox, v: Value) -> BoxCopy {
+    let point = IndexBox::new(region.dims.iter().map(|d| Interval::new(d.lo, d.lo + 1)).collect());
+    BoxCopy::new(
         Stored { storage: &point, part: &point },
         Stored { storage, part: region },
         &vec![Mode::Repeat; region.rank()],
         v.ty,
         false,
-    );
-    // SAFETY: the source is one element repeated in every dimension; the region lies in the storage.
-    unsafe { copy.run(bytes.as_ptr(), address) };
+    )
 }

@@ -65,6 +65,7 @@ pub fn agree(comm: &mut dyn Comm, mine: Result<(), Problem>, span: Span, label: 
     let code = match parts.next().unwrap_or("") {
         "E0602" => "E0602",
         "E0603" => "E0603",
+        "E0620" => "E0620",
         _ => "E0601",
     };
     let message = parts.next().unwrap_or("").to_string();

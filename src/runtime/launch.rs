@@ -3,7 +3,7 @@
 use crate::ir::plan::Plan;
 use crate::runtime::comm::Comm;
 use crate::runtime::comm::threads::{ThreadComm, World};
-use crate::runtime::device::Executor;
+use crate::runtime::device::Engine;
 use crate::runtime::failure::Failure;
 use crate::runtime::io::root::Root;
 use crate::runtime::rank::Rank;
@@ -30,7 +30,7 @@ pub struct Manner {
 /// Runs all ranks of a plan as threads. Rank 0 prints to `out`.
 pub fn run_threads(
     plan: &Plan,
-    executor: &dyn Executor,
+    engine: &dyn Engine,
     root: &Root,
     out: &mut (dyn Write + Send),
     manner: Manner,
@@ -45,7 +45,7 @@ pub fn run_threads(
                 let watch = watch.clone();
                 let body = move || {
                     guarded(&mut comm, |comm| {
-                        run_rank(plan, comm, executor, root, &mut std::io::sink(), Manner::default(), watch)
+                        run_rank(plan, comm, engine, root, &mut std::io::sink(), Manner::default(), watch)
                     })
                 };
                 std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
@@ -56,7 +56,7 @@ pub fn run_threads(
             first.mark_dead();
             results.push(Err(Failure::Lost("cannot start a thread for every rank".into())));
         } else {
-            results.push(guarded(&mut first, |comm| run_rank(plan, comm, executor, root, out, manner, watch.clone())));
+            results.push(guarded(&mut first, |comm| run_rank(plan, comm, engine, root, out, manner, watch.clone())));
         }
         for handle in others.into_iter().flatten() {
             results.push(handle.join().unwrap_or_else(|_| Err(Failure::Internal("a rank panicked".into()))));
@@ -98,16 +98,16 @@ fn guarded(
 pub fn run_rank(
     plan: &Plan,
     comm: &mut dyn Comm,
-    executor: &dyn Executor,
+    engine: &dyn Engine,
     root: &Root,
     out: &mut dyn Write,
     manner: Manner,
     watch: Watch,
 ) -> Result<Stats, Failure> {
-    let mut rank = Rank::new(plan, comm, executor, root, out, watch)?;
+    let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
     rank.progress = manner.progress;
     rank.run()?;
-    let stats = std::mem::take(&mut rank.stats);
+    let stats = std::mem::take(&mut rank.state.stats);
     if stats.received != stats.planned {
         let (got, said) = (stats.received, stats.planned);
         return Err(Failure::Internal(format!(

@@ -11,5 +11,6 @@ pub mod memory;
 mod output;
 pub mod progress;
 pub mod rank;
+pub mod state;
 pub mod stats;
 pub mod watch;

@@ -17,7 +17,7 @@ impl Rank<'_> {
     pub(super) fn print(&mut self, parts: &[PrintPart]) -> Result<(), Failure> {
         let mut text = self.text(parts)?;
         text.push('\n');
-        if self.comm.rank() == 0 {
+        if self.state.comm.rank() == 0 {
             // A closed pipe (`| head`) is no reason to fail.
             let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }
@@ -31,6 +31,7 @@ impl Rank<'_> {
             match p {
                 PrintPart::Text(t) => out.push_str(t),
                 PrintPart::Scalar { id, format } => {
+                    self.know(*id)?;
                     let v = self.scalar(*id);
                     out.push_str(
                         &crate::ir::format::format_value(v, format.as_deref()).unwrap_or_else(|_| v.to_string()),
@@ -46,7 +47,7 @@ impl Rank<'_> {
     fn array_text(&mut self, id: ArrayId, format: Option<&str>) -> Result<String, Failure> {
         let a = self.plan.array(id);
         let (shape, ty) = (a.array.shape.clone(), a.array.ty);
-        let part = a.layout.part(self.comm.rank());
+        let part = a.layout.part(self.state.comm.rank());
         let mut boxes = vec![IndexBox::new(vec![])];
         for runs in shown(&shape) {
             boxes = boxes
@@ -58,12 +59,12 @@ impl Rank<'_> {
         for b in &boxes {
             let b = b.intersect(&part);
             mine.extend(
-                self.elements(id, &b)
+                self.elements(id, &b)?
                     .into_iter()
                     .flat_map(|(at, bits)| [at.to_le_bytes(), bits.to_le_bytes()].concat()),
             );
         }
-        let all = if self.comm.size() == 1 { vec![mine] } else { self.comm.all_gather(&mine)? };
+        let all = if self.state.comm.size() == 1 { vec![mine] } else { self.state.comm.all_gather(&mine)? };
         let mut known: BTreeMap<u64, u64> = BTreeMap::new();
         let word = |b: &[u8]| b.try_into().map_or(0, u64::from_le_bytes);
         for bytes in &all {
@@ -76,8 +77,8 @@ impl Rank<'_> {
     }
 
     /// Positions (row-major in the whole array) and bits of the elements of a box of this rank's part.
-    fn elements(&self, id: ArrayId, b: &IndexBox) -> Vec<(u64, u64)> {
-        let bytes = self.packed(id, b);
+    fn elements(&mut self, id: ArrayId, b: &IndexBox) -> Result<Vec<(u64, u64)>, Failure> {
+        let bytes = self.device.read(id, b)?;
         let (shape, size) = (&self.plan.array(id).array.shape, self.plan.array(id).array.ty.size());
         let mut out = vec![];
         let mut at: Vec<i64> = b.dims.iter().map(|d| d.lo).collect();
@@ -93,26 +94,7 @@ impl Rank<'_> {
                 at[d] = b.dims[d].lo;
             }
         }
-        out
-    }
-
-    /// The elements of a box of this rank's part, row-major.
-    fn packed(&self, id: ArrayId, b: &IndexBox) -> Vec<u8> {
-        let a = self.plan.array(id);
-        let mut out = vec![0u8; b.len() as usize * a.array.ty.size()];
-        if !b.is_empty() {
-            let storage = a.storage(self.comm.rank());
-            let copy = BoxCopy::new(
-                Stored { storage: &storage, part: b },
-                Stored { storage: b, part: b },
-                &vec![Mode::Shift; b.rank()],
-                a.array.ty,
-                false,
-            );
-            // SAFETY: the box lies in the storage, and `out` holds the box.
-            unsafe { copy.run(self.array_ptr(id), out.as_mut_ptr()) };
-        }
-        out
+        Ok(out)
     }
 
     fn path(&mut self, parts: &[PrintPart]) -> Result<String, Failure> {
@@ -121,11 +103,18 @@ impl Rank<'_> {
 
     pub(super) fn load(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
-        let result = self.load_part(id, &path);
-        agree(self.comm, result, span, "loaded here")
+        let (part, result) = match self.load_part(id, &path) {
+            Ok(part) => (part, Ok(())),
+            Err(e) => (None, Err(e)),
+        };
+        if let Some((part, data)) = part {
+            self.device.write(id, &part, &data)?;
+        }
+        agree(self.state.comm, result, span, "loaded here")
     }
 
-    fn load_part(&mut self, id: ArrayId, path: &str) -> Result<(), Problem> {
+    /// This rank's part of a file.
+    fn load_part(&mut self, id: ArrayId, path: &str) -> Result<Option<(IndexBox, Vec<u8>)>, Problem> {
         let a = self.plan.array(id);
         let header = npy::read_header(self.root, path)?;
         if header.ty != a.array.ty || header.shape != a.array.shape {
@@ -135,30 +124,20 @@ impl Rank<'_> {
             );
             return Err(Problem::new("E0603", message));
         }
-        let part = a.layout.part(self.comm.rank());
+        let part = a.layout.part(self.state.comm.rank());
         if part.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut data = vec![0u8; part.len() as usize * a.array.ty.size()];
         npy::read_box(self.root, path, &header, &part, &mut data)?;
-        let storage = a.storage(self.comm.rank());
-        let copy = BoxCopy::new(
-            Stored { storage: &part, part: &part },
-            Stored { storage: &storage, part: &part },
-            &vec![Mode::Shift; part.rank()],
-            a.array.ty,
-            false,
-        );
-        // SAFETY: `data` holds the part, and the part lies in the storage.
-        unsafe { copy.run(data.as_ptr(), self.array_ptr(id)) };
-        Ok(())
+        Ok(Some((part, data)))
     }
 
     /// Every rank writes its own part; the file appears when it is whole.
     pub(super) fn save(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
         let (ty, shape) = (self.plan.array(id).array.ty, self.plan.array(id).array.shape.clone());
-        let (me, label) = (self.comm.rank(), "saved here");
+        let (me, label) = (self.state.comm.rank(), "saved here");
         let (mut made, mut result) = (vec![], Ok(()));
         if me == 0 {
             match npy::create_part(self.root, &path, ty, &shape) {
@@ -166,12 +145,13 @@ impl Rank<'_> {
                 Err(e) => result = Err(e.into()),
             }
         }
-        agree(self.comm, result, span, label)?;
-        let made = if self.comm.size() == 1 { made } else { self.comm.all_gather(&made)?.swap_remove(0) };
+        agree(self.state.comm, result, span, label)?;
+        let made = if self.state.comm.size() == 1 { made } else { self.state.comm.all_gather(&made)?.swap_remove(0) };
         let part: Result<npy::PartName, Problem> =
             serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
-        let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p));
-        let outcome = agree(self.comm, result, span, label);
+        let data = self.saved_part(id)?;
+        let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
+        let outcome = agree(self.state.comm, result, span, label);
         let Ok(part) = part else { return outcome };
         if outcome.is_err() {
             if me == 0 {
@@ -180,16 +160,24 @@ impl Rank<'_> {
             return outcome;
         }
         let result = if me == 0 { npy::finish(self.root, &part).map_err(Problem::from) } else { Ok(()) };
-        agree(self.comm, result, span, label)
+        agree(self.state.comm, result, span, label)
     }
 
-    fn write_part(&self, id: ArrayId, part: &npy::PartName) -> Result<(), Problem> {
-        let a = self.plan.array(id);
-        let own = a.layout.part(self.comm.rank());
-        if own.is_empty() || (a.layout.is_replicated() && self.comm.rank() != 0) {
-            return Ok(());
+    /// What this rank writes of an array.
+    fn saved_part(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
+        let layout = &self.plan.array(id).layout;
+        let own = layout.part(self.state.comm.rank());
+        if own.is_empty() || (layout.is_replicated() && self.state.comm.rank() != 0) {
+            return Ok(None);
         }
-        Ok(npy::write_box(self.root, part, a.array.ty, &a.array.shape, &own, &self.packed(id, &own))?)
+        self.device.read(id, &own).map(Some)
+    }
+
+    fn write_part(&self, id: ArrayId, part: &npy::PartName, data: Option<Vec<u8>>) -> Result<(), Problem> {
+        let a = self.plan.array(id);
+        let Some(data) = data else { return Ok(()) };
+        let own = a.layout.part(self.state.comm.rank());
+        Ok(npy::write_box(self.root, part, a.array.ty, &a.array.shape, &own, &data)?)
     }
 
     /// Rank 0 gathers the array and draws it.
@@ -203,22 +191,22 @@ impl Rank<'_> {
                 .map_err(Problem::from),
             None => Ok(()),
         };
-        agree(self.comm, result, span, "plotted here")
+        agree(self.state.comm, result, span, "plotted here")
     }
 
     /// The whole array on rank 0, `None` elsewhere.
     fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
         let a = self.plan.array(id);
-        let (me, n) = (self.comm.rank(), self.comm.size());
+        let (me, n) = (self.state.comm.rank(), self.state.comm.size());
         let own = a.layout.part(me);
         if n == 1 || a.layout.is_replicated() {
-            return Ok((me == 0).then(|| self.packed(id, &own)));
+            return if me == 0 { self.device.read(id, &own).map(Some) } else { Ok(None) };
         }
         let (layout, ty) = (a.layout.clone(), a.array.ty);
         if me != 0 {
-            let mine = self.packed(id, &own);
+            let mine = self.device.read(id, &own)?;
             if !mine.is_empty() {
-                self.comm.send(0, mine)?;
+                self.state.comm.send(0, mine)?;
             }
             return Ok(None);
         }
@@ -230,7 +218,7 @@ impl Rank<'_> {
                 continue;
             }
             let data =
-                if r == 0 { self.packed(id, &part) } else { self.comm.receive(r, part.len() as usize * ty.size())? };
+                if r == 0 { self.device.read(id, &part)? } else { self.state.comm.receive(r, part.len() as usize * ty.size())? };
             let copy = BoxCopy::new(
                 Stored { storage: &part, part: &part },
                 Stored { storage: &whole, part: &part },

@@ -22,6 +22,12 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts messages and bytes that were sent.
+    pub fn sent(&mut self, (messages, bytes): (u64, u64)) {
+        self.messages += messages;
+        self.bytes += bytes;
+    }
+
     /// Notes what an exchange brought and what the plan says it brings.
     pub fn arrived(&mut self, real: (u64, u64), planned: (i64, i64)) {
         self.received = (self.received.0 + real.0, self.received.1 + real.1);

@@ -219,6 +219,18 @@ pub enum StepKind {
     },
 }
 
+impl StepKind {
+    /// The steps inside this one.
+    pub fn blocks(&self) -> Vec<&[Step]> {
+        match self {
+            StepKind::For { body, .. } => vec![body],
+            StepKind::While { before, body, .. } => vec![before, body],
+            StepKind::If { then, otherwise, .. } => vec![then, otherwise],
+            _ => vec![],
+        }
+    }
+}
+
 /// The whole plan for one number of ranks.
 #[derive(Clone, Debug)]
 pub struct Plan {

@@ -1,10 +1,14 @@
-//! Executors of loop nests: the built-in block machine ([`vm`]) and native C ([`native`]), which agree to the bit.
+//! Where a rank's arrays live and what works on them: the CPU ([`host`]), whose nests run on the built-in block machine
+//! ([`vm`]) or as native C ([`native`]), or a GPU ([`cuda`]). All agree to the bit.
 //!
 //! This folder is one of the few that use `unsafe`: operands are raw addresses, because one nest reads and writes
 //! parts of several buffers that the plan proved to be disjoint or equal point by point.
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod elem;
 pub mod exact_sum;
+pub mod host;
 pub mod leaf;
 pub mod native;
 pub mod native_cache;
@@ -13,6 +17,11 @@ pub mod scalar;
 pub mod vm;
 
 use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
+use crate::ir::plan::{ExchangeId, Plan, PlanNestId};
+use crate::runtime::comm::Comm;
+use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::state::RankState;
 
 pub use exact_sum::ExactSum;
 pub use partial::Partial;
@@ -47,4 +56,67 @@ pub trait Executor: Send + Sync {
         scalars: &[u64],
         partials: &mut [Partial],
     ) -> Result<(), String>;
+}
+
+/// One rank's arrays and the engine that works on them. The interpreter calls the methods in the order of the plan; a device
+/// may run behind, as long as what it gives back is what an eager one would.
+pub trait Device {
+    /// Runs the rank's part of a nest; the messages of `overlap` travel first or meanwhile.
+    fn compute(&mut self, nest: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure>;
+
+    /// Carries the regions of an exchange.
+    fn exchange(&mut self, exchange: ExchangeId, state: &mut RankState) -> Result<(), Failure>;
+
+    /// Combines the partial results of these nests' reductions over all ranks and sets the scalars.
+    fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure>;
+
+    /// Sets the scalars of a nest that every rank ran whole.
+    fn finish(&mut self, nest: PlanNestId, state: &mut RankState) -> Result<(), Failure>;
+
+    /// Evaluates scalar code, on the host where it knows all inputs.
+    fn scalars(&mut self, code: &Code, results: &[(Reg, ScalarId)], state: &mut RankState) -> Result<(), Failure>;
+
+    /// Exchanges the roles of two arrays' storage.
+    fn swap(&mut self, a: ArrayId, b: ArrayId);
+
+    /// The elements of a box of this rank's part, row-major.
+    fn read(&mut self, id: ArrayId, region: &IndexBox) -> Result<Vec<u8>, Failure>;
+
+    /// Sets the elements of a box of this rank's part.
+    fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure>;
+
+    /// Makes every scalar known on the host.
+    fn learn(&mut self, state: &mut RankState) -> Result<(), Failure>;
+
+    /// An iteration of the innermost loop has ended; what was queued so far may go out.
+    fn turn(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Waits until everything has happened, at the end of a run.
+    fn wait(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Gives every rank of a run its device.
+pub trait Engine: Send + Sync {
+    /// The name that reports show.
+    fn name(&self) -> String;
+
+    /// The device of this rank, with everything allocated that the plan names. All ranks call this together.
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem>;
+}
+
+/// Ranks on the CPU.
+pub struct OnHost(pub Box<dyn Executor>);
+
+impl Engine for OnHost {
+    fn name(&self) -> String {
+        self.0.name().to_string()
+    }
+
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
+        Ok(Box::new(host::HostDevice::new(plan, comm.rank(), &*self.0)?))
+    }
 }

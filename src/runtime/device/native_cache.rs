@@ -79,7 +79,7 @@ pub fn folder() -> Result<PathBuf, String> {
 }
 
 /// Makes a folder that only its owner may enter; refuses one that others can write.
-fn make_private(folder: &Path) -> Result<(), String> {
+pub(super) fn make_private(folder: &Path) -> Result<(), String> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -1,0 +1,170 @@
+//! Kernel IR to CUDA C: one translation unit for a program's nests, compiled by NVRTC when the program runs.
+//!
+//! A nest becomes one kernel in one of three forms: [`points`] runs any nest, a thread a point; [`leaves`] runs float sums
+//! and products, some threads a leaf, in the order that `runtime::device::exact_sum` fixes; [`march`] is the fast form of
+//! sweeps whose arrays lie alike: vectors along the last dimension, rows carried in registers. Strides are numbers in the
+//! text; parts, addresses and scalars are arguments, listed by [`Kernel::words`], so that all ranks share one text.
+
+mod body;
+mod leaves;
+mod march;
+mod points;
+mod reduce;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::codegen::c_body::{c_const, c_memory};
+use crate::ir::kernel::{Affine, Code, Nest, OperandId, Reg, ScalarId, Table};
+
+pub use body::read_scalars;
+pub use march::March;
+pub use reduce::{COPIES, acc_words, any_ordered, first_key, ordered, value_of_key};
+
+/// The text in front of every unit.
+pub const PRELUDE: &str = concat!(include_str!("types.cu"), include_str!("../scalar.h"), include_str!("prelude.cu"));
+
+/// Compiler options that every unit needs for its results: no contraction, IEEE division and roots, subnormal numbers.
+pub const FLAGS: &[&str] = &[
+    "--std=c++17",
+    "--fmad=false",
+    "--prec-div=true",
+    "--prec-sqrt=true",
+    "--ftz=false",
+    "--device-int128",
+    "--device-as-default-execution-space",
+    "-lineinfo",
+];
+
+/// Threads of a block in the general forms.
+pub const BLOCK: u32 = 256;
+
+/// An argument of a kernel: one word of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Low and high index of the part along a dimension.
+    Lo(usize),
+    Hi(usize),
+    /// Where a group's element at the low corner of the part lies, constants left out.
+    Group(usize),
+    /// The table of the workflow's scalars.
+    Scalars,
+    /// A scalar that does not change while loops run.
+    Value(ScalarId),
+    /// Where a reduction of this nest accumulates.
+    Accumulator(usize),
+    /// How many elements before the part the first vector begins (aligned).
+    Shift,
+    /// Copies that the sweep stores besides its own elements, and how many.
+    Pieces,
+    PieceCount,
+    /// The box of points that have no such copy, relative to the part.
+    InnerLo(usize),
+    InnerHi(usize),
+}
+
+/// Accesses that differ by constants share a pointer.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub operand: OperandId,
+    /// Subscripts without the constants that the kernel adds itself.
+    pub index: Vec<Affine>,
+    pub store: bool,
+    /// The kernel adds the offsets of rows and columns itself, in vectors.
+    pub marched: bool,
+}
+
+/// How a kernel divides its part over threads.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// A thread a point, in blocks over the last dimension and the rows.
+    Points,
+    /// `threads` threads a leaf.
+    Leaves { threads: i64 },
+    March(March),
+}
+
+/// One generated kernel.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub name: String,
+    pub words: Vec<Word>,
+    pub groups: Vec<Group>,
+    /// The group of each store of the nest.
+    pub stores: Vec<usize>,
+    pub form: Form,
+}
+
+/// A nest's kernels: one that always works, and a fast one for parts that are aligned alike.
+#[derive(Clone, Debug)]
+pub struct Kernels {
+    pub general: Kernel,
+    pub fast: Option<Kernel>,
+    /// The kernel that turns accumulators into scalars, if the nest reduces.
+    pub finish: Option<Kernel>,
+    /// Scalars of the table that the kernels read.
+    pub moving: Vec<ScalarId>,
+}
+
+/// What a generator needs to know of a program on a device.
+pub struct Program<'a> {
+    pub nests: Vec<Placed<'a>>,
+    pub tables: &'a [Table],
+    /// Scalars that change while loops run or that a reduction gives; kernels read them from the table.
+    pub moving: &'a BTreeSet<ScalarId>,
+    /// Scalar code that a device may have to evaluate.
+    pub scalar_code: Vec<(&'a Code, &'a [(Reg, ScalarId)])>,
+    pub scalar_types: Vec<crate::ir::ty::Ty>,
+}
+
+/// A nest with the element strides of its operands' storage, the same on every rank; the last is 1.
+pub struct Placed<'a> {
+    pub nest: &'a Nest,
+    pub strides: Vec<Vec<i64>>,
+    /// Points of the largest part in each dimension.
+    pub extent: Vec<i64>,
+    /// The file and line that the kernel comes from, for compilers and profilers.
+    pub line: Option<(String, usize)>,
+}
+
+/// The text of a program and what its kernels expect.
+pub struct Unit {
+    pub text: String,
+    pub kernels: Vec<Kernels>,
+    /// A kernel for each entry of [`Program::scalar_code`].
+    pub scalars: Vec<Kernel>,
+}
+
+/// Generates the kernels of a program.
+pub fn unit(program: &Program) -> Unit {
+    let mut text = String::from(PRELUDE);
+    for (i, table) in program.tables.iter().enumerate() {
+        let values: Vec<String> = table.values.iter().map(|v| c_const(*v)).collect();
+        let n = values.len().max(1);
+        let ty = c_memory(table.ty);
+        let _ = writeln!(text, "static __device__ const {ty} mgpu_table_{i}[{n}] = {{{}}};", values.join(", "));
+    }
+    let mut kernels = vec![];
+    for (i, placed) in program.nests.iter().enumerate() {
+        let _ = writeln!(text, "\n/* {} */", placed.nest.name.replace("*/", "* /"));
+        if let Some((file, line)) = &placed.line {
+            let _ = writeln!(text, "#line {line} \"{}\"", file.replace(['"', '\\', '\n'], "_"));
+        }
+        let ordered = reduce::any_ordered(placed.nest);
+        let general = if ordered {
+            leaves::write(&mut text, i, placed, program.moving)
+        } else {
+            points::write(&mut text, i, placed, program.moving)
+        };
+        let fast = march::write(&mut text, i, placed, program.moving);
+        let finish = reduce::write_finish(&mut text, i, placed.nest);
+        let read = body::Writer::new(placed, program.moving).scalars();
+        let moving = read.intersection(program.moving).copied().collect();
+        kernels.push(Kernels { general, fast, finish, moving });
+    }
+    let mut scalars = vec![];
+    for (i, (code, results)) in program.scalar_code.iter().enumerate() {
+        scalars.push(points::write_scalars(&mut text, i, code, results));
+    }
+    Unit { text, kernels, scalars }
+}

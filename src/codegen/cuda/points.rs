@@ -1,0 +1,79 @@
+//! The general form: a thread a point, any subscripts, order-free reductions.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::codegen::c_body::{Body, Surroundings};
+use crate::codegen::cuda::body::{Writer, declare_registers};
+use crate::codegen::cuda::{BLOCK, Form, Kernel, Placed, Word, reduce};
+use crate::ir::kernel::{AccessId, Code, Reg, ScalarId};
+use crate::ir::ty::Ty;
+
+/// Appends the kernel of a nest without ordered reductions.
+pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Kernel {
+    let w = Writer::new(placed, moving);
+    let (nest, name, words) = (placed.nest, format!("mgpu_{number}"), w.words());
+    w.head(out, &name, &words, &format!("__launch_bounds__({BLOCK})"));
+    reduce::declare(out, nest);
+    let rank = nest.domain.rank();
+    let rows: Vec<String> = (0..rank.saturating_sub(1)).map(|d| format!("(hi{d} - lo{d})")).collect();
+    let rows = if rows.is_empty() { "1LL".into() } else { rows.join(" * ") };
+    let _ = writeln!(out, "    const i64 rows = {rows};");
+    let _ = writeln!(
+        out,
+        "    for (i64 row = (i64)blockIdx.y * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.y * blockDim.y) {{"
+    );
+    let _ = writeln!(out, "        i64 rest = row;");
+    for d in (0..rank.saturating_sub(1)).rev() {
+        let _ = writeln!(out, "        const i64 x{d} = rest % (hi{d} - lo{d}); rest /= hi{d} - lo{d};");
+    }
+    match rank.checked_sub(1) {
+        Some(d) => {
+            let _ = writeln!(
+                out,
+                "        for (i64 x{d} = (i64)blockIdx.x * blockDim.x + threadIdx.x; x{d} < hi{d} - lo{d}; x{d} += (i64)gridDim.x * blockDim.x) {{"
+            );
+        }
+        None => out.push_str("        if (!(blockIdx.x | threadIdx.x)) {\n"),
+    }
+    w.point(out, &w, 12);
+    w.stores(out, 12);
+    reduce::feed(out, nest, 12);
+    out.push_str("        }\n    }\n");
+    reduce::flush(out, nest);
+    out.push_str("}\n");
+    let stores = w.routes[nest.accesses.len()..].iter().map(|r| r.0).collect();
+    Kernel { name, words, groups: w.groups, stores, form: Form::Points }
+}
+
+struct ScalarCode<'a>(&'a Code);
+
+impl Surroundings for ScalarCode<'_> {
+    fn ty(&self, r: Reg) -> Ty {
+        self.0.regs[r.0 as usize]
+    }
+    fn load(&self, _: AccessId, _: &dyn Fn(Reg) -> String) -> String {
+        "0".into()
+    }
+    fn index(&self, _: usize) -> String {
+        "0".into()
+    }
+    fn scalar(&self, id: ScalarId) -> String {
+        format!("scalars[{}]", id.0)
+    }
+}
+
+/// Appends a kernel that evaluates scalar code on the table of scalars.
+pub fn write_scalars(out: &mut String, number: usize, code: &Code, results: &[(Reg, ScalarId)]) -> Kernel {
+    let name = format!("mgpu_scalars_{number}");
+    let _ = writeln!(out, "extern \"C\" __global__ void {name}(u64 *scalars) {{");
+    declare_registers(out, code, 4);
+    let names = (0..code.regs.len()).map(|i| format!("r{i}")).collect();
+    let around = ScalarCode(code);
+    out.push_str(&Body::new(&around, names, 1).write(&code.body));
+    for (reg, id) in results {
+        let _ = writeln!(out, "    scalars[{}] = mg_word(r{});", id.0, reg.0);
+    }
+    out.push_str("}\n");
+    Kernel { name, words: vec![Word::Scalars], groups: vec![], stores: vec![], form: Form::Points }
+}

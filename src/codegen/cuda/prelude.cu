@@ -1,0 +1,225 @@
+/* What generated kernels share on a GPU: vectors, reductions, exact sums, copies of regions. */
+
+/* V neighbours in memory, moved in one access. */
+template <class T, int V> struct __align__(sizeof(T) * V) mg_vec { T v[V]; };
+
+/* Reductions whose order does not matter are combined as 64-bit keys: integers as they are, for minima and maxima in an
+   order-preserving form where NaN wins. */
+struct mg_sum { static FN u64 join(u64 a, u64 b) { return a + b; } static FN void add(u64 *p, u64 v) { if (v) atomicAdd(p, v); } };
+struct mg_least { static FN u64 join(u64 a, u64 b) { return a < b ? a : b; } static FN void add(u64 *p, u64 v) { atomicMin(p, v); } };
+struct mg_most { static FN u64 join(u64 a, u64 b) { return a > b ? a : b; } static FN void add(u64 *p, u64 v) { atomicMax(p, v); } };
+struct mg_any { static FN u64 join(u64 a, u64 b) { return a | b; } static FN void add(u64 *p, u64 v) { if (v) atomicOr(p, v); } };
+struct mg_all { static FN u64 join(u64 a, u64 b) { return a & b; } static FN void add(u64 *p, u64 v) { if (!v) atomicAnd(p, v); } };
+struct mg_prod {
+    static FN u64 join(u64 a, u64 b) { return a * b; }
+    static FN void add(u64 *p, u64 v) {
+        for (u64 old = *p, seen; (seen = atomicCAS(p, old, old * v)) != old; old = seen) {}
+    }
+};
+
+FN u64 mg_ordered(i32 x) { return (u64)(i64)x ^ 1ULL << 63; }
+FN u64 mg_ordered(i64 x) { return (u64)x ^ 1ULL << 63; }
+FN u64 mg_ordered(u32 x) { return x; }
+FN u64 mg_ordered(u64 x) { return x; }
+FN u64 mg_ordered(b8 x) { return x; }
+FN u64 mg_ordered(f32 x) { u32 b = (u32)__float_as_int(x); return b >> 31 ? ~b : b | 1u << 31; }
+FN u64 mg_ordered(f64 x) { u64 b = (u64)__double_as_longlong(x); return b >> 63 ? ~b : b | 1ULL << 63; }
+template <class T> FN u64 mg_key_least(T x) { return x != x ? 0 : mg_ordered(x); }
+template <class T> FN u64 mg_key_most(T x) { return x != x ? ~0ULL : mg_ordered(x); }
+
+/* Over the block; the result is in thread 0. `scratch` holds 32 words. */
+template <class F> FN u64 mg_block(u64 v, u64 *scratch) {
+    const int t = threadIdx.x + blockDim.x * threadIdx.y, n = blockDim.x * blockDim.y;
+    for (int s = 16; s; s >>= 1) v = F::join(v, __shfl_down_sync(~0u, v, s));
+    __syncthreads();
+    if (!(t & 31)) scratch[t >> 5] = v;
+    __syncthreads();
+    if (!t) for (int w = 1; w < n >> 5; w++) v = F::join(v, scratch[w]);
+    return v;
+}
+
+/* The exact sum of runtime/device/exact_sum.rs: 68 limbs in base 2^32, then counts of +inf, -inf and NaN. Limbs are 64-bit
+   integers, so their additions may come in any order; in shared memory each is two 32-bit atomics. */
+FN void mg_add_shared(u64 *limb, u64 x) {
+    u32 *word = (u32 *)limb, low = (u32)x, high = (u32)(x >> 32);
+    if (low) { u32 old = atomicAdd(word, low); high += old + low < old; }
+    if (high) atomicAdd(word + 1, high);
+}
+FN void mg_deposit(u64 *limb, f64 x) {
+    const u64 bits = (u64)__double_as_longlong(x), fraction = bits & 0xfffffffffffffULL;
+    const int e = (int)(bits >> 52) & 0x7ff;
+    if (e == 0x7ff) { mg_add_shared(limb + (fraction ? 70 : 68 + (int)(bits >> 63)), 1); return; }
+    i64 m = e ? (i64)(fraction | 1ULL << 52) : (i64)fraction;
+    if (!m) return;
+    const int b = e ? e - 1 : 0, s = b & 31;
+    if (bits >> 63) m = -m;
+    /* m << s as three pieces of 32 bits, the top one signed */
+    const u64 low = (u64)m << s;
+    const i64 top = s ? m >> (64 - s) : m >> 63;
+    mg_add_shared(limb + b / 32, low & 0xffffffff);
+    mg_add_shared(limb + b / 32 + 1, low >> 32);
+    mg_add_shared(limb + b / 32 + 2, (u64)top);
+}
+FN void mg_clear_shared(u64 *limbs, int words) {
+    for (int i = threadIdx.x + blockDim.x * threadIdx.y; i < words; i += blockDim.x * blockDim.y) limbs[i] = 0;
+    __syncthreads();
+}
+/* Adds a block's sum to one of `copies` in device memory, so that blocks do not wait for each other. */
+FN void mg_flush_shared(const u64 *limbs, u64 *sum, int copies) {
+    __syncthreads();
+    u64 *to = sum + 72 * ((blockIdx.x + blockIdx.y + blockIdx.z) % copies);
+    for (int i = threadIdx.x + blockDim.x * threadIdx.y; i < 71; i += blockDim.x * blockDim.y)
+        if (limbs[i]) atomicAdd(to + i, limbs[i]);
+}
+
+/* Propagates carries: limbs 0 to 66 end in 0 .. 2^32, limb 67 carries the sign. */
+FN void mg_normalise(i64 *limb) {
+    i64 carry = 0;
+    for (int i = 0; i < 67; i++) {
+        const i64 v = limb[i] + carry;
+        limb[i] = v & 0xffffffff;
+        carry = v >> 32;
+    }
+    limb[67] += carry;
+}
+/* `count` bits from a position of a normalised, non-negative sum. */
+FN u64 mg_limb_bits(const i64 *limb, int from, int count) {
+    const int at = from / 32, s = from % 32;
+    const u64 a = limb[at], b = at + 1 < 68 ? limb[at + 1] : 0, c = at + 2 < 68 ? limb[at + 2] : 0;
+    const u64 low = a | b << 32;
+    return (s ? low >> s | c << (64 - s) : low) & ((1ULL << count) - 1);
+}
+/* The nearest float of these widths, ties to even; see exact_sum.rs. Destroys the limbs. */
+static __device__ u64 mg_round(i64 *limb, int fraction, int exponent) {
+    const u64 infinity = ((1ULL << exponent) - 1) << fraction, sign = 1ULL << (fraction + exponent);
+    if (limb[70] || (limb[68] && limb[69])) return infinity | 1ULL << (fraction - 1);
+    if (limb[68]) return infinity;
+    if (limb[69]) return infinity | sign;
+    mg_normalise(limb);
+    const bool negative = limb[67] < 0;
+    if (negative) {
+        for (int i = 0; i < 68; i++) limb[i] = -limb[i];
+        mg_normalise(limb);
+    }
+    int top = 67;
+    while (top >= 0 && !limb[top]) top--;
+    if (top < 0) return 0;
+    const int high = top * 32 + 63 - __clzll(limb[top]);
+    const int smallest = 1074 - ((1 << (exponent - 1)) - 2 + fraction);
+    int lowest = high - fraction;
+    if (lowest < smallest) lowest = smallest;
+    u64 kept = mg_limb_bits(limb, lowest, fraction + 1);
+    if (lowest > 0 && mg_limb_bits(limb, lowest - 1, 1)) {
+        bool below = false;
+        for (int i = 0; i < (lowest - 1) / 32 && !below; i++) below = limb[i] != 0;
+        if (!below && (lowest - 1) % 32) below = mg_limb_bits(limb, (lowest - 1) / 32 * 32, (lowest - 1) % 32) != 0;
+        if ((kept & 1) || below) kept++;
+    }
+    u64 size = kept >> fraction ? kept - (1ULL << fraction) + ((u64)(lowest - smallest + 1) << fraction) : kept;
+    if (size > infinity) size = infinity;
+    return size | (negative ? sign : 0);
+}
+/* One warp: adds up the copies of a sum, leaves zeros, and gives the rounded bits in thread 0. */
+static __device__ u64 mg_finish_sum(u64 *sum, int copies, i64 *limb, int fraction, int exponent) {
+    for (int i = threadIdx.x; i < 72; i += 32) {
+        u64 v = 0;
+        for (int c = 0; c < copies; c++) { v += sum[72 * c + i]; sum[72 * c + i] = 0; }
+        limb[i] = (i64)v;
+    }
+    __syncwarp();
+    const u64 bits = threadIdx.x ? 0 : mg_round(limb, fraction, exponent);
+    __syncwarp();
+    return bits;
+}
+
+/* The bits of a reduction from its key; zero and NaN have one form. */
+FN u64 mg_word(i32 x) { return (u32)x; }
+FN u64 mg_word(i64 x) { return (u64)x; }
+FN u64 mg_word(u32 x) { return x; }
+FN u64 mg_word(u64 x) { return x; }
+FN u64 mg_word(b8 x) { return x; }
+FN u64 mg_word(f32 x) { return (u32)__float_as_int(x); }
+FN u64 mg_word(f64 x) { return (u64)__double_as_longlong(x); }
+template <class T> FN T mg_unordered(u64 k);
+template <> FN i32 mg_unordered<i32>(u64 k) { return (i32)(k ^ 1ULL << 63); }
+template <> FN i64 mg_unordered<i64>(u64 k) { return (i64)(k ^ 1ULL << 63); }
+template <> FN u32 mg_unordered<u32>(u64 k) { return (u32)k; }
+template <> FN u64 mg_unordered<u64>(u64 k) { return k; }
+template <> FN b8 mg_unordered<b8>(u64 k) { return k != 0; }
+template <> FN f32 mg_unordered<f32>(u64 k) {
+    const u32 b = (u32)k;
+    return __int_as_float((int)(b >> 31 ? b & 0x7fffffff : ~b)) + 0.0f;
+}
+template <> FN f64 mg_unordered<f64>(u64 k) {
+    return __longlong_as_double((i64)(k >> 63 ? k & ~(1ULL << 63) : ~k)) + 0.0;
+}
+
+/* A strided copy of a box: counts and byte steps of up to six dimensions. From address 0 comes the constant. */
+struct mg_copy {
+    u64 from, to, constant;
+    i64 total;
+    u32 count[6];
+    i64 from_step[6], to_step[6];
+    u32 size, negate; /* negate: 1 f32, 2 f64, 3 i32, 4 i64 */
+};
+template <class T> FN void mg_move(u64 from, u64 to, u64 constant, u32 negate) {
+    T v = from ? *(const T *)from : (T)constant;
+    if (negate == 1 || negate == 2) v ^= (T)1 << (8 * sizeof(T) - 1);
+    if (negate > 2) v = (T)0 - v;
+    *(T *)to = v;
+}
+extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
+    const mg_copy c = copies[blockIdx.y];
+    const i64 step = (i64)gridDim.x * blockDim.x;
+    for (i64 k = (i64)blockIdx.x * blockDim.x + threadIdx.x; k < c.total; k += step) {
+        i64 rest = k;
+        u64 from = c.from, to = c.to;
+        for (int d = 5; d >= 0; d--) {
+            if (c.count[d] == 1) continue;
+            const i64 q = rest / c.count[d], at = rest - q * c.count[d];
+            rest = q;
+            from += at * c.from_step[d];
+            to += at * c.to_step[d];
+        }
+        if (!c.from) from = 0;
+        if (c.size == 4) mg_move<u32>(from, to, c.constant, c.negate);
+        else if (c.size == 8) mg_move<u64>(from, to, c.constant, c.negate);
+        else mg_move<u8>(from, to, c.constant, 0);
+    }
+}
+
+/* Sets one of the workflow's scalars. */
+extern "C" __global__ void mgpu_set(u64 *scalars, u64 at, u64 bits) { scalars[at] = bits; }
+
+/* What a sweep stores besides its own elements: copies of elements near the edges of a part, for ghost cells here or on a
+   peer. The element with subscripts `a` of the source box goes to `to + sum a * step`, repeated where `repeat` says. */
+struct mg_piece {
+    i64 lo[4], hi[4], step[4];
+    u32 repeat[4];
+    i64 repeat_step[4];
+    u64 to;
+    u32 store, negate;
+};
+template <class T> static __device__ __noinline__ void
+mg_extra(const mg_piece *pieces, int count, int store, i64 a0, i64 a1, i64 a2, i64 a3, T v) {
+    const i64 a[4] = {a0, a1, a2, a3};
+    for (int k = 0; k < count; k++) {
+        const mg_piece &p = pieces[k];
+        if ((int)p.store != store) continue;
+        bool in = true;
+        i64 at = 0;
+        for (int d = 0; d < 4; d++) {
+            in = in && a[d] >= p.lo[d] && a[d] < p.hi[d];
+            at += a[d] * p.step[d];
+        }
+        if (!in) continue;
+        const T w = p.negate ? (T)(-v) : v;
+        for (u32 x = 0; x < p.repeat[0]; x++)
+            for (u32 y = 0; y < p.repeat[1]; y++)
+                for (u32 z = 0; z < p.repeat[2]; z++)
+                    for (u32 q = 0; q < p.repeat[3]; q++)
+                        *(T *)(p.to + at + x * p.repeat_step[0] + y * p.repeat_step[1] + z * p.repeat_step[2] +
+                               q * p.repeat_step[3]) = w;
+    }
+}
+

@@ -1,0 +1,184 @@
+//! Reductions in kernels: accumulators in device memory, combined without an order, and the kernel that finishes them.
+
+use std::fmt::Write;
+
+use crate::codegen::c_body::c_ty;
+use crate::codegen::cuda::{Form, Kernel, Word};
+use crate::ir::kernel::{FoldOp, Nest, Reduction};
+use crate::ir::ty::{Ty, Value};
+
+/// Copies of an exact sum in device memory, to which blocks add in turns.
+pub const COPIES: usize = 16;
+
+/// The type of a reduction.
+pub fn ty(nest: &Nest, r: &Reduction) -> Ty {
+    nest.code.regs[r.value.0 as usize]
+}
+
+/// Whether a reduction's terms have an order inside their leaf.
+pub fn ordered(nest: &Nest, r: &Reduction) -> bool {
+    ty(nest, r).is_float() && matches!(r.op, FoldOp::Sum | FoldOp::Prod)
+}
+
+pub fn any_ordered(nest: &Nest) -> bool {
+    nest.reductions.iter().any(|r| ordered(nest, r))
+}
+
+/// Words that a reduction accumulates in: copies of an exact sum, the key of an order-free fold, or one for each of
+/// `leaves` leaves of a float product.
+pub fn acc_words(nest: &Nest, r: &Reduction, leaves: usize) -> usize {
+    match r.op {
+        FoldOp::Sum if ordered(nest, r) => 72 * COPIES,
+        FoldOp::Prod if ordered(nest, r) => leaves,
+        _ => 1,
+    }
+}
+
+/// The class of the prelude that joins keys.
+pub fn class(op: FoldOp) -> &'static str {
+    match op {
+        FoldOp::Sum => "mg_sum",
+        FoldOp::Prod => "mg_prod",
+        FoldOp::Min => "mg_least",
+        FoldOp::Max => "mg_most",
+        FoldOp::Any => "mg_any",
+        FoldOp::All => "mg_all",
+    }
+}
+
+/// The key of a value.
+pub fn key(op: FoldOp, value: &str) -> String {
+    match op {
+        FoldOp::Min => format!("mg_key_least({value})"),
+        FoldOp::Max => format!("mg_key_most({value})"),
+        _ => format!("(u64)(i64){value}"),
+    }
+}
+
+/// The key that an order-free fold begins with.
+pub fn first_key(op: FoldOp) -> u64 {
+    match op {
+        FoldOp::Sum | FoldOp::Any | FoldOp::Max => 0,
+        FoldOp::Prod | FoldOp::All => 1,
+        FoldOp::Min => u64::MAX,
+    }
+}
+
+/// Declares what a thread (and its block) accumulates in.
+pub fn declare(out: &mut String, nest: &Nest) {
+    let sums = nest.reductions.iter().filter(|r| r.op == FoldOp::Sum && ordered(nest, r)).count();
+    if sums > 0 {
+        let _ = writeln!(out, "    __shared__ u64 limbs[{}];", 72 * sums);
+        let _ = writeln!(out, "    mg_clear_shared(limbs, {});", 72 * sums);
+    }
+    if nest.reductions.iter().any(|r| !ordered(nest, r)) {
+        let _ = writeln!(out, "    __shared__ u64 scratch[32];");
+    }
+    for (r, red) in nest.reductions.iter().enumerate().filter(|(_, red)| !ordered(nest, red)) {
+        let _ = writeln!(out, "    u64 key{r} = {}ULL;", first_key(red.op));
+    }
+}
+
+/// Adds a point's values to the thread's keys.
+pub fn feed(out: &mut String, nest: &Nest, indent: usize) {
+    for (r, red) in nest.reductions.iter().enumerate().filter(|(_, red)| !ordered(nest, red)) {
+        let value = key(red.op, &format!("r{}", red.value.0));
+        let _ = writeln!(out, "{:indent$}key{r} = {}::join(key{r}, {value});", "", class(red.op));
+    }
+}
+
+/// The index of an ordered sum among the block's shared sums.
+pub fn shared_sum(nest: &Nest, r: usize) -> usize {
+    nest.reductions[..r].iter().filter(|x| x.op == FoldOp::Sum && ordered(nest, x)).count()
+}
+
+/// Ends a kernel: the block's results go to device memory.
+pub fn flush(out: &mut String, nest: &Nest) {
+    for (r, red) in nest.reductions.iter().enumerate() {
+        if !ordered(nest, red) {
+            let c = class(red.op);
+            let _ = writeln!(out, "    key{r} = mg_block<{c}>(key{r}, scratch);");
+            let _ = writeln!(out, "    if (!(threadIdx.x | threadIdx.y)) {c}::add((u64 *)acc{r}, key{r});");
+        } else if red.op == FoldOp::Sum {
+            let at = 72 * shared_sum(nest, r);
+            let _ = writeln!(out, "    mg_flush_shared(limbs + {at}, (u64 *)acc{r}, {COPIES});");
+        }
+    }
+}
+
+/// The kernel that turns what a nest accumulated into scalars and makes the accumulators ready for the next run. Float
+/// products are finished on the host.
+pub fn write_finish(out: &mut String, number: usize, nest: &Nest) -> Option<Kernel> {
+    if nest.reductions.is_empty() {
+        return None;
+    }
+    let accumulators: Vec<String> = (0..nest.reductions.len()).map(|r| format!("u64 *acc{r}")).collect();
+    let name = format!("mgpu_finish_{number}");
+    let _ = writeln!(out, "extern \"C\" __global__ void {name}(u64 *scalars, {}) {{", accumulators.join(", "));
+    let _ = writeln!(out, "    __shared__ i64 limb[72];");
+    for (r, red) in nest.reductions.iter().enumerate() {
+        let (ty, into) = (ty(nest, red), red.into.0);
+        if ordered(nest, red) {
+            if red.op == FoldOp::Sum {
+                let (f, e) = if ty == Ty::F32 { (23, 8) } else { (52, 11) };
+                let _ = writeln!(out, "    {{ const u64 bits = mg_finish_sum(acc{r}, {COPIES}, limb, {f}, {e});");
+                let _ = writeln!(out, "      if (!threadIdx.x) scalars[{into}] = bits; }}");
+            }
+            continue;
+        }
+        let _ = writeln!(out, "    if (!threadIdx.x) {{ const u64 key = *acc{r}; *acc{r} = {}ULL;", first_key(red.op));
+        let _ = writeln!(out, "      scalars[{into}] = {}; }}", unkey(red.op, ty));
+    }
+    out.push_str("}\n");
+    let words = std::iter::once(Word::Scalars).chain((0..nest.reductions.len()).map(Word::Accumulator)).collect();
+    Some(Kernel { name, words, groups: vec![], stores: vec![], form: Form::Points })
+}
+
+/// The bits of a result from its key.
+fn unkey(op: FoldOp, ty: Ty) -> String {
+    let c = c_ty(ty);
+    match op {
+        FoldOp::Min | FoldOp::Max => {
+            let nothing = super::super::c::first(op, ty).bits;
+            let first = first_key(op);
+            let value = format!("mg_unordered<{c}>(key)");
+            let nan = match ty {
+                Ty::F32 => "0x7fc00000ULL",
+                Ty::F64 => "0x7ff8000000000000ULL",
+                _ => return format!("key == {first}ULL ? 0x{nothing:x}ULL : mg_word({value})"),
+            };
+            format!("key == {first}ULL ? 0x{nothing:x}ULL : {value} != {value} ? {nan} : mg_word({value})")
+        }
+        FoldOp::Any | FoldOp::All if ty == Ty::Bool => "key & 1".into(),
+        _ => format!("mg_word(({c})key)"),
+    }
+}
+
+/// The value of an order-free fold from its key, on the host.
+pub fn value_of_key(op: FoldOp, ty: Ty, key: u64) -> u64 {
+    if !matches!(op, FoldOp::Min | FoldOp::Max) {
+        return match ty {
+            Ty::I32 | Ty::U32 => key as u32 as u64,
+            Ty::Bool => key & 1,
+            _ => key,
+        };
+    }
+    if key == first_key(op) {
+        return super::super::c::first(op, ty).bits;
+    }
+    let bits = match ty {
+        Ty::I32 => (key ^ 1 << 63) as u32 as u64,
+        Ty::I64 => key ^ 1 << 63,
+        Ty::F32 if key >> 31 & 1 == 1 => key & 0x7fff_ffff,
+        Ty::F32 => !key & 0xffff_ffff,
+        Ty::F64 if key >> 63 == 1 => key & !(1 << 63),
+        Ty::F64 => !key,
+        _ => key,
+    };
+    let nan = ty.is_float() && Value { ty, bits }.as_f64().is_nan();
+    match ty {
+        Ty::F32 if nan => 0x7fc0_0000,
+        Ty::F64 if nan => 0x7ff8 << 48,
+        _ => bits,
+    }
+}

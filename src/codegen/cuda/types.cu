@@ -1,0 +1,31 @@
+/* Names of types and functions for kernels in CUDA C. No header is included, so that NVRTC needs no folder. */
+
+typedef bool b8;
+typedef unsigned char u8;
+typedef int i32;
+typedef long long i64;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef float f32;
+typedef double f64;
+
+#define FN static __device__ __forceinline__
+#define __builtin_floorf floorf
+#define __builtin_floor floor
+#define __builtin_fabsf fabsf
+#define __builtin_fabs fabs
+#define __builtin_sqrtf sqrtf
+#define __builtin_sqrt sqrt
+#define __builtin_ceilf ceilf
+#define __builtin_ceil ceil
+#define __builtin_rintf rintf
+#define __builtin_rint rint
+#define __builtin_truncf truncf
+#define __builtin_trunc trunc
+#define __builtin_fmaf fmaf
+#define __builtin_fma fma
+#define __builtin_nanf(s) __int_as_float(0x7fc00000)
+#define __builtin_nan(s) __longlong_as_double(0x7ff8000000000000LL)
+#define __builtin_inff() __int_as_float(0x7f800000)
+#define __builtin_inf() __longlong_as_double(0x7ff0000000000000LL)
+

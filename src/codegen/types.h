@@ -1,0 +1,19 @@
+/* What generated kernels use: names of types, operations with fixed results, and reductions. No system header. */
+
+typedef _Bool b8;
+typedef unsigned char u8;
+typedef __INT32_TYPE__ i32;
+typedef __INT64_TYPE__ i64;
+typedef __UINT32_TYPE__ u32;
+typedef __UINT64_TYPE__ u64;
+typedef float f32;
+typedef double f64;
+
+#define FN static inline __attribute__((always_inline, unused))
+#define OUTLINE static __attribute__((noinline, unused))
+#ifdef __clang__
+#define MG_SIMD _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define MG_SIMD _Pragma("GCC ivdep")
+#endif
+

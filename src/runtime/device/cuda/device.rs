@@ -1,0 +1,717 @@
+//! One rank's arrays on a GPU. Work is queued in the order of the plan; the host waits only where it needs a value.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::time::Instant;
+
+use super::carry::{self, DeviceCopy};
+use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch};
+use super::launch::Around;
+use super::queue::{Queue, Stores};
+use super::storage::padded;
+use super::engine::device_code;
+use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, Unit, Word, acc_words, first_key, ordered, value_of_key};
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{ArrayId, Code, FoldOp, Nest, Reg, ScalarId, Sym};
+use crate::ir::plan::region::Mode;
+use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId, ViewId};
+use crate::runtime::copy::{BoxCopy, Stored, strides};
+use crate::runtime::device::{Device, ExactSum, Partial, leaf};
+use crate::runtime::exchange::{Place, Schedule};
+use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::state::RankState;
+
+/// Bytes of a chunk that travels between device and files.
+const CHUNK: i64 = 64 << 20;
+
+/// A nest on this rank.
+struct Work {
+    part: Option<IndexBox>,
+    places: Vec<Place>,
+    boxes: Vec<(Vec<i64>, Vec<i64>)>,
+    general: Function,
+    fast: Option<Function>,
+    finish: Option<Function>,
+    /// Where each reduction accumulates, and in how many words.
+    accumulators: Vec<u64>,
+    acc_words: Vec<usize>,
+    /// Scalars of the table that the kernels read.
+    moving: Vec<ScalarId>,
+}
+
+/// Staging memory of a message.
+#[derive(Clone, Copy)]
+struct Staged {
+    device: u64,
+    host: *mut u8,
+}
+
+/// A list of copies in device memory.
+#[derive(Clone)]
+struct List {
+    at: u64,
+    copies: Vec<DeviceCopy>,
+}
+
+/// Which list of an exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Which {
+    Local,
+    Constants,
+    Send,
+    Receive,
+}
+
+pub struct CudaDevice<'a> {
+    plan: &'a Plan,
+    unit: &'a Unit,
+    me: i64,
+    // The queue's graphs go before the device that they belong to.
+    queue: Queue,
+    gpu: Gpu,
+    most_blocks: u32,
+    blocks: Vec<u64>,
+    arrays: Vec<u32>,
+    views: Vec<u64>,
+    scalars: u64,
+    /// The version of each scalar that the device's table holds.
+    table: Vec<Option<u32>>,
+    work: Vec<Work>,
+    schedules: Vec<Schedule>,
+    traffic: Vec<(i64, i64)>,
+    staged: Vec<(Vec<Staged>, Vec<Staged>)>,
+    lists: HashMap<(u32, Which, Vec<u64>), List>,
+    pieces: HashMap<(u32, usize, Vec<u64>), Option<Joined>>,
+    /// Constant ghost cells that hold their value already: exchange and address.
+    filled: HashSet<(u32, Vec<u64>)>,
+    scalar_code: HashMap<*const Code, Function>,
+    copies: Function,
+    set: Function,
+    scratch: (u64, usize),
+}
+
+/// Copies that a sweep makes besides its own stores.
+#[derive(Clone)]
+struct Joined {
+    at: u64,
+    count: usize,
+    inner: Vec<(i64, i64)>,
+}
+
+fn lost(e: CudaError) -> Failure {
+    Failure::Lost(format!("GPU: {e}"))
+}
+
+impl<'a> CudaDevice<'a> {
+    /// Takes a GPU and allocates everything that the plan names.
+    pub fn new(plan: &'a Plan, me: i64, info: &GpuInfo, unit: &'a Unit, code: &[u8]) -> Result<CudaDevice<'a>, Problem> {
+        let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
+        let mut gpu = Gpu::new(info.ordinal).map_err(bad)?;
+        refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
+        let module = gpu.load(code).map_err(bad)?;
+        let (blocks, views) = memory(plan, me, &mut gpu).map_err(bad)?;
+        let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
+        let mut work = vec![];
+        for (k, kernels) in unit.kernels.iter().enumerate() {
+            work.push(work_of(plan, PlanNestId(k as u32), me, kernels, &module, &mut gpu).map_err(bad)?);
+        }
+        let storage = |p: Place| padded(plan, p, me);
+        let schedules: Vec<Schedule> =
+            (0..plan.exchanges.len()).map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &storage)).collect();
+        let mut staged = vec![];
+        for s in &schedules {
+            let mut of = |bytes: usize| -> Result<Staged, Problem> {
+                Ok(Staged { device: gpu.alloc(bytes).map_err(bad)?, host: gpu.pin(bytes).map_err(bad)? })
+            };
+            let sends = s.sends.iter().map(|m| of(m.bytes)).collect::<Result<_, _>>()?;
+            let receives = s.receives.iter().map(|m| of(m.bytes)).collect::<Result<_, _>>()?;
+            staged.push((sends, receives));
+        }
+        let mut scalar_code = HashMap::new();
+        for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
+            scalar_code.insert(std::ptr::from_ref(code), module.function(&kernel.name).map_err(bad)?);
+        }
+        gpu.wait().map_err(bad)?;
+        Ok(CudaDevice {
+            plan,
+            unit,
+            me,
+            queue: Queue::default(),
+            most_blocks: info.multiprocessors as u32 * 8,
+            blocks,
+            arrays: plan.arrays.iter().map(|a| a.buffer).collect(),
+            views,
+            scalars,
+            table: vec![None; plan.program.scalars.len()],
+            work,
+            schedules,
+            traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
+            staged,
+            lists: HashMap::new(),
+            pieces: HashMap::new(),
+            filled: HashSet::new(),
+            scalar_code,
+            copies: module.function("mgpu_copies").map_err(bad)?,
+            set: module.function("mgpu_set").map_err(bad)?,
+            scratch: (0, 0),
+            gpu,
+        })
+    }
+
+    fn address(&self, place: Place) -> u64 {
+        match place {
+            Place::Array(a) => self.blocks[self.arrays[a.0 as usize] as usize],
+            Place::View(v) => self.views[v.0 as usize],
+        }
+    }
+
+    fn push(&mut self, launch: Launch, stores: Option<Stores>) -> Result<(), Failure> {
+        self.queue.push(&self.gpu, launch, stores).map_err(lost)
+    }
+
+    /// Brings the device's table up to date where the host has newer values.
+    fn send_scalars(&mut self, ids: &[ScalarId], state: &RankState) -> Result<(), Failure> {
+        for id in ids {
+            let version = Some(state.scalars.version(*id));
+            if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
+                self.table[id.0 as usize] = version;
+                let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
+                self.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), words }, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The device has computed a scalar.
+    fn computed(&mut self, id: ScalarId, state: &mut RankState) {
+        state.scalars.forget(id);
+        self.table[id.0 as usize] = Some(state.scalars.version(id));
+    }
+
+    fn launch(&mut self, k: usize, part: &IndexBox, state: &RankState) -> Result<(), Failure> {
+        let moving = self.work[k].moving.clone();
+        self.send_scalars(&moving, state)?;
+        let (work, kernels) = (&self.work[k], &self.unit.kernels[k]);
+        let operands = work.places.iter().zip(&work.boxes).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
+        let around = Around {
+            nest: &self.plan.nests[k].nest,
+            part,
+            operands,
+            scalars: self.scalars,
+            value: &|id| state.scalars.bits[id.0 as usize],
+            accumulators: &work.accumulators,
+            most_blocks: self.most_blocks,
+        };
+        let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| Some((kernel, around.fast(kernel, f)?)));
+        let (launch, stores) = match fast {
+            Some((kernel, launch)) => {
+                let at = kernel.words.iter().position(|w| *w == Word::Pieces);
+                (launch, at.map(|pieces_at| Stores { nest: k, pieces_at }))
+            }
+            None => (around.general(&kernels.general, work.general), None),
+        };
+        // Only a launch of the whole part stores everything that ghost cells copy.
+        let whole = self.work[k].part.as_ref() == Some(part);
+        self.push(launch, stores.filter(|_| whole))
+    }
+
+    /// Runs a list of copies of an exchange.
+    fn run_list(&mut self, ex: ExchangeId, which: Which) -> Result<(), Failure> {
+        let schedule = &self.schedules[ex.0 as usize];
+        let places: Vec<Place> = match which {
+            Which::Local => schedule.local.iter().flat_map(|(a, b, _)| [*a, *b]).collect(),
+            Which::Constants => schedule.constants.iter().map(|c| c.0).collect(),
+            Which::Send => schedule.sends.iter().flat_map(|m| m.copies.iter().map(|c| c.0)).collect(),
+            Which::Receive => schedule.receives.iter().flat_map(|m| m.copies.iter().map(|c| c.0)).collect(),
+        };
+        if places.is_empty() {
+            return Ok(());
+        }
+        let key = (ex.0, which, places.iter().map(|p| self.address(*p)).collect::<Vec<u64>>());
+        if which == Which::Constants && !self.filled.insert((ex.0, key.2.clone())) {
+            return Ok(());
+        }
+        let list = match self.lists.get(&key) {
+            Some(list) => list.clone(),
+            None => {
+                let copies = self.list(ex, which).map_err(Failure::Internal)?;
+                let list = List { at: carry::keep(&mut self.gpu, &copies).map_err(lost)?, copies };
+                self.lists.insert(key, list.clone());
+                list
+            }
+        };
+        self.push(carry::launch(self.copies, list.at, &list.copies), None)
+    }
+
+    fn list(&self, ex: ExchangeId, which: Which) -> Result<Vec<DeviceCopy>, String> {
+        let (s, (sends, receives)) = (&self.schedules[ex.0 as usize], &self.staged[ex.0 as usize]);
+        let at = |p: &Place| self.address(*p);
+        match which {
+            Which::Local => s.local.iter().map(|(a, b, c)| carry::device_copy(c, at(a), at(b), None)).collect(),
+            Which::Constants => s.constants.iter().map(|(p, c, v)| carry::device_copy(c, 0, at(p), Some(*v))).collect(),
+            Which::Send => {
+                let all = s.sends.iter().zip(sends).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
+                all.map(|((p, c), to)| carry::device_copy(c, at(p), to, None)).collect()
+            }
+            Which::Receive => {
+                let all = s.receives.iter().zip(receives).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
+                all.map(|((p, c), from)| carry::device_copy(c, from, at(p), None)).collect()
+            }
+        }
+    }
+
+    /// Makes an exchange's local copies part of the sweep that has just stored their sources, if one waits in the queue.
+    fn join_last(&mut self, ex: ExchangeId) -> Result<bool, Failure> {
+        if self.schedules[ex.0 as usize].local.is_empty() {
+            return Ok(true);
+        }
+        let Some((_, stores)) = self.queue.last() else { return Ok(false) };
+        let addresses: Vec<u64> = self.work[stores.nest].places.iter().map(|p| self.address(*p)).collect();
+        let key = (ex.0, stores.nest, addresses);
+        let joined = match self.pieces.get(&key) {
+            Some(j) => j.clone(),
+            None => {
+                let j = self.pieces_of(ex, stores.nest)?;
+                self.pieces.insert(key, j.clone());
+                j
+            }
+        };
+        let Some(j) = joined else { return Ok(false) };
+        if let Some((launch, stores)) = self.queue.last() {
+            let words = &mut launch.words[stores.pieces_at..];
+            (words[0], words[1]) = (j.at, j.count as u64);
+            for (d, (lo, hi)) in j.inner.iter().enumerate() {
+                (words[2 + 2 * d], words[3 + 2 * d]) = (*lo as u64, *hi as u64);
+            }
+        }
+        self.queue.close_last();
+        Ok(true)
+    }
+
+    /// The copies of an exchange as part of a nest's sweep; `None` when the nest does not store all their sources.
+    fn pieces_of(&mut self, ex: ExchangeId, k: usize) -> Result<Option<Joined>, Failure> {
+        let nest = &self.plan.nests[k].nest;
+        let Some(part) = self.work[k].part.clone() else { return Ok(None) };
+        let (mut list, mut sources) = (vec![], vec![]);
+        for item in &self.plan.exchanges[ex.0 as usize].items {
+            let Item::Ghost { array, .. } = item else { return Ok(None) };
+            let place = Place::Array(*array);
+            let address = self.address(place);
+            // The array may have another name since the sweep stored it: it is known by its address.
+            let stored = nest.stores.iter().enumerate().find(|(_, s)| {
+                self.address(self.work[k].places[s.operand.0 as usize]) == address
+            });
+            let Some((s, store)) = stored else { return Ok(None) };
+            if nest.stores.iter().filter(|o| o.operand == store.operand).count() > 1 {
+                return Ok(None);
+            }
+            let storage = padded(self.plan, place, self.me);
+            let size = nest.operands[store.operand.0 as usize].ty.size() as i64;
+            for p in self.plan.needs(item, self.me).pieces.iter().filter(|p| p.from == self.me) {
+                let Some(points) = points_that_store(nest, &part, s, &p.src) else { return Ok(None) };
+                let Some(piece) = carry::device_piece(p, &storage, address, size, s) else { return Ok(None) };
+                list.push(piece);
+                sources.push(points);
+            }
+        }
+        let inner = carry::inner(&part, &sources);
+        let inner = inner.dims.iter().zip(&part.dims).map(|(i, p)| (i.lo - p.lo, i.hi - p.lo)).collect();
+        let at = carry::keep(&mut self.gpu, &list).map_err(lost)?;
+        Ok(Some(Joined { at, count: list.len(), inner }))
+    }
+
+    /// Packs and sends what others need.
+    fn start(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        if !self.join_last(ex)? {
+            self.run_list(ex, Which::Local)?;
+        }
+        self.run_list(ex, Which::Constants)?;
+        let e = ex.0 as usize;
+        if self.schedules[e].sends.is_empty() {
+            return Ok(());
+        }
+        self.run_list(ex, Which::Send)?;
+        self.queue.flush(&self.gpu).map_err(lost)?;
+        for (m, st) in self.schedules[e].sends.iter().zip(&self.staged[e].0) {
+            // SAFETY: both blocks of staging memory have the bytes of the message.
+            unsafe { self.gpu.download(st.host, st.device, m.bytes) }.map_err(lost)?;
+        }
+        self.gpu.wait().map_err(lost)?;
+        for (m, st) in self.schedules[e].sends.iter().zip(&self.staged[e].0) {
+            let mut buffer = state.comm.buffer(m.bytes);
+            // SAFETY: the staging memory holds the message.
+            buffer.copy_from_slice(unsafe { std::slice::from_raw_parts(st.host, m.bytes) });
+            state.comm.send(m.peer, buffer)?;
+        }
+        state.stats.sent(self.schedules[e].sent());
+        Ok(())
+    }
+
+    /// Receives and unpacks what this rank needs.
+    fn arrive(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let e = ex.0 as usize;
+        let mut arrived = (0, 0);
+        for (m, st) in self.schedules[e].receives.iter().zip(&self.staged[e].1) {
+            let buffer = state.comm.receive(m.peer, m.bytes)?;
+            // SAFETY: the staging memory has the bytes of the message, and its last use is over: an exchange waits for
+            // the device before it sends.
+            unsafe {
+                std::ptr::copy_nonoverlapping(buffer.as_ptr(), st.host, m.bytes.min(buffer.len()));
+                self.gpu.upload(st.device, st.host, m.bytes).map_err(lost)?;
+            }
+            arrived = (arrived.0 + 1, arrived.1 + buffer.len() as u64);
+            state.comm.recycle(m.peer, buffer);
+        }
+        state.stats.arrived(arrived, self.traffic[e]);
+        self.run_list(ex, Which::Receive)?;
+        if arrived.0 > 0 {
+            // The staging memory is free for the next exchange.
+            self.queue.flush(&self.gpu).map_err(lost)?;
+            self.gpu.wait().map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    /// What this rank's part of a nest contributed to a reduction; leaves the accumulator ready for the next run.
+    fn partial(&mut self, id: PlanNestId, r: usize) -> Result<Partial, Failure> {
+        let k = id.0 as usize;
+        self.queue.flush(&self.gpu).map_err(lost)?;
+        let nest = &self.plan.nests[k].nest;
+        let (red, ty) = (&nest.reductions[r], nest.code.regs[nest.reductions[r].value.0 as usize]);
+        let (at, words) = (self.work[k].accumulators[r], self.work[k].acc_words[r]);
+        let mut data = vec![0u8; 8 * words];
+        self.gpu.get(at, &mut data).map_err(lost)?;
+        let word = |i: usize| u64::from_le_bytes(data[8 * i..8 * i + 8].try_into().unwrap_or_default());
+        if !ordered(nest, red) {
+            self.gpu.put(at, &first_key(red.op).to_le_bytes()).map_err(lost)?;
+            return Ok(Partial::Bits(value_of_key(red.op, ty, word(0))));
+        }
+        if red.op == FoldOp::Prod {
+            let Some(part) = self.work[k].part.as_ref() else { return Ok(Partial::Leaves(vec![])) };
+            return Ok(Partial::Leaves(leaf_positions(nest, part).into_iter().enumerate().map(|(i, p)| (p, word(i))).collect()));
+        }
+        let mut sum = ExactSum::default();
+        for c in 0..COPIES {
+            sum.limbs.iter_mut().enumerate().for_each(|(i, l)| *l = l.wrapping_add(word(72 * c + i) as i64));
+        }
+        self.gpu.put(at, &vec![0u8; 8 * words]).map_err(lost)?;
+        Ok(Partial::Exact(Box::new(sum)))
+    }
+
+    /// Turns what a nest accumulated into scalars, on the device.
+    fn finish_here(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
+        let k = id.0 as usize;
+        let nest = &self.plan.nests[k].nest;
+        let host = |r: &crate::ir::kernel::Reduction| r.op == FoldOp::Prod && ordered(nest, r);
+        if let Some(f) = self.work[k].finish {
+            let words = std::iter::once(self.scalars).chain(self.work[k].accumulators.iter().copied()).collect();
+            self.push(Launch { function: f, grid: (1, 1, 1), block: (32, 1), words }, None)?;
+        }
+        for (r, red) in nest.reductions.iter().enumerate() {
+            if host(red) {
+                let partial = self.partial(id, r)?;
+                state.set_reduced(self.plan, id, r, &partial);
+            } else {
+                self.computed(red.into, state);
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory for packed elements on the device.
+    fn scratch(&mut self, bytes: usize) -> Result<u64, Failure> {
+        if self.scratch.1 < bytes {
+            self.scratch = (self.gpu.alloc(bytes).map_err(lost)?, bytes);
+        }
+        Ok(self.scratch.0)
+    }
+
+    /// Moves a box of an array to or from packed memory on the device.
+    fn pack(&mut self, id: ArrayId, region: &IndexBox, packed: u64, out: bool) -> Result<(), Failure> {
+        let place = Place::Array(id);
+        let storage = padded(self.plan, place, self.me);
+        let (array, flat) = (Stored { storage: &storage, part: region }, Stored { storage: region, part: region });
+        let ty = self.plan.array(id).array.ty;
+        let (from, to) = if out { (array, flat) } else { (flat, array) };
+        let copy = BoxCopy::new(from, to, &vec![Mode::Shift; region.rank()], ty, false);
+        let (from, to) = if out { (self.address(place), packed) } else { (packed, self.address(place)) };
+        let copies = [carry::device_copy(&copy, from, to, None).map_err(Failure::Internal)?];
+        // Kept only as long as this copy runs.
+        let bytes = std::mem::size_of::<DeviceCopy>();
+        let list = self.scratch.0 + self.scratch.1 as u64 - bytes.next_multiple_of(64) as u64;
+        let launch = carry::launch(self.copies, list, &copies);
+        self.queue.flush(&self.gpu).map_err(lost)?;
+        // SAFETY: the list is plain numbers of that size.
+        let data = unsafe { std::slice::from_raw_parts(copies.as_ptr().cast::<u8>(), bytes) };
+        self.gpu.put(list, data).map_err(lost)?;
+        self.gpu.launch(&launch).map_err(lost)
+    }
+
+    /// Boxes of at most [`CHUNK`] bytes that make up a region.
+    fn chunks(region: &IndexBox, size: i64) -> Vec<IndexBox> {
+        let Some(first) = region.dims.first().copied().filter(|_| !region.is_empty()) else { return vec![region.clone()] };
+        let row = (region.len() / first.len() * size).max(1);
+        let rows = (CHUNK / row).max(1);
+        let mut out = vec![];
+        let mut lo = first.lo;
+        while lo < first.hi {
+            let hi = (lo + rows).min(first.hi);
+            let mut b = region.clone();
+            b.dims[0] = Interval::new(lo, hi);
+            out.push(b);
+            lo = hi;
+        }
+        out
+    }
+}
+
+impl Device for CudaDevice<'_> {
+    fn compute(
+        &mut self,
+        id: PlanNestId,
+        overlap: Option<ExchangeId>,
+        state: &mut RankState,
+    ) -> Result<(), Failure> {
+        let clock = Instant::now();
+        if let Some(ex) = overlap {
+            self.start(ex, state)?;
+            self.arrive(ex, state)?;
+            state.stats.communication += clock.elapsed();
+        }
+        let k = id.0 as usize;
+        let Some(part) = self.work[k].part.clone() else { return Ok(()) };
+        self.launch(k, &part, state)
+    }
+
+    fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
+        self.start(ex, state)?;
+        self.arrive(ex, state)?;
+        state.stats.communication += clock.elapsed();
+        Ok(())
+    }
+
+    fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
+        if state.comm.size() == 1 {
+            let mut nests: Vec<PlanNestId> = items.iter().map(|i| i.0).collect();
+            nests.dedup();
+            return nests.into_iter().try_for_each(|n| self.finish_here(n, state));
+        }
+        let mut mine = vec![];
+        for (n, r) in items {
+            mine.push(self.partial(*n, *r)?);
+        }
+        let mut mine = mine.into_iter();
+        state.all_reduce(self.plan, items, &mut |_, _| mine.next().unwrap_or(Partial::Bits(0)))
+    }
+
+    fn finish(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
+        self.finish_here(id, state)
+    }
+
+    fn scalars(&mut self, code: &Code, results: &[(Reg, ScalarId)], state: &mut RankState) -> Result<(), Failure> {
+        let mut inputs = std::collections::BTreeSet::new();
+        generate::read_scalars(&code.body, &mut inputs);
+        if inputs.iter().all(|s| state.scalars.is_known(*s)) {
+            state.scalars.eval(code, results, &self.plan.program.tables);
+            return Ok(());
+        }
+        let Some(f) = self.scalar_code.get(&std::ptr::from_ref(code)).copied() else {
+            self.learn(state)?;
+            state.scalars.eval(code, results, &self.plan.program.tables);
+            return Ok(());
+        };
+        self.send_scalars(&inputs.into_iter().collect::<Vec<_>>(), state)?;
+        self.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), words: vec![self.scalars] }, None)?;
+        results.iter().for_each(|(_, id)| self.computed(*id, state));
+        Ok(())
+    }
+
+    fn swap(&mut self, a: ArrayId, b: ArrayId) {
+        self.arrays.swap(a.0 as usize, b.0 as usize);
+    }
+
+    fn read(&mut self, id: ArrayId, region: &IndexBox) -> Result<Vec<u8>, Failure> {
+        let size = self.plan.array(id).array.ty.size() as i64;
+        let mut out = vec![0u8; (region.len() * size) as usize];
+        let mut at = 0;
+        for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
+            let bytes = (b.len() * size) as usize;
+            let scratch = self.scratch(bytes + 1024)?;
+            self.pack(id, b, scratch, true)?;
+            self.gpu.get(scratch, &mut out[at..at + bytes]).map_err(lost)?;
+            at += bytes;
+        }
+        Ok(out)
+    }
+
+    fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure> {
+        let size = self.plan.array(id).array.ty.size() as i64;
+        let mut at = 0;
+        for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
+            let bytes = (b.len() * size) as usize;
+            let scratch = self.scratch(bytes + 1024)?;
+            self.gpu.put(scratch, &data[at..at + bytes]).map_err(lost)?;
+            self.pack(id, b, scratch, false)?;
+            self.gpu.wait().map_err(lost)?;
+            at += bytes;
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, state: &mut RankState) -> Result<(), Failure> {
+        self.queue.flush(&self.gpu).map_err(lost)?;
+        let n = self.table.len();
+        let mut data = vec![0u8; 8 * n];
+        self.gpu.get(self.scalars, &mut data).map_err(lost)?;
+        for k in 0..n {
+            let id = ScalarId(k as u32);
+            if !state.scalars.is_known(id) {
+                let word = u64::from_le_bytes(data[8 * k..8 * k + 8].try_into().unwrap_or_default());
+                state.scalars.fetched(id, word);
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), Failure> {
+        self.queue.turn();
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), Failure> {
+        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.gpu.wait().map_err(lost)
+    }
+}
+
+/// The blocks of the static memory plan and the views.
+fn memory(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<(Vec<u64>, Vec<u64>), CudaError> {
+    let mut blocks = vec![0; plan.arrays.len()];
+    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
+        let block = &mut blocks[a.buffer as usize];
+        if *block == 0 {
+            let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len();
+            *block = gpu.alloc(elements as usize * a.array.ty.size())?;
+        }
+    }
+    let mut views = vec![];
+    for (k, v) in plan.views.iter().enumerate() {
+        let elements = padded(plan, Place::View(ViewId(k as u32)), me).len();
+        views.push(gpu.alloc(elements as usize * plan.array(v.array).array.ty.size())?);
+    }
+    Ok((blocks, views))
+}
+
+/// Refuses a plan that the device cannot hold, before anything is allocated.
+fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
+    let mut sizes: Vec<(i64, String)> = vec![];
+    let mut seen = HashSet::new();
+    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
+        if seen.insert(a.buffer) {
+            let bytes = padded(plan, Place::Array(ArrayId(k as u32)), me).len() * a.array.ty.size() as i64;
+            sizes.push((bytes, a.array.name.clone()));
+        }
+    }
+    for (k, v) in plan.views.iter().enumerate() {
+        let a = &plan.array(v.array).array;
+        let bytes = padded(plan, Place::View(ViewId(k as u32)), me).len() * a.ty.size() as i64;
+        sizes.push((bytes, format!("what rank {me} reads of {}", a.name)));
+    }
+    let total: i64 = sizes.iter().map(|s| s.0).sum();
+    // The driver, the code and staging memory need some room too.
+    if (total as u64).saturating_add(256 << 20) <= free {
+        return Ok(());
+    }
+    sizes.sort_by(|a, b| b.cmp(a));
+    let largest: Vec<String> =
+        sizes.iter().take(4).map(|(b, n)| format!("`{n}` {:.2} GiB", *b as f64 / (1u64 << 30) as f64)).collect();
+    let gib = |b: f64| b / (1u64 << 30) as f64;
+    let mut p = Problem::new(
+        "E0602",
+        format!("rank {me} needs {:.2} GiB of its GPU's memory, of which {:.2} GiB are free", gib(total as f64), gib(free as f64)),
+    );
+    p.help = Some(format!("the largest are {}; use more ranks on more GPUs, or smaller arrays", largest.join(", ")));
+    Err(p)
+}
+
+fn work_of(
+    plan: &Plan,
+    id: PlanNestId,
+    me: i64,
+    kernels: &generate::Kernels,
+    module: &super::driver::Module,
+    gpu: &mut Gpu,
+) -> Result<Work, CudaError> {
+    let n = plan.nest(id);
+    let part = n.part(me);
+    let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
+    let boxes = places.iter().map(|p| {
+        let b = padded(plan, *p, me);
+        (b.dims.iter().map(|d| d.lo).collect(), strides(&b))
+    });
+    let leaves = part.as_ref().map_or(1, |p| leaf::count(p, &n.nest.leaf));
+    let (mut accumulators, mut words) = (vec![], vec![]);
+    for r in &n.nest.reductions {
+        let count = acc_words(&n.nest, r, leaves);
+        let at = gpu.alloc(8 * count)?;
+        if !ordered(&n.nest, r) {
+            gpu.put(at, &first_key(r.op).to_le_bytes())?;
+        }
+        accumulators.push(at);
+        words.push(count);
+    }
+    let function = |k: &Kernel| module.function(&k.name);
+    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_)));
+    Ok(Work {
+        part,
+        boxes: boxes.collect(),
+        places,
+        general: function(&kernels.general)?,
+        fast: fast.map(function).transpose()?,
+        finish: kernels.finish.as_ref().map(function).transpose()?,
+        accumulators,
+        acc_words: words,
+        moving: kernels.moving.iter().copied().collect(),
+    })
+}
+
+/// The points of a part that store the elements of `src`; `None` when it does not store all of them.
+fn points_that_store(nest: &Nest, part: &IndexBox, store: usize, src: &IndexBox) -> Option<IndexBox> {
+    let mut points = part.clone();
+    for (a, r) in nest.stores[store].index.iter().zip(&src.dims) {
+        match a.terms[..] {
+            [(Sym::Dim(d), 1)] => {
+                let want = r.shift(-a.konst);
+                if !part.dims[d].contains(want) {
+                    return None;
+                }
+                points.dims[d] = want;
+            }
+            [] if *r == Interval::new(a.konst, a.konst + 1) => {}
+            _ => return None,
+        }
+    }
+    Some(points)
+}
+
+/// The position in the domain of each leaf of a part, in the order in which the kernel numbers them.
+fn leaf_positions(nest: &Nest, part: &IndexBox) -> Vec<u64> {
+    let mut out = vec![];
+    let grid: Vec<(i64, i64)> = part
+        .dims
+        .iter()
+        .zip(&nest.leaf)
+        .map(|(d, n)| (leaf::start(d.lo, *n), (leaf::start(d.hi - 1, *n) - leaf::start(d.lo, *n)) / n + 1))
+        .collect();
+    for at in 0..leaf::count(part, &nest.leaf) as i64 {
+        let mut rest = at;
+        let mut corner = vec![0; grid.len()];
+        for d in (0..grid.len()).rev() {
+            corner[d] = (grid[d].0 + rest % grid[d].1 * nest.leaf[d]).max(nest.domain.dims[d].lo);
+            rest /= grid[d].1;
+        }
+        out.push(leaf::position(&nest.domain, &nest.leaf, corner.into_iter()));
+    }
+    out
+}

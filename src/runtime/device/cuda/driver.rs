@@ -1,0 +1,284 @@
+//! The CUDA driver: every call that mgpu makes, with errors as text. Nothing here runs before [`present`] says that the
+//! library exists, because cudarc panics where it does not.
+
+use std::ffi::{CStr, CString, c_void};
+use std::sync::OnceLock;
+
+use cudarc::driver::sys::{self, CUresult};
+
+/// A call that failed: its name and what the driver says. Most such errors leave the device unusable for this process.
+#[derive(Clone, Debug)]
+pub struct CudaError {
+    pub code: CUresult,
+    pub what: String,
+}
+
+impl std::fmt::Display for CudaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+pub type Result<T> = std::result::Result<T, CudaError>;
+
+fn check(code: CUresult, call: &str) -> Result<()> {
+    if code == CUresult::CUDA_SUCCESS {
+        return Ok(());
+    }
+    let mut text = std::ptr::null();
+    // SAFETY: writes the address of a static string.
+    let known = unsafe { sys::cuGetErrorString(code, &mut text) } == CUresult::CUDA_SUCCESS && !text.is_null();
+    // SAFETY: the driver's strings end with a zero byte.
+    let why = if known { unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned() } else { format!("{code:?}") };
+    Err(CudaError { code, what: format!("{call}: {why}") })
+}
+
+macro_rules! call {
+    ($name:ident($($arg:expr),* $(,)?)) => {{
+        // SAFETY: the arguments are what this function of the driver asks for; see the caller.
+        check(unsafe { sys::$name($($arg),*) }, stringify!($name))
+    }};
+}
+
+/// Whether there is a CUDA driver; the first call initialises it.
+pub fn present() -> std::result::Result<(), String> {
+    static STATE: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+    STATE
+        .get_or_init(|| {
+            // SAFETY: opens the library, nothing else.
+            if !unsafe { sys::is_culib_present() } {
+                return Err("no CUDA driver (libcuda.so.1) on this machine".into());
+            }
+            call!(cuInit(0)).map_err(|e| e.to_string())
+        })
+        .clone()
+}
+
+/// What is known of a GPU without using it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct GpuInfo {
+    /// Its number among the devices that this process sees.
+    pub ordinal: i32,
+    pub name: String,
+    /// Compute capability, such as 9.0.
+    pub capability: (i32, i32),
+    pub memory: u64,
+    pub multiprocessors: i32,
+    pub bus: String,
+}
+
+/// The version of the driver's CUDA, as 13000 for 13.0.
+pub fn version() -> i32 {
+    let mut v = 0;
+    call!(cuDriverGetVersion(&mut v)).map_or(0, |()| v)
+}
+
+/// The devices that this process sees (`CUDA_VISIBLE_DEVICES` counts).
+pub fn gpus() -> std::result::Result<Vec<GpuInfo>, String> {
+    present()?;
+    let list = || -> Result<Vec<GpuInfo>> {
+        let mut n = 0;
+        call!(cuDeviceGetCount(&mut n))?;
+        (0..n).map(info).collect()
+    };
+    list().map_err(|e| e.to_string())
+}
+
+fn info(ordinal: i32) -> Result<GpuInfo> {
+    use sys::CUdevice_attribute_enum as A;
+    let mut dev = 0;
+    call!(cuDeviceGet(&mut dev, ordinal))?;
+    let mut text = [0 as std::ffi::c_char; 128];
+    call!(cuDeviceGetName(text.as_mut_ptr(), 128, dev))?;
+    // SAFETY: the driver ends the name with a zero byte.
+    let name = unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy().into_owned();
+    call!(cuDeviceGetPCIBusId(text.as_mut_ptr(), 128, dev))?;
+    // SAFETY: as above.
+    let bus = unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy().into_owned();
+    let mut bytes = 0;
+    call!(cuDeviceTotalMem_v2(&mut bytes, dev))?;
+    let attribute = |a| {
+        let mut v = 0;
+        call!(cuDeviceGetAttribute(&mut v, a, dev)).map(|()| v)
+    };
+    let major = attribute(A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = attribute(A::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    let multiprocessors = attribute(A::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+    Ok(GpuInfo { ordinal, name, capability: (major, minor), memory: bytes as u64, multiprocessors, bus })
+}
+
+/// A device in use: its primary context, one stream, and everything allocated, which goes with it.
+pub struct Gpu {
+    context: sys::CUcontext,
+    device: sys::CUdevice,
+    stream: sys::CUstream,
+    owned: Vec<u64>,
+    pinned: Vec<*mut c_void>,
+}
+
+impl Gpu {
+    /// Takes a device for this thread.
+    pub fn new(ordinal: i32) -> Result<Gpu> {
+        let (mut device, mut context) = (0, std::ptr::null_mut());
+        call!(cuDeviceGet(&mut device, ordinal))?;
+        call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
+        call!(cuCtxSetCurrent(context))?;
+        let mut stream = std::ptr::null_mut();
+        call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
+        Ok(Gpu { context, device, stream, owned: vec![], pinned: vec![] })
+    }
+
+    /// Bytes that are free now.
+    pub fn free_memory(&self) -> Result<u64> {
+        let (mut free, mut total) = (0, 0);
+        call!(cuMemGetInfo_v2(&mut free, &mut total))?;
+        Ok(free as u64)
+    }
+
+    /// A block of zero bytes, aligned to 256.
+    pub fn alloc(&mut self, bytes: usize) -> Result<u64> {
+        let mut at = 0;
+        call!(cuMemAlloc_v2(&mut at, bytes.max(256)))?;
+        self.owned.push(at);
+        call!(cuMemsetD8Async(at, 0, bytes.max(256), self.stream))?;
+        Ok(at)
+    }
+
+    /// A block of page-locked host memory.
+    pub fn pin(&mut self, bytes: usize) -> Result<*mut u8> {
+        let mut at = std::ptr::null_mut();
+        call!(cuMemHostAlloc(&mut at, bytes.max(64), 0))?;
+        self.pinned.push(at);
+        Ok(at.cast())
+    }
+
+    /// Copies host memory to the device, behind what was queued; page-locked memory must stay unchanged until then.
+    ///
+    /// # Safety
+    /// Both ranges hold `bytes` bytes.
+    pub unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()> {
+        if bytes == 0 { Ok(()) } else { call!(cuMemcpyHtoDAsync_v2(to, from.cast(), bytes, self.stream)) }
+    }
+
+    /// Copies device memory to the host, behind what was queued.
+    ///
+    /// # Safety
+    /// Both ranges hold `bytes` bytes, and the host's stays until [`wait`](Gpu::wait).
+    pub unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()> {
+        if bytes == 0 { Ok(()) } else { call!(cuMemcpyDtoHAsync_v2(to.cast(), from, bytes, self.stream)) }
+    }
+
+    /// Copies a slice to the device and waits.
+    pub fn put(&self, to: u64, data: &[u8]) -> Result<()> {
+        // SAFETY: the slice lives until the wait is over.
+        unsafe { self.upload(to, data.as_ptr(), data.len()) }?;
+        self.wait()
+    }
+
+    /// Copies from the device and waits.
+    pub fn get(&self, from: u64, data: &mut [u8]) -> Result<()> {
+        // SAFETY: the slice lives until the wait is over.
+        unsafe { self.download(data.as_mut_ptr(), from, data.len()) }?;
+        self.wait()
+    }
+
+    /// Waits for everything queued.
+    pub fn wait(&self) -> Result<()> {
+        call!(cuStreamSynchronize(self.stream))
+    }
+
+    /// Loads compiled code.
+    pub fn load(&self, image: &[u8]) -> Result<Module> {
+        let mut module = std::ptr::null_mut();
+        call!(cuModuleLoadData(&mut module, image.as_ptr().cast()))?;
+        Ok(Module(module))
+    }
+
+    /// Queues a kernel. Every argument is a word of 64 bits.
+    pub fn launch(&self, l: &Launch) -> Result<()> {
+        let mut words: Vec<*mut c_void> = l.words.iter().map(|w| std::ptr::from_ref(w).cast_mut().cast()).collect();
+        let ((gx, gy, gz), (bx, by)) = (l.grid, l.block);
+        call!(cuLaunchKernel(
+            l.function.0,
+            gx,
+            gy,
+            gz,
+            bx,
+            by,
+            1,
+            0,
+            self.stream,
+            words.as_mut_ptr(),
+            std::ptr::null_mut()
+        ))
+    }
+
+    /// Makes a graph of launches in order.
+    pub fn graph(&self, launches: &[Launch]) -> Result<Graph> {
+        let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        call!(cuStreamBeginCapture_v2(self.stream, mode))?;
+        let queued = launches.iter().try_for_each(|l| self.launch(l));
+        let mut graph = std::ptr::null_mut();
+        call!(cuStreamEndCapture(self.stream, &mut graph))?;
+        queued?;
+        let mut exec = std::ptr::null_mut();
+        let made = call!(cuGraphInstantiateWithFlags(&mut exec, graph, 0));
+        call!(cuGraphDestroy(graph))?;
+        made.map(|()| Graph(exec))
+    }
+
+    /// Queues a graph.
+    pub fn run(&self, graph: &Graph) -> Result<()> {
+        call!(cuGraphLaunch(graph.0, self.stream))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // Errors no longer matter: the process ends or the device is lost.
+        let _ = call!(cuStreamSynchronize(self.stream));
+        for at in &self.owned {
+            let _ = call!(cuMemFree_v2(*at));
+        }
+        for at in &self.pinned {
+            let _ = call!(cuMemFreeHost(*at));
+        }
+        let _ = call!(cuStreamDestroy_v2(self.stream));
+        let _ = self.context;
+        let _ = call!(cuDevicePrimaryCtxRelease_v2(self.device));
+    }
+}
+
+/// Loaded code.
+pub struct Module(sys::CUmodule);
+
+impl Module {
+    pub fn function(&self, name: &str) -> Result<Function> {
+        let name = CString::new(name).unwrap_or_default();
+        let mut f = std::ptr::null_mut();
+        call!(cuModuleGetFunction(&mut f, self.0, name.as_ptr()))?;
+        Ok(Function(f))
+    }
+}
+
+/// A kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Function(sys::CUfunction);
+
+/// A kernel with its grid and arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Launch {
+    pub function: Function,
+    pub grid: (u32, u32, u32),
+    pub block: (u32, u32),
+    pub words: Vec<u64>,
+}
+
+/// Launches that go out as one.
+pub struct Graph(sys::CUgraphExec);
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        let _ = call!(cuGraphExecDestroy(self.0));
+    }
+}

@@ -1,0 +1,205 @@
+//! GPUs for the ranks of a run: which rank takes which device, and the code that all of them share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use super::device::CudaDevice;
+use super::driver::{self, GpuInfo};
+use super::{nvrtc, storage};
+use crate::codegen::cuda as generate;
+use crate::ir::kernel::{Code, Reg, ScalarId};
+use crate::ir::plan::{Plan, Step, StepKind};
+use crate::runtime::comm::Comm;
+use crate::runtime::copy::strides;
+use crate::runtime::device::{Device, Engine};
+use crate::runtime::exchange::Place;
+use crate::runtime::failure::Problem;
+
+/// How a run uses GPUs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Devices to use, in this order; all that are visible if empty.
+    pub devices: Vec<i32>,
+    /// Print which rank takes which device.
+    pub verbose: bool,
+}
+
+/// Code for one architecture.
+type Compiled = Result<std::sync::Arc<Vec<u8>>, String>;
+
+/// GPUs and the generated code of one plan.
+pub struct CudaEngine {
+    gpus: Vec<GpuInfo>,
+    options: Options,
+    pub unit: generate::Unit,
+    code: Mutex<BTreeMap<(i32, i32), Compiled>>,
+}
+
+impl CudaEngine {
+    /// Finds the devices and generates the kernels; `line` gives the file and line of a place in the sources. Nothing is
+    /// allocated or compiled yet.
+    pub fn new(
+        plan: &Plan,
+        options: Options,
+        line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>,
+    ) -> Result<CudaEngine, String> {
+        let all = driver::gpus()?;
+        nvrtc::present()?;
+        let gpus = if options.devices.is_empty() {
+            all
+        } else {
+            let find = |o: &i32| {
+                all.iter().find(|g| g.ordinal == *o).cloned().ok_or_else(|| {
+                    format!("there is no device {o}: this process sees {} (0 to {})", all.len(), all.len() as i32 - 1)
+                })
+            };
+            options.devices.iter().map(find).collect::<Result<_, _>>()?
+        };
+        if gpus.is_empty() {
+            return Err("the CUDA driver sees no device".into());
+        }
+        Ok(CudaEngine { gpus, options, unit: unit(plan, line), code: Mutex::default() })
+    }
+
+    /// How many devices the ranks of this process can take.
+    pub fn count(&self) -> usize {
+        self.gpus.len()
+    }
+
+    /// The machine code for an architecture, compiled once in this process; ranks of other processes find it on disk.
+    fn code(&self, capability: (i32, i32)) -> Compiled {
+        let mut known = self.code.lock().map_err(|_| "a rank panicked while it compiled".to_string())?;
+        known
+            .entry(capability)
+            .or_insert_with(|| {
+                nvrtc::cubin(&self.unit.text, capability, driver::version()).map(|(code, _)| std::sync::Arc::new(code))
+            })
+            .clone()
+    }
+
+    /// Which of the ranks of this machine this one is, and how many they are.
+    fn local_rank(comm: &mut dyn Comm) -> Result<(usize, usize), Problem> {
+        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let all = comm.all_gather(&host).map_err(|e| Problem::new("E0620", e.0))?;
+        let me = comm.rank() as usize;
+        let same = |r: &usize| all[*r] == all[me];
+        Ok(((0..me).filter(same).count(), (0..all.len()).filter(same).count()))
+    }
+}
+
+impl Engine for CudaEngine {
+    fn name(&self) -> String {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        self.gpus.iter().for_each(|g| *names.entry(&g.name).or_default() += 1);
+        let text: Vec<String> = names.iter().map(|(n, k)| if *k == 1 { n.to_string() } else { format!("{k} {n}") }).collect();
+        text.join(", ")
+    }
+
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
+        let bad = |why: String| Problem::new("E0620", why);
+        let (local, here) = CudaEngine::local_rank(comm)?;
+        let gpu = &self.gpus[local % self.gpus.len()];
+        if here > self.gpus.len() && comm.rank() == 0 {
+            eprintln!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len());
+        }
+        if self.options.verbose {
+            let (a, b) = gpu.capability;
+            let memory = gpu.memory >> 30;
+            eprintln!("rank {}: GPU {} {} (sm_{a}{b}, {memory} GiB, {})", comm.rank(), gpu.ordinal, gpu.name, gpu.bus);
+        }
+        // The first rank of a machine compiles; the others find the code on disk.
+        let first = local == 0;
+        let mut code = if first { Some(self.code(gpu.capability)) } else { None };
+        comm.all_gather(&[]).map_err(|e| bad(e.0))?;
+        let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad)?;
+        Ok(Box::new(CudaDevice::new(plan, comm.rank(), gpu, &self.unit, &code)?))
+    }
+}
+
+/// Generates the kernels of a plan.
+pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>) -> generate::Unit {
+    let moving = moving(plan);
+    let nests = plan.nests.iter().map(|n| {
+        let place_strides = |s: &crate::ir::plan::Source| {
+            let boxes = (0..plan.ranks).map(|r| storage::padded(plan, Place::from(*s), r));
+            boxes.into_iter().find(|b| !b.is_empty()).map_or(vec![], |b| strides(&b))
+        };
+        let mut extent = vec![0; n.nest.domain.rank()];
+        for part in (0..plan.ranks).filter_map(|r| n.part(r)) {
+            extent.iter_mut().zip(&part.dims).for_each(|(e, d)| *e = (*e).max(d.len()));
+        }
+        let mut strides: Vec<Vec<i64>> = n.sources.iter().map(place_strides).collect();
+        strides.iter_mut().zip(&n.nest.operands).for_each(|(s, o)| s.resize(o.rank, 1));
+        generate::Placed { nest: &n.nest, strides, extent, line: line(n.nest.span) }
+    });
+    generate::unit(&generate::Program {
+        nests: nests.collect(),
+        tables: &plan.program.tables,
+        moving: &moving,
+        scalar_code: device_code(plan),
+        scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
+    })
+}
+
+type ScalarCode<'a> = (&'a Code, &'a [(Reg, ScalarId)]);
+
+/// The scalar code of the workflow, in the order of the steps.
+fn scalar_steps<'a>(steps: &'a [Step], in_loop: bool, out: &mut Vec<(ScalarCode<'a>, bool)>) {
+    for s in steps {
+        if let StepKind::Scalars { code, results } = &s.kind {
+            out.push(((code, results), in_loop));
+        }
+        let inner = in_loop || matches!(s.kind, StepKind::For { .. } | StepKind::While { .. });
+        s.kind.blocks().into_iter().for_each(|b| scalar_steps(b, inner, out));
+    }
+}
+
+fn reads(code: &Code) -> BTreeSet<ScalarId> {
+    let mut out = BTreeSet::new();
+    generate::read_scalars(&code.body, &mut out);
+    out
+}
+
+/// Scalars that a device may compute: results of reductions and what follows from them.
+fn born_on_device(plan: &Plan) -> BTreeSet<ScalarId> {
+    let mut born: BTreeSet<ScalarId> = plan.nests.iter().flat_map(|n| n.nest.reductions.iter().map(|r| r.into)).collect();
+    let mut steps = vec![];
+    scalar_steps(&plan.steps, false, &mut steps);
+    loop {
+        let before = born.len();
+        for ((code, results), _) in &steps {
+            if !reads(code).is_disjoint(&born) {
+                born.extend(results.iter().map(|r| r.1));
+            }
+        }
+        if born.len() == before {
+            return born;
+        }
+    }
+}
+
+/// The scalar code that a device may have to evaluate, in the order of the steps.
+pub fn device_code(plan: &Plan) -> Vec<ScalarCode<'_>> {
+    let born = born_on_device(plan);
+    let mut steps = vec![];
+    scalar_steps(&plan.steps, false, &mut steps);
+    steps.into_iter().map(|s| s.0).filter(|(code, _)| !reads(code).is_disjoint(&born)).collect()
+}
+
+/// Scalars that change while loops run or that a device computes; kernels read them from the table in device memory.
+fn moving(plan: &Plan) -> BTreeSet<ScalarId> {
+    fn counters(steps: &[Step], out: &mut BTreeSet<ScalarId>) {
+        for s in steps {
+            if let StepKind::For { counter, .. } = &s.kind {
+                out.insert(*counter);
+            }
+            s.kind.blocks().into_iter().for_each(|b| counters(b, out));
+        }
+    }
+    let mut out = born_on_device(plan);
+    counters(&plan.steps, &mut out);
+    let mut steps = vec![];
+    scalar_steps(&plan.steps, false, &mut steps);
+    out.extend(steps.iter().filter(|s| s.1).flat_map(|s| s.0.1.iter().map(|r| r.1)));
+    out
+}

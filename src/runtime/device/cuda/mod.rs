@@ -1,0 +1,12 @@
+//! A rank on an NVIDIA GPU: kernels as CUDA C compiled by NVRTC, launches queued and sent as CUDA graphs.
+
+mod carry;
+mod device;
+pub mod driver;
+mod engine;
+mod launch;
+pub mod nvrtc;
+mod queue;
+mod storage;
+
+pub use engine::{CudaEngine, Options, unit};

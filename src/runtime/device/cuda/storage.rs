@@ -1,0 +1,60 @@
+//! Where elements lie in device memory: boxes padded so that rows begin at multiples of 128 bytes, with the same strides on
+//! every rank, so that one compiled kernel serves all.
+
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::plan::Plan;
+use crate::runtime::exchange::Place;
+
+/// The box that a place takes on a rank, padding included.
+pub fn padded(plan: &Plan, place: Place, rank: i64) -> IndexBox {
+    let real = place.storage(plan, rank);
+    if real.is_empty() || real.rank() == 0 {
+        return real;
+    }
+    let (lens, ghost) = shape(plan, place);
+    let mut dims: Vec<Interval> = real.dims.iter().zip(&lens).map(|(d, n)| Interval::new(d.lo, d.lo + n)).collect();
+    if let Some((last, n)) = dims.last_mut().zip(lens.last()) {
+        // The first element that the rank owns is aligned; what the ghost cells leave free lies before them.
+        let unit = unit(*n, size(plan, place));
+        let before = (ghost + unit - 1) / unit * unit;
+        let lo = last.lo + ghost - before;
+        let len = (before - ghost + n + unit - 1) / unit * unit;
+        *last = Interval::new(lo, lo + len);
+    }
+    IndexBox::new(dims)
+}
+
+fn size(plan: &Plan, place: Place) -> i64 {
+    let array = match place {
+        Place::Array(a) => a,
+        Place::View(v) => plan.views[v.0 as usize].array,
+    };
+    plan.array(array).array.ty.size() as i64
+}
+
+/// The largest extents on any rank, and the ghost cells before the last dimension.
+fn shape(plan: &Plan, place: Place) -> (Vec<i64>, i64) {
+    let mut lens: Vec<i64> = vec![];
+    for r in 0..plan.ranks {
+        let b = place.storage(plan, r);
+        if !b.is_empty() {
+            lens.resize(b.rank(), 0);
+            lens.iter_mut().zip(&b.dims).for_each(|(n, d)| *n = (*n).max(d.len()));
+        }
+    }
+    let ghost = match place {
+        Place::Array(a) => plan.array(a).ghost.last().map_or(0, |g| g.0),
+        Place::View(_) => 0,
+    };
+    (lens, ghost)
+}
+
+/// Elements of which rows are a multiple: 128 bytes, less where rows are short.
+fn unit(len: i64, size: i64) -> i64 {
+    let bytes = match len * size {
+        512.. => 128,
+        64.. => 16,
+        _ => size,
+    };
+    (bytes / size).max(1)
+}

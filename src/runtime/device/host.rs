@@ -1,0 +1,290 @@
+//! A rank on the CPU: arrays in this process's memory, nests run by an [`Executor`], messages packed and unpacked here.
+
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId, Sym};
+use crate::ir::plan::region::Mode;
+use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::runtime::copy::{BoxCopy, Stored, strides};
+use crate::runtime::device::{Binding, Device, Executor, Partial};
+use crate::runtime::exchange::{Place, Schedule};
+use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::memory::Buffer;
+use crate::runtime::state::RankState;
+use std::time::Instant;
+
+/// Parts of at least this many points are split so that messages travel meanwhile.
+const OVERLAP_POINTS: i64 = 1 << 16;
+
+/// What a rank runs for one nest.
+struct Work {
+    part: Option<IndexBox>,
+    bindings: Vec<Binding>,
+    places: Vec<Place>,
+    partials: Vec<Partial>,
+}
+
+/// The points of a part that need nothing from an exchange, and the rest.
+struct Split {
+    interior: IndexBox,
+    rim: Vec<IndexBox>,
+}
+
+/// Where everything lies: the blocks of the static memory plan, and which of them each array is in now.
+struct Memory {
+    blocks: Vec<Option<Buffer>>,
+    arrays: Vec<u32>,
+    views: Vec<Option<Buffer>>,
+}
+
+/// One rank's arrays on the CPU.
+pub struct HostDevice<'a> {
+    plan: &'a Plan,
+    me: i64,
+    executor: &'a dyn Executor,
+    memory: Memory,
+    work: Vec<Work>,
+    schedules: Vec<Schedule>,
+    /// Messages and bytes that each exchange brings, by the plan.
+    traffic: Vec<(i64, i64)>,
+    splits: Vec<Option<Split>>,
+}
+
+impl<'a> HostDevice<'a> {
+    /// Allocates everything that the plan names.
+    pub fn new(plan: &'a Plan, me: i64, executor: &'a dyn Executor) -> Result<HostDevice<'a>, Problem> {
+        let memory = Memory::new(plan, me)?;
+        let mut device = HostDevice {
+            plan,
+            me,
+            executor,
+            memory,
+            work: (0..plan.nests.len()).map(|n| work_of(plan, PlanNestId(n as u32), me)).collect(),
+            schedules: (0..plan.exchanges.len())
+                .map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &|p| p.storage(plan, me)))
+                .collect(),
+            traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
+            splits: (0..plan.nests.len()).map(|_| None).collect(),
+        };
+        device.find_splits(&plan.steps);
+        Ok(device)
+    }
+
+    /// Works out which nests are split for overlap.
+    fn find_splits(&mut self, steps: &[Step]) {
+        for s in steps {
+            if let StepKind::Compute { nest, overlap: Some(ex) } = &s.kind {
+                self.splits[nest.0 as usize] = self.split(*nest, *ex);
+            }
+            s.kind.blocks().into_iter().for_each(|b| self.find_splits(b));
+        }
+    }
+
+    fn split(&self, id: PlanNestId, ex: ExchangeId) -> Option<Split> {
+        let part = self.work[id.0 as usize].part.clone()?;
+        if part.len() < OVERLAP_POINTS || self.schedules[ex.0 as usize].receives.is_empty() {
+            return None;
+        }
+        let interior = interior(self.plan, id, ex, &part)?;
+        Some(Split { rim: part.minus(&interior), interior })
+    }
+
+    fn start(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
+        let schedule = &self.schedules[ex.0 as usize];
+        schedule.start(&|p| self.memory.address(p), state.comm)?;
+        state.stats.sent(schedule.sent());
+        state.stats.communication += clock.elapsed();
+        Ok(())
+    }
+
+    fn arrive(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
+        let arrived = self.schedules[ex.0 as usize].finish(&|p| self.memory.address(p), state.comm)?;
+        state.stats.arrived(arrived, self.traffic[ex.0 as usize]);
+        state.stats.communication += clock.elapsed();
+        Ok(())
+    }
+
+    /// Runs parts of a nest.
+    fn run(&mut self, k: usize, parts: &[IndexBox], state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
+        let work = &mut self.work[k];
+        for part in parts {
+            self.executor.run(k, part, &work.bindings, &state.scalars.bits, &mut work.partials).map_err(|why| {
+                // Only a defect of the compiler ends here (the reference executor checks bounds in debug builds).
+                let nest = &self.plan.nests[k].nest;
+                Failure::Internal(format!("in `{}` (byte {} of the sources): {why}", nest.name, nest.span.start))
+            })?;
+        }
+        state.stats.computation += clock.elapsed();
+        Ok(())
+    }
+
+    fn copy_between(&self, id: ArrayId, region: &IndexBox, out: bool) -> BoxCopy {
+        let a = self.plan.array(id);
+        let storage = a.storage(self.me);
+        let (array, packed) = (Stored { storage: &storage, part: region }, Stored { storage: region, part: region });
+        let (from, to) = if out { (array, packed) } else { (packed, array) };
+        BoxCopy::new(from, to, &vec![Mode::Shift; region.rank()], a.array.ty, false)
+    }
+}
+
+impl Device for HostDevice<'_> {
+    fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
+        let k = id.0 as usize;
+        if let Some(ex) = overlap {
+            self.start(ex, state)?;
+            if self.splits[k].is_none() {
+                self.arrive(ex, state)?;
+            }
+        }
+        let work = &mut self.work[k];
+        for (b, place) in work.bindings.iter_mut().zip(&work.places) {
+            b.ptr = self.memory.address(*place);
+        }
+        reset(&mut work.partials, self.plan, id);
+        let Some(part) = work.part.clone() else { return Ok(()) };
+        let split = self.splits[k].as_ref().filter(|_| overlap.is_some());
+        let (first, rim) = match split {
+            Some(split) => (split.interior.clone(), split.rim.clone()),
+            None => (part, vec![]),
+        };
+        self.run(k, &[first], state)?;
+        if let (false, Some(ex)) = (rim.is_empty(), overlap) {
+            self.arrive(ex, state)?;
+            self.run(k, &rim, state)?;
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        self.start(ex, state)?;
+        self.arrive(ex, state)
+    }
+
+    fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
+        state.all_reduce(self.plan, items, &mut |n, r| self.work[n.0 as usize].partials[r].clone())
+    }
+
+    fn finish(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
+        for (r, p) in self.work[id.0 as usize].partials.iter().enumerate() {
+            state.set_reduced(self.plan, id, r, p);
+        }
+        Ok(())
+    }
+
+    fn scalars(&mut self, code: &Code, results: &[(Reg, ScalarId)], state: &mut RankState) -> Result<(), Failure> {
+        state.scalars.eval(code, results, &self.plan.program.tables);
+        Ok(())
+    }
+
+    fn swap(&mut self, a: ArrayId, b: ArrayId) {
+        self.memory.arrays.swap(a.0 as usize, b.0 as usize);
+    }
+
+    fn read(&mut self, id: ArrayId, region: &IndexBox) -> Result<Vec<u8>, Failure> {
+        let mut out = vec![0u8; region.len() as usize * self.plan.array(id).array.ty.size()];
+        if !region.is_empty() {
+            // SAFETY: the box lies in the storage, and `out` holds the box.
+            unsafe { self.copy_between(id, region, true).run(self.memory.address(Place::Array(id)), out.as_mut_ptr()) };
+        }
+        Ok(out)
+    }
+
+    fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure> {
+        if !region.is_empty() {
+            // SAFETY: `data` holds the box, and the box lies in the storage.
+            unsafe { self.copy_between(id, region, false).run(data.as_ptr(), self.memory.address(Place::Array(id))) };
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, _: &mut RankState) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn new(plan: &Plan, me: i64) -> Result<Memory, Problem> {
+        let block = |bytes: i64, name: &str| {
+            usize::try_from(bytes).ok().and_then(Buffer::new).ok_or_else(|| {
+                Problem::new("E0602", format!("no memory for {bytes} bytes of `{name}` on rank {me}"))
+            })
+        };
+        let mut blocks: Vec<Option<Buffer>> = (0..plan.arrays.len()).map(|_| None).collect();
+        for a in plan.arrays.iter().filter(|a| a.used) {
+            let bytes = a.storage(me).len().saturating_mul(a.array.ty.size() as i64);
+            let place = &mut blocks[a.buffer as usize];
+            if place.is_none() {
+                *place = Some(block(bytes, &a.array.name)?);
+            }
+        }
+        let mut views = vec![];
+        for (k, v) in plan.views.iter().enumerate() {
+            let a = &plan.array(v.array).array;
+            let bytes = plan.view_box(ViewId(k as u32), me).len().saturating_mul(a.ty.size() as i64);
+            views.push(Some(block(bytes, &a.name)?));
+        }
+        Ok(Memory { blocks, arrays: plan.arrays.iter().map(|a| a.buffer).collect(), views })
+    }
+
+    fn address(&self, place: Place) -> *mut u8 {
+        let block = match place {
+            Place::Array(a) => &self.blocks[self.arrays[a.0 as usize] as usize],
+            Place::View(v) => &self.views[v.0 as usize],
+        };
+        block.as_ref().map_or(std::ptr::null_mut(), |b| b.ptr())
+    }
+}
+
+/// The points of a part that need nothing from an exchange of ghost cells; `None` when there is no such box.
+pub fn interior(plan: &Plan, id: PlanNestId, ex: ExchangeId, part: &IndexBox) -> Option<IndexBox> {
+    let nest = &plan.nest(id).nest;
+    let mut interior = part.clone();
+    for item in &plan.exchanges[ex.0 as usize].items {
+        let Item::Ghost { array, arms } = item else { return None };
+        for a in nest.accesses.iter().filter(|a| nest.operands[a.operand.0 as usize].array == *array) {
+            for (k, ix) in a.index.iter().enumerate() {
+                let (lo, hi) = widest(arms, k);
+                if (lo, hi) == (0, 0) {
+                    continue;
+                }
+                let [(Sym::Dim(d), 1)] =
+                    ix.terms.iter().filter(|t| matches!(t.0, Sym::Dim(_))).copied().collect::<Vec<_>>()[..]
+                else {
+                    return None;
+                };
+                interior.dims[d] =
+                    interior.dims[d].intersect(Interval::new(part.dims[d].lo + lo, part.dims[d].hi - hi));
+            }
+        }
+    }
+    (!interior.is_empty()).then_some(interior)
+}
+
+fn widest(arms: &[Arm], k: usize) -> (i64, i64) {
+    arms.iter().fold((0, 0), |(lo, hi), a| (lo.max(a.widths[k].0), hi.max(a.widths[k].1)))
+}
+
+fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {
+    let nest = &plan.nest(id).nest;
+    partials.clear();
+    partials.extend(nest.reductions.iter().map(|r| Partial::new(r.op, nest.code.regs[r.value.0 as usize])));
+}
+
+fn work_of(plan: &Plan, id: PlanNestId, me: i64) -> Work {
+    let n = plan.nest(id);
+    let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
+    let bindings = places.iter().map(|place| {
+        let storage = place.storage(plan, me);
+        Binding {
+            ptr: std::ptr::null_mut(),
+            lo: storage.dims.iter().map(|d| d.lo).collect(),
+            hi: storage.dims.iter().map(|d| d.hi).collect(),
+            strides: strides(&storage),
+        }
+    });
+    let mut partials = vec![];
+    reset(&mut partials, plan, id);
+    Work { part: n.part(me), bindings: bindings.collect(), places, partials }
+}
