@@ -4,6 +4,7 @@ use super::ProgramArgs;
 use super::compile::Session;
 use crate::runtime::failure::exit;
 use clap::Args;
+use std::io::Write;
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
 enum Stage {
@@ -13,6 +14,12 @@ enum Stage {
     Program,
     /// The kernels as C
     C,
+    /// The kernels as CUDA C
+    #[cfg(feature = "cuda")]
+    Cuda,
+    /// Machine code for a GPU, compiled by NVRTC; needs no GPU
+    #[cfg(feature = "cuda")]
+    Cubin,
 }
 
 #[derive(Args, Clone)]
@@ -25,6 +32,10 @@ pub struct EmitArgs {
     /// Number of ranks
     #[arg(short = 'n', long, default_value_t = 1)]
     ranks: i64,
+    /// GPU architecture of `cubin`
+    #[cfg(feature = "cuda")]
+    #[arg(long, default_value = "sm_90")]
+    arch: String,
 }
 
 /// Prints what a stage makes of a program; gives the exit code.
@@ -46,6 +57,25 @@ pub fn emit(args: &EmitArgs) -> u8 {
         Stage::C => {
             let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
             println!("{}", crate::codegen::c::unit(&nests, &plan.program.tables));
+        }
+        #[cfg(feature = "cuda")]
+        Stage::Cuda => {
+            let line = |span| super::engine::line(&session.sources, span);
+            println!("{}", crate::runtime::device::cuda::unit(&plan, &line).text);
+        }
+        #[cfg(feature = "cuda")]
+        Stage::Cubin => {
+            use crate::runtime::device::cuda::{nvrtc, unit};
+            let text = unit(&plan, &|span| super::engine::line(&session.sources, span)).text;
+            match nvrtc::compile(&text, &format!("--gpu-architecture={}", args.arch)) {
+                // A closed pipe is no reason to fail.
+                Ok(code) => drop(std::io::stdout().write_all(&code)),
+                Err(why) => {
+                    session.sink.push(crate::diag::Diagnostic::bare("E0620", why));
+                    session.flush();
+                    return exit::FAILED;
+                }
+            }
         }
     }
     exit::OK

@@ -4,6 +4,7 @@ mod check;
 mod compile;
 mod doctor;
 mod emit;
+mod engine;
 mod explain;
 mod fmt;
 mod plan;

@@ -1,10 +1,11 @@
 //! `mgpu run`
 
 use super::compile::{Session, root_of};
+use super::engine::{Device, ExecutorChoice, default_ranks, engine};
 use super::{MessageFormat, ProgramArgs};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
-use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
+use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner};
@@ -24,10 +25,13 @@ pub struct RunArgs {
     ranks: Option<i64>,
     /// What runs the kernels on a CPU: the built-in machine, native C, or native C where a compiler is found
     #[arg(long, value_enum, default_value_t = ExecutorChoice::Auto)]
-    executor: ExecutorChoice,
-    /// Device to run on
+    pub(super) executor: ExecutorChoice,
+    /// Device to run on; a chosen executor means the CPU
     #[arg(long, value_enum, default_value_t = Device::Auto)]
-    device: Device,
+    pub(super) device: Device,
+    /// GPUs to use, in this order, one rank each (`0,2`) [default: all that are visible]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) devices: Vec<i32>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +40,7 @@ pub struct RunArgs {
     quiet: bool,
     /// Say what is done: executor, launcher command
     #[arg(short, long)]
-    verbose: bool,
+    pub(super) verbose: bool,
     /// End the run when no step completes for this many seconds
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -46,22 +50,20 @@ pub struct RunArgs {
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
-enum ExecutorChoice {
-    Auto,
-    Vm,
-    Native,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
-enum Device {
-    Auto,
-    Cpu,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
 enum Launcher {
     Threads,
     Mpirun,
+}
+
+impl RunArgs {
+    /// No GPU is wanted.
+    pub(super) fn on_cpu(&self) -> bool {
+        match self.device {
+            Device::Cpu => true,
+            Device::Cuda => false,
+            Device::Auto => self.executor != ExecutorChoice::Auto,
+        }
+    }
 }
 
 /// Runs a program; gives the exit code.
@@ -76,7 +78,7 @@ pub fn run(args: &RunArgs) -> u8 {
 
 /// All ranks as threads of this process.
 fn run_here(args: &RunArgs) -> u8 {
-    let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
+    let ranks = args.ranks.unwrap_or_else(|| default_ranks(args));
     if !(1..=4096).contains(&ranks) {
         return usage(args, format!("{ranks} ranks as threads: between 1 and 4096 are possible"));
     }
@@ -114,7 +116,7 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }
     let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
-    let engine = executor(args, &plan).map_err(|why| usage(session, why))?;
+    let engine = engine(args, &plan, &session.sources).map_err(|why| usage(session, why))?;
     Ok((plan, root, engine))
 }
 
@@ -249,7 +251,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
 
 /// Runs the same command under mpirun.
 fn start_mpirun(args: &RunArgs) -> u8 {
-    let ranks = args.ranks.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get() as i64));
+    let ranks = args.ranks.unwrap_or_else(|| default_ranks(args));
     let mut command = std::process::Command::new("mpirun");
     command.args(["--oversubscribe", "-n", &ranks.to_string()]);
     // SAFETY: reads the user of this process.
@@ -324,29 +326,6 @@ fn usage(args: &RunArgs, message: String) -> u8 {
     session.sink.push(Diagnostic::bare("E0003", message));
     session.flush();
     exit::USAGE
-}
-
-/// The executor that the arguments ask for.
-fn executor(args: &RunArgs, plan: &Plan) -> Result<Box<dyn Engine>, String> {
-    let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
-    let tables = &plan.program.tables;
-    if args.executor == ExecutorChoice::Vm {
-        return Ok(on_host(Vm::new(&nests, tables)));
-    }
-    match Native::new(&nests, tables) {
-        Ok(native) => Ok(on_host(native)),
-        Err(why) if args.executor == ExecutorChoice::Native => Err(why),
-        Err(why) => {
-            if args.verbose {
-                eprintln!("native C is not used: {why}");
-            }
-            Ok(on_host(Vm::new(&nests, tables)))
-        }
-    }
-}
-
-fn on_host(executor: impl Executor + 'static) -> Box<dyn Engine> {
-    Box::new(OnHost(Box::new(executor)))
 }
 
 /// A short account of the run on stderr.

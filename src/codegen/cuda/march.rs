@@ -151,7 +151,9 @@ impl<'a> Marcher<'a> {
         self.w.head(out, name, words, &format!("__launch_bounds__({threads})"));
         reduce::declare(out, nest);
         let last = nest.domain.rank() - 1;
-        let _ = writeln!(out, "    const int cols = (int)(hi{last} - lo{last});");
+        // Columns fit in 32 bits but in one dimension.
+        let index = if last == 0 { "i64" } else { "int" };
+        let _ = writeln!(out, "    typedef {index} col;\n    const col cols = (col)(hi{last} - lo{last});");
         self.place(out);
         self.pointers(out);
         self.rows(out);
@@ -187,7 +189,7 @@ impl<'a> Marcher<'a> {
                 );
             }
             (Some(d), _) => {
-                let _ = writeln!(out, "    const i64 c0 = (i64)X * {v} - shift;");
+                let _ = writeln!(out, "    const col c0 = X * {v} - (int)shift;");
                 self.chunk(out, d, by, &mut live);
             }
         }
@@ -267,10 +269,9 @@ impl<'a> Marcher<'a> {
     }
 
     fn load_row(&self, out: &mut String, g: usize, slot: &str, row: &str, indent: usize) {
-        let (ty, v) = (c_memory(self.w.memory_ty(g)), self.m.vector);
         let _ = writeln!(
             out,
-            "{:indent$}w{g}[{slot}] = *(const mg_vec<{ty}, {v}> *)(q{g} + (i64)({row}) * {}LL);",
+            "{:indent$}mg_get(w{g}[{slot}], q{g} + (i64)({row}) * {}LL);",
             "",
             self.row_step(g)
         );
@@ -294,16 +295,16 @@ impl<'a> Marcher<'a> {
             }
         }
         let more = if unroll < m.rows { "n" } else { "1" };
-        let _ = writeln!(out, "    for (int r0 = 0; r0 < {more}; r0 += {unroll}) {{");
+        let _ = writeln!(out, "    for (int first_row = 0; first_row < {more}; first_row += {unroll}) {{");
         let _ = writeln!(out, "        #pragma unroll\n        for (int u = 0; u < {unroll}; u++) {{");
         self.condition(out, 12);
         for (g, (lo, hi)) in self.windows() {
-            self.load_row(out, g, &format!("u + {}", hi - lo), &format!("r0 + u + {hi}"), 16);
+            self.load_row(out, g, &format!("u + {}", hi - lo), &format!("first_row + u + {hi}"), 16);
         }
         out.push_str("            }\n        }\n");
         let _ = writeln!(out, "        #pragma unroll\n        for (int u = 0; u < {unroll}; u++) {{");
         self.condition(out, 12);
-        out.push_str("            const int r = r0 + u;\n");
+        out.push_str("            const int r = first_row + u;\n");
         self.vector(out);
         out.push_str("            }\n        }\n");
         if unroll < m.rows {
@@ -328,8 +329,8 @@ impl<'a> Marcher<'a> {
     fn condition(&self, out: &mut String, indent: usize) {
         let step = self.m.row_step;
         let inside = match self.m.dim {
-            Some(_) => "r0 + u < n".to_string(),
-            None => format!("c0 + (i64)(r0 + u) * {step} < cols"),
+            Some(_) => "first_row + u < n".to_string(),
+            None => format!("c0 + (i64)(first_row + u) * {step} < cols"),
         };
         let _ = writeln!(out, "{:indent$}if ({inside}) {{", "");
     }
@@ -347,7 +348,7 @@ impl<'a> Marcher<'a> {
             Some(_) => "c0".to_string(),
             None => format!("(c0 + (i64)r * {})", m.row_step),
         };
-        let _ = writeln!(out, "            const i64 c = {column};");
+        let _ = writeln!(out, "            const col c = {column};");
         let _ = writeln!(out, "            #pragma unroll\n            for (int v = 0; v < {v}; v++) {{");
         let _ = writeln!(out, "                const i64 x{last} = c + v;");
         if let Some(d) = m.dim {
@@ -370,15 +371,14 @@ impl<'a> Marcher<'a> {
 
     fn store(&self, out: &mut String) {
         let (nest, v) = (self.w.nest, self.m.vector);
-        for (s, store) in nest.stores.iter().enumerate() {
+        for (s, _) in nest.stores.iter().enumerate() {
             let route = nest.accesses.len() + s;
             let g = self.w.routes[route].0;
             let (row, col) = self.offsets[route].unwrap_or((0, 0));
-            let ty = c_memory(nest.operands[store.operand.0 as usize].ty);
             let at = format!("q{g} + ((i64)(r + {row}) * {}LL + {col})", self.row_step(g));
             let _ = writeln!(
                 out,
-                "            if (c >= 0 && c + {v} <= cols) *(mg_vec<{ty}, {v}> *)({at}) = out{s};\n            else for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) ({at})[v] = out{s}.v[v];"
+                "            if (c >= 0 && c + {v} <= cols) mg_put({at}, out{s});\n            else for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) ({at})[v] = out{s}.v[v];"
             );
         }
         if !nest.stores.is_empty() {

@@ -34,6 +34,7 @@ pub const FLAGS: &[&str] = &[
     "--device-int128",
     "--device-as-default-execution-space",
     "-lineinfo",
+    "--disable-warnings",
 ];
 
 /// Threads of a block in the general forms.

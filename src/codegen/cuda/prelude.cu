@@ -1,18 +1,32 @@
 /* What generated kernels share on a GPU: vectors, reductions, exact sums, copies of regions. */
 
 /* V neighbours in memory, moved in one access. */
-template <class T, int V> struct __align__(sizeof(T) * V) mg_vec { T v[V]; };
+template <int BYTES> struct mg_bytes;
+template <> struct mg_bytes<16> { typedef uint4 word; };
+template <> struct mg_bytes<8> { typedef uint2 word; };
+template <> struct mg_bytes<4> { typedef u32 word; };
+template <> struct mg_bytes<2> { typedef unsigned short word; };
+template <> struct mg_bytes<1> { typedef u8 word; };
+template <class T, int V> union mg_vec { T v[V]; typename mg_bytes<sizeof(T) * V>::word word; };
+template <class T, int V> FN void mg_get(mg_vec<T, V> &x, const T *p) { x.word = *(const decltype(x.word) *)p; }
+FN void mg_store(uint4 *p, uint4 w) {
+    asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(w.x), "r"(w.y), "r"(w.z), "r"(w.w) : "memory");
+}
+template <class W> FN void mg_store(W *p, W w) { *p = w; }
+template <class T, int V> FN void mg_put(T *p, const mg_vec<T, V> &x) {
+    mg_store((typename mg_bytes<sizeof(T) * V>::word *)p, x.word);
+}
 
 /* Reductions whose order does not matter are combined as 64-bit keys: integers as they are, for minima and maxima in an
    order-preserving form where NaN wins. */
-struct mg_sum { static FN u64 join(u64 a, u64 b) { return a + b; } static FN void add(u64 *p, u64 v) { if (v) atomicAdd(p, v); } };
-struct mg_least { static FN u64 join(u64 a, u64 b) { return a < b ? a : b; } static FN void add(u64 *p, u64 v) { atomicMin(p, v); } };
-struct mg_most { static FN u64 join(u64 a, u64 b) { return a > b ? a : b; } static FN void add(u64 *p, u64 v) { atomicMax(p, v); } };
-struct mg_any { static FN u64 join(u64 a, u64 b) { return a | b; } static FN void add(u64 *p, u64 v) { if (v) atomicOr(p, v); } };
-struct mg_all { static FN u64 join(u64 a, u64 b) { return a & b; } static FN void add(u64 *p, u64 v) { if (!v) atomicAnd(p, v); } };
+struct mg_sum { FN u64 join(u64 a, u64 b) { return a + b; } FN void add(u64 *p, u64 v) { if (v) atomicAdd(p, v); } };
+struct mg_least { FN u64 join(u64 a, u64 b) { return a < b ? a : b; } FN void add(u64 *p, u64 v) { atomicMin(p, v); } };
+struct mg_most { FN u64 join(u64 a, u64 b) { return a > b ? a : b; } FN void add(u64 *p, u64 v) { atomicMax(p, v); } };
+struct mg_any { FN u64 join(u64 a, u64 b) { return a | b; } FN void add(u64 *p, u64 v) { if (v) atomicOr(p, v); } };
+struct mg_all { FN u64 join(u64 a, u64 b) { return a & b; } FN void add(u64 *p, u64 v) { if (!v) atomicAnd(p, v); } };
 struct mg_prod {
-    static FN u64 join(u64 a, u64 b) { return a * b; }
-    static FN void add(u64 *p, u64 v) {
+    FN u64 join(u64 a, u64 b) { return a * b; }
+    FN void add(u64 *p, u64 v) {
         for (u64 old = *p, seen; (seen = atomicCAS(p, old, old * v)) != old; old = seen) {}
     }
 };
@@ -140,17 +154,17 @@ FN u64 mg_word(u64 x) { return x; }
 FN u64 mg_word(b8 x) { return x; }
 FN u64 mg_word(f32 x) { return (u32)__float_as_int(x); }
 FN u64 mg_word(f64 x) { return (u64)__double_as_longlong(x); }
-template <class T> FN T mg_unordered(u64 k);
-template <> FN i32 mg_unordered<i32>(u64 k) { return (i32)(k ^ 1ULL << 63); }
-template <> FN i64 mg_unordered<i64>(u64 k) { return (i64)(k ^ 1ULL << 63); }
-template <> FN u32 mg_unordered<u32>(u64 k) { return (u32)k; }
-template <> FN u64 mg_unordered<u64>(u64 k) { return k; }
-template <> FN b8 mg_unordered<b8>(u64 k) { return k != 0; }
-template <> FN f32 mg_unordered<f32>(u64 k) {
+template <class T> INLINE T mg_unordered(u64 k);
+template <> INLINE i32 mg_unordered<i32>(u64 k) { return (i32)(k ^ 1ULL << 63); }
+template <> INLINE i64 mg_unordered<i64>(u64 k) { return (i64)(k ^ 1ULL << 63); }
+template <> INLINE u32 mg_unordered<u32>(u64 k) { return (u32)k; }
+template <> INLINE u64 mg_unordered<u64>(u64 k) { return k; }
+template <> INLINE b8 mg_unordered<b8>(u64 k) { return k != 0; }
+template <> INLINE f32 mg_unordered<f32>(u64 k) {
     const u32 b = (u32)k;
     return __int_as_float((int)(b >> 31 ? b & 0x7fffffff : ~b)) + 0.0f;
 }
-template <> FN f64 mg_unordered<f64>(u64 k) {
+template <> INLINE f64 mg_unordered<f64>(u64 k) {
     return __longlong_as_double((i64)(k >> 63 ? k & ~(1ULL << 63) : ~k)) + 0.0;
 }
 

@@ -9,7 +9,8 @@ typedef unsigned long long u64;
 typedef float f32;
 typedef double f64;
 
-#define FN static __device__ __forceinline__
+#define INLINE __device__ __forceinline__
+#define FN static INLINE
 #define __builtin_floorf floorf
 #define __builtin_floor floor
 #define __builtin_fabsf fabsf

@@ -95,7 +95,7 @@ impl Around<'_> {
                 }
             }
         };
-        if grid.1 > MOST_Y || grid.2 > MOST_Y || grid.0 > i32::MAX as i64 || len(last) > i32::MAX as i64 / 2 {
+        if grid.1 > MOST_Y || grid.2 > MOST_Y || grid.0 > i32::MAX as i64 || (m.dim.is_some() && len(last) > i32::MAX as i64 / 2) {
             return None;
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Every example and every running case of tests/suite on GPUs against the CPU: the same text, the same bytes in every file.
+
+The CPU's answer comes from the built-in machine on one rank; GPUs run as threads (`-n N`) and, with --mpirun, as MPI
+processes. Prints one line for each program that differs and a summary; the exit code is 1 if there is any.
+
+usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2,4] [--jobs J] [--mpirun N,..] [--only TEXT] [-- more arguments of mgpu run]
+"""
+import argparse
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def cases():
+    for folder, _, names in sorted(os.walk(os.path.join(ROOT, "tests/suite/run"))):
+        for name in sorted(names):
+            if name.endswith(".mgpu"):
+                yield os.path.join(folder, name), directives(os.path.join(folder, name))
+    examples = os.path.join(ROOT, "examples")
+    for name in sorted(os.listdir(examples)):
+        if name.endswith(".mgpu"):
+            yield os.path.join(examples, name), {"args": []}
+
+
+def directives(path):
+    out = {"args": []}
+    for line in open(path):
+        if line.startswith("// ") and ":" in line:
+            key, value = line[3:].split(":", 1)
+            if key in ("args", "ranks", "output", "expect"):
+                out[key] = value.split()
+    return out
+
+
+def run(path, args, command):
+    """Text, exit code and files that a run leaves behind."""
+    with tempfile.TemporaryDirectory() as tmp:
+        here = os.path.join(tmp, "here")
+        shutil.copytree(os.path.dirname(path), here, ignore=shutil.ignore_patterns("*.out", "heat.png", "*.npy") if "examples" not in path else None)
+        before = {os.path.join(d, f) for d, _, fs in os.walk(here) for f in fs}
+        for f in list(before):
+            if not f.endswith((".mgpu", ".npy", ".json")) or ("examples" in path and f.endswith(".npy") and "/data/" not in f):
+                os.remove(f)
+                before.discard(f)
+        done = subprocess.run(command + [os.path.basename(path)] + args, cwd=here, capture_output=True, text=True, timeout=300)
+        files = {}
+        for d, _, fs in os.walk(here):
+            for f in fs:
+                p = os.path.join(d, f)
+                if p not in before:
+                    files[os.path.relpath(p, here)] = open(p, "rb").read()
+        return done.stdout, done.returncode, files, done.stderr
+
+
+def compare(path, want, got):
+    if got[1] != want[1]:
+        return f"exit {got[1]}, not {want[1]}: {got[3][-400:]}"
+    if got[0] != want[0]:
+        lines = [(a, b) for a, b in zip(want[0].splitlines(), got[0].splitlines()) if a != b]
+        return f"prints {lines[:1]}" if lines else "prints another number of lines"
+    if set(got[2]) != set(want[2]):
+        return f"writes {sorted(got[2])}, not {sorted(want[2])}"
+    for f, data in want[2].items():
+        if got[2][f] != data:
+            return f"{f} differs"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mgpu", default=os.path.join(ROOT, "target/release/mgpu"))
+    parser.add_argument("--ranks", default="1,2,4")
+    parser.add_argument("--mpirun", default="")
+    parser.add_argument("--jobs", type=int, default=8)
+    parser.add_argument("--only", default="")
+    parser.add_argument("more", nargs="*")
+    a = parser.parse_args()
+    mgpu = os.path.abspath(a.mgpu)
+    cpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--executor", "vm"]
+    gpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--device", "cuda"] + a.more
+    mpi = lambda n: ["mpirun", "--oversubscribe", "-n", str(n), mgpu, "run", "-q", "--device", "cuda"] + a.more
+
+    def check(item):
+        path, d = item
+        name, bad, runs = os.path.relpath(path, ROOT), [], 0
+        if "expect" in d:
+            return name, bad, runs
+        by_ranks = "output" in d or "hello" in path or "ring" in path
+        allowed = {int(n) for n in d.get("ranks", [])}
+        want = None if by_ranks else run(path, d["args"], cpu(1))
+        for kind, counts, command in (("threads", a.ranks, gpu), ("mpi", a.mpirun, mpi)):
+            for n in [int(n) for n in counts.split(",") if n]:
+                if allowed and n not in allowed:
+                    continue
+                wanted = want or run(path, d["args"], cpu(n))
+                try:
+                    why = compare(path, wanted, run(path, d["args"], command(n)))
+                except subprocess.TimeoutExpired:
+                    why = "does not end"
+                runs += 1
+                if why:
+                    bad.append(f"{kind} {n}: {why}")
+        return name, bad, runs
+
+    work = [c for c in cases() if a.only in c[0]]
+    failed = total = 0
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        for name, bad, runs in pool.map(check, work):
+            total += runs
+            failed += len(bad)
+            for why in bad:
+                print(f"{name}: {why}")
+    print(f"{len(work)} programs, {total} runs on GPUs, {failed} wrong")
+    sys.exit(1 if failed else 0)
+
+
+main()

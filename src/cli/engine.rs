@@ -1,0 +1,94 @@
+//! What runs a program's kernels: the CPU's executors or GPUs.
+
+use super::run::RunArgs;
+use crate::ir::plan::Plan;
+use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
+use crate::source::{SourceMap, Span};
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+pub enum ExecutorChoice {
+    Auto,
+    Vm,
+    Native,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+pub enum Device {
+    /// GPUs where the machine has them, else the CPU
+    Auto,
+    Cpu,
+    /// NVIDIA GPUs, one rank each
+    Cuda,
+}
+
+/// How many ranks a run on one machine has when nobody says: one a GPU, or one a core.
+pub fn default_ranks(args: &RunArgs) -> i64 {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as i64);
+    if args.on_cpu() { cores } else { gpus(args).filter(|n| *n > 0).unwrap_or(cores) }
+}
+
+/// The engine that the arguments ask for.
+pub fn engine(args: &RunArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+    if !args.on_cpu() {
+        match cuda(args, plan, sources) {
+            Ok(engine) => return Ok(engine),
+            Err(why) if args.device == Device::Cuda => return Err(why),
+            Err(why) => {
+                if args.verbose {
+                    eprintln!("GPUs are not used: {why}");
+                }
+            }
+        }
+    }
+    let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
+    let tables = &plan.program.tables;
+    if args.executor == ExecutorChoice::Vm {
+        return Ok(on_host(Vm::new(&nests, tables)));
+    }
+    match Native::new(&nests, tables) {
+        Ok(native) => Ok(on_host(native)),
+        Err(why) if args.executor == ExecutorChoice::Native => Err(why),
+        Err(why) => {
+            if args.verbose {
+                eprintln!("native C is not used: {why}");
+            }
+            Ok(on_host(Vm::new(&nests, tables)))
+        }
+    }
+}
+
+fn on_host(executor: impl Executor + 'static) -> Box<dyn Engine> {
+    Box::new(OnHost(Box::new(executor)))
+}
+
+/// The file and line of a place in the sources.
+pub fn line(sources: &SourceMap, span: Span) -> Option<(String, usize)> {
+    let file = sources.file(span.file);
+    let before = file.text.get(..span.start as usize)?;
+    Some((file.name.clone(), before.matches('\n').count() + 1))
+}
+
+#[cfg(feature = "cuda")]
+fn gpus(args: &RunArgs) -> Option<i64> {
+    use crate::runtime::device::cuda::{driver, nvrtc};
+    nvrtc::present().ok()?;
+    let seen = driver::gpus().ok()?.len();
+    Some(if args.devices.is_empty() { seen } else { args.devices.len() } as i64)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(args: &RunArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+    use crate::runtime::device::cuda::{CudaEngine, Options};
+    let options = Options { devices: args.devices.clone(), verbose: args.verbose };
+    Ok(Box::new(CudaEngine::new(plan, options, &|span| line(sources, span))?))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpus(_: &RunArgs) -> Option<i64> {
+    None
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_: &RunArgs, _: &Plan, _: &SourceMap) -> Result<Box<dyn Engine>, String> {
+    Err("this mgpu was built without CUDA (feature `cuda`)".into())
+}
