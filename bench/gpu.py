@@ -11,16 +11,16 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = [  # name, program, parameters, steps of the long run, points or bytes a step, unit, aim
-    ("heat 2-D f32 16384^2", "heat", {"n": 16384}, 400, 16384**2 / 1e9, "GCells/s", 500),
-    ("heat 2-D f64 16384^2", "heat64", {"n": 16384}, 200, 16384**2 / 1e9, "GCells/s", 255),
-    ("heat 3-D f32 1024^3", "heat3d", {"n": 1024}, 100, 1024**3 / 1e9, "GCells/s", 430),
-    ("heat 2-D f32 2048^2", "heat", {"n": 2048}, 40000, None, "us/step", 6.6),
-    ("heat 2-D f32 1024^2", "heat", {"n": 1024}, 80000, None, "us/step", 3.0),
-    ("heat 2-D f32 16384^2 with norm", "heatnorm", {"n": 16384}, 400, 16384**2 / 1e9, "GCells/s", 475),
-    ("triad f64 2^27", "triad", {"n": 1 << 27}, 400, 3 * 8 * (1 << 27) / 1e12, "TB/s", 4.3),
-    ("sum of squares f32 2^28", "sumsq", {"n": 1 << 28}, 400, 4 * (1 << 28) / 1e12, "TB/s", 4.3),
-    ("Monte Carlo pi f32 2^33", "pi32", {"n": 1 << 33}, 20, (1 << 33) / 1e9, "Gpoints/s", 650),
-    ("Monte Carlo pi f64 2^32", "pi", {"n": 1 << 32}, 20, (1 << 32) / 1e9, "Gpoints/s", None),
+    ("heat 2-D f32 16384^2", "heat", {"n": 16384}, 4000, 16384**2 / 1e9, "GCells/s", 500),
+    ("heat 2-D f64 16384^2", "heat64", {"n": 16384}, 2000, 16384**2 / 1e9, "GCells/s", 255),
+    ("heat 3-D f32 1024^3", "heat3d", {"n": 1024}, 1000, 1024**3 / 1e9, "GCells/s", 430),
+    ("heat 2-D f32 2048^2", "heat", {"n": 2048}, 300000, None, "us/step", 6.6),
+    ("heat 2-D f32 1024^2", "heat", {"n": 1024}, 600000, None, "us/step", 3.0),
+    ("heat 2-D f32 16384^2 with norm", "heatnorm", {"n": 16384}, 4000, 16384**2 / 1e9, "GCells/s", 475),
+    ("triad f64 2^27", "triad", {"n": 1 << 27}, 3000, 3 * 8 * (1 << 27) / 1e12, "TB/s", 4.3),
+    ("sum of squares f32 2^28", "sumsq", {"n": 1 << 28}, 8000, 4 * (1 << 28) / 1e12, "TB/s", 4.3),
+    ("Monte Carlo pi f32 2^33", "pi32", {"n": 1 << 33}, 150, (1 << 33) / 1e9, "Gpoints/s", 650),
+    ("Monte Carlo pi f64 2^32", "pi", {"n": 1 << 32}, 100, (1 << 32) / 1e9, "Gpoints/s", None),
 ]
 
 

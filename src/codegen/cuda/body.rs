@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
                 Word::Value(s) => format!("u64 value{}", s.0),
                 Word::Accumulator(r) => format!("u64 *acc{r}"),
                 Word::Shift => "i64 shift".into(),
-                Word::Pieces => "const mg_piece *pieces".into(),
+                Word::Pieces => "i64 pieces".into(),
                 Word::PieceCount => "i64 piece_count".into(),
                 Word::InnerLo(d) => format!("i64 inner_lo{d}"),
                 Word::InnerHi(d) => format!("i64 inner_hi{d}"),

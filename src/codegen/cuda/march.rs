@@ -132,12 +132,18 @@ impl<'a> Marcher<'a> {
             let near: Vec<i64> = f.reads.iter().filter(|o| o.1.abs() < vector).map(|o| o.0).collect();
             f.window = near.iter().min().zip(near.iter().max()).map(|(a, b)| (*a, *b));
         }
-        let aligned = (0..w.groups.len())
+        let aligned: Vec<usize> = (0..w.groups.len())
             .filter(|g| families[*g].window.is_some() || w.groups[*g].store)
             .collect();
         // A store whose column offset is no multiple of a vector would be split.
         let stores = nest.accesses.len()..offsets.len();
         if offsets[stores].iter().flatten().any(|o| o.1 % vector != 0) {
+            return None;
+        }
+        // Rows that are not whole vectors apart would be misaligned.
+        let steps = |g: usize| (0..last).map(move |d| (g, d));
+        let odd = |(g, d): (usize, usize)| w.step(g, Sym::Dim(d)) % vector != 0;
+        if aligned.iter().flat_map(|g| steps(*g)).any(odd) {
             return None;
         }
         let guarded = offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
@@ -157,6 +163,9 @@ impl<'a> Marcher<'a> {
         self.place(out);
         self.pointers(out);
         self.rows(out);
+        if !nest.stores.is_empty() {
+            self.extras(out);
+        }
         if let Some((_, leaf_threads)) = m.leaf.or(m.anchored.then_some((0, m.lanes / m.vector))) {
             self.fold(out, leaf_threads);
         }
@@ -319,10 +328,10 @@ impl<'a> Marcher<'a> {
         out.push_str("    }\n    }\n");
     }
 
+    /// Rows whose loads are in flight together.
     fn unroll(&self) -> i64 {
-        let deepest = self.windows().map(|(_, (lo, hi))| hi - lo).max().unwrap_or(0);
-        // Registers can only be carried over whole windows.
-        self.m.rows.min(8).max(deepest.min(self.m.rows))
+        let most = if self.m.leaf.is_some() { tune("UNROLL1", 16) } else if self.m.others.is_empty() { tune("UNROLL", 8) } else { tune("UNROLL3", 4) };
+        self.m.rows.min(most)
     }
 
     /// Opens the block of a row that the part has.
@@ -370,63 +379,97 @@ impl<'a> Marcher<'a> {
     }
 
     fn store(&self, out: &mut String) {
-        let (nest, v) = (self.w.nest, self.m.vector);
-        for (s, _) in nest.stores.iter().enumerate() {
-            let route = nest.accesses.len() + s;
-            let g = self.w.routes[route].0;
-            let (row, col) = self.offsets[route].unwrap_or((0, 0));
-            let at = format!("q{g} + ((i64)(r + {row}) * {}LL + {col})", self.row_step(g));
+        let v = self.m.vector;
+        for s in 0..self.w.nest.stores.len() {
+            let at = self.stored_at(s);
             let _ = writeln!(
                 out,
                 "            if (c >= 0 && c + {v} <= cols) mg_put({at}, out{s});\n            else for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) ({at})[v] = out{s}.v[v];"
             );
         }
-        if !nest.stores.is_empty() {
-            self.extras(out);
-        }
     }
 
-    /// Copies of elements near the edges of the part, for ghost cells.
+    /// Copies of elements near the edges of the part, for ghost cells: read again behind the sweep, which costs the other
+    /// threads nothing.
     fn extras(&self, out: &mut String) {
         let (nest, m) = (self.w.nest, &self.m);
-        let last = nest.domain.rank() - 1;
         let v = m.vector;
-        let mut outside = vec![format!("c < inner_lo{last}"), format!("c + {v} > inner_hi{last}")];
+        let last = nest.domain.rank() - 1;
+        // The points of this thread, and those of its row `r`.
+        let (mut all, mut row) = (vec![], vec![]);
         for d in 0..last {
-            let at = if m.dim == Some(d) { format!("x{d} + r") } else { format!("x{d}") };
-            outside.push(format!("{at} < inner_lo{d}"));
-            outside.push(format!("{at} >= inner_hi{d}"));
+            let marches = m.dim == Some(d);
+            all.push((format!("x{d}"), format!("x{d} + {}", if marches { "n" } else { "1" })));
+            let here = if marches { format!("x{d} + r") } else { format!("x{d}") };
+            row.push((here.clone(), here));
         }
-        let _ = writeln!(out, "            if (piece_count && ({})) {{", outside.join(" || "));
-        let _ = writeln!(out, "            for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) {{");
+        let width = if m.dim.is_some() { v } else { (m.rows - 1) * m.row_step + v };
+        all.push(("c0".into(), format!("c0 + {width}")));
+        row.push(("c".into(), "c".into()));
+        let outside: Vec<String> = all
+            .iter()
+            .enumerate()
+            .map(|(d, (from, to))| format!("{from} < inner_lo{d} || {to} > inner_hi{d}"))
+            .collect();
+        let _ = writeln!(out, "    if (piece_count && live && ({})) {{", outside.join(" || "));
         for (s, store) in nest.stores.iter().enumerate() {
-            let mut at: Vec<String> = store.index.iter().map(|a| self.subscript(a)).collect();
-            at.resize(4, "0".into());
+            let ends = |ranges: &[(String, String)], high: bool| {
+                store.index.iter().map(|a| self.subscript(a, ranges, high)).collect::<Vec<_>>().join(", ")
+            };
+            let rank = store.index.len();
             let ty = c_memory(nest.operands[store.operand.0 as usize].ty);
             let _ = writeln!(
                 out,
-                "                mg_extra<{ty}>(pieces, (int)piece_count, {s}, {}, out{s}.v[v]);",
-                at.join(", ")
+                "    {{\n        const i64 from[{rank}] = {{{}}}, to[{rank}] = {{{}}};\n        u32 hot = 0;",
+                ends(&all, false),
+                ends(&all, true)
+            );
+            let _ = writeln!(
+                out,
+                "        for (int k = 0; k < piece_count; k++) if (mgpu_pieces[pieces + k].store == {s} && mg_touches(mgpu_pieces[pieces + k], from, to)) hot |= 1u << k;"
+            );
+            let column = if m.dim.is_some() { "c0".into() } else { format!("c0 + (i64)r * {}", m.row_step) };
+            let _ = writeln!(out, "        for (int r = 0; hot && r < n; r++) {{\n            const col c = {column};");
+            let _ = writeln!(out, "            if (c >= cols) break;");
+            let _ = writeln!(
+                out,
+                "            const int v0 = c < 0 ? (int)-c : 0, v1 = c + {v} > cols ? (int)(cols - c) : {v};"
+            );
+            let _ = writeln!(out, "            mg_vec<{ty}, {v}> x;\n            mg_get(x, (const {ty} *)({}));", self.stored_at(s));
+            let _ = writeln!(
+                out,
+                "            const i64 at[{rank}] = {{{}}};\n            mg_extra<{ty}, {v}, {rank}>(hot, (int)pieces, {s}, at, v0, v1, x);\n        }}\n    }}",
+                ends(&row, false)
             );
         }
-        out.push_str("            }\n            }\n");
+        out.push_str("    }\n");
     }
 
-    /// A store's subscript in global indices.
-    fn subscript(&self, a: &Affine) -> String {
-        let last = self.w.nest.domain.rank() - 1;
+    /// The address of a store's vector in row `r`.
+    fn stored_at(&self, s: usize) -> String {
+        let route = self.w.nest.accesses.len() + s;
+        let g = self.w.routes[route].0;
+        let (row, col) = self.offsets[route].unwrap_or((0, 0));
+        format!("q{g} + ((i64)(r + {row}) * {}LL + {col})", self.row_step(g))
+    }
+
+    /// A store's subscript in global indices, at one end of the ranges of local indices; coefficients are 0 or 1. The high
+    /// end of a subscript without an index lies one further.
+    fn subscript(&self, a: &Affine, ranges: &[(String, String)], high: bool) -> String {
         let mut text = format!("{}LL", a.konst);
+        let mut ranged = false;
         for (sym, c) in &a.terms {
             let what = match sym {
-                Sym::Dim(d) if *d == last => format!("(lo{d} + c + v)"),
-                Sym::Dim(d) if self.m.dim == Some(*d) => format!("(lo{d} + x{d} + r)"),
-                Sym::Dim(d) => format!("(lo{d} + x{d})"),
+                Sym::Dim(d) => {
+                    ranged = true;
+                    format!("(lo{d} + ({}))", if high { &ranges[*d].1 } else { &ranges[*d].0 })
+                }
                 Sym::Scalar(s) => format!("(i64){}", self.w.word(*s)),
                 Sym::Counter(_) => "0".into(),
             };
             let _ = write!(text, " + {what} * {c}");
         }
-        text
+        if high && !ranged { text + " + 1" } else { text }
     }
 
     /// Folds the lanes of each leaf over its threads.
@@ -622,7 +665,7 @@ fn geometry(
     let mut m = March {
         vector,
         block: (256, 1),
-        rows: 4,
+        rows: tune("ROWS1", 2),
         dim,
         row_step: 256 * vector,
         others: (0..last).filter(|d| Some(*d) != dim).collect(),
@@ -648,7 +691,14 @@ fn geometry(
     if dim.is_some() {
         let bx = if m.others.is_empty() { wide(256) } else { 32 };
         m.block = (bx, 256 / bx);
-        m.rows = if m.others.is_empty() { 4 } else { 8 };
+        m.rows = if m.others.is_empty() { tune("ROWS", 4) } else { tune("ROWS3", 16) };
+        if !m.others.is_empty() {
+            m.block = (32, tune("BY3", 8) as u32);
+        }
     }
     m
+}
+
+fn tune(name: &str, default: i64) -> i64 {
+    std::env::var(format!("MGPU_TUNE_{name}")).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }

@@ -182,6 +182,14 @@ template <class T> FN void mg_move(u64 from, u64 to, u64 constant, u32 negate) {
     if (negate > 2) v = (T)0 - v;
     *(T *)to = v;
 }
+static __device__ __noinline__ void mg_move_bytes(u64 from, u64 to, const mg_copy &c) {
+    u64 word = c.constant;
+    if (from) for (u32 k = 0; k < c.size; k++) ((u8 *)&word)[k] = ((const u8 *)from)[k];
+    u64 out = 0;
+    if (c.size == 4) mg_move<u32>((u64)&word, (u64)&out, 0, c.negate);
+    else mg_move<u64>((u64)&word, (u64)&out, 0, c.negate);
+    for (u32 k = 0; k < c.size; k++) ((u8 *)to)[k] = ((const u8 *)&out)[k];
+}
 extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
     const mg_copy c = copies[blockIdx.y];
     const i64 step = (i64)gridDim.x * blockDim.x;
@@ -196,7 +204,9 @@ extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
             to += at * c.to_step[d];
         }
         if (!c.from) from = 0;
-        if (c.size == 4) mg_move<u32>(from, to, c.constant, c.negate);
+        /* Elements lie side by side in messages, whatever their size. */
+        if ((from | to) & (c.size - 1)) mg_move_bytes(from, to, c);
+        else if (c.size == 4) mg_move<u32>(from, to, c.constant, c.negate);
         else if (c.size == 8) mg_move<u64>(from, to, c.constant, c.negate);
         else mg_move<u8>(from, to, c.constant, 0);
     }
@@ -208,32 +218,47 @@ extern "C" __global__ void mgpu_set(u64 *scalars, u64 at, u64 bits) { scalars[at
 /* What a sweep stores besides its own elements: copies of elements near the edges of a part, for ghost cells here or on a
    peer. The element with subscripts `a` of the source box goes to `to + sum a * step`, repeated where `repeat` says. */
 struct mg_piece {
-    i64 lo[4], hi[4], step[4];
-    u32 repeat[4];
-    i64 repeat_step[4];
     u64 to;
     u32 store, negate;
+    i64 lo[4], hi[4], step[4], repeat_step[4];
+    u32 repeat[4];
 };
-template <class T> static __device__ __noinline__ void
-mg_extra(const mg_piece *pieces, int count, int store, i64 a0, i64 a1, i64 a2, i64 a3, T v) {
-    const i64 a[4] = {a0, a1, a2, a3};
-    for (int k = 0; k < count; k++) {
-        const mg_piece &p = pieces[k];
+__constant__ mg_piece mgpu_pieces[256];
+
+/* Whether a piece copies an element of the box `from .. to`. */
+template <int R> FN bool mg_touches(const mg_piece &p, const i64 (&from)[R], const i64 (&to)[R]) {
+    bool in = true;
+    #pragma unroll
+    for (int d = 0; d < R; d++) in = in && from[d] < p.hi[d] && to[d] > p.lo[d];
+    return in;
+}
+/* The copies of one row's vector `x`, whose first element has subscripts `a`; elements `v0 .. v1` are real. */
+template <class T, int V, int R> static __device__ __noinline__ void
+mg_extra(u32 hot, int first, int store, const i64 (&a)[R], int v0, int v1, mg_vec<T, V> x) {
+    for (; hot; hot &= hot - 1) {
+        const mg_piece &p = mgpu_pieces[first + __ffs(hot) - 1];
         if ((int)p.store != store) continue;
         bool in = true;
         i64 at = 0;
-        for (int d = 0; d < 4; d++) {
+        #pragma unroll
+        for (int d = 0; d < R - 1; d++) {
             in = in && a[d] >= p.lo[d] && a[d] < p.hi[d];
             at += a[d] * p.step[d];
         }
         if (!in) continue;
-        const T w = p.negate ? (T)(-v) : v;
-        for (u32 x = 0; x < p.repeat[0]; x++)
-            for (u32 y = 0; y < p.repeat[1]; y++)
-                for (u32 z = 0; z < p.repeat[2]; z++)
-                    for (u32 q = 0; q < p.repeat[3]; q++)
-                        *(T *)(p.to + at + x * p.repeat_step[0] + y * p.repeat_step[1] + z * p.repeat_step[2] +
-                               q * p.repeat_step[3]) = w;
+        #pragma unroll
+        for (int v = 0; v < V; v++) {
+            const i64 j = a[R - 1] + v;
+            if (v < v0 || v >= v1 || j < p.lo[R - 1] || j >= p.hi[R - 1]) continue;
+            const T w = p.negate ? (T)(-x.v[v]) : x.v[v];
+            const u64 to = p.to + at + j * p.step[R - 1];
+            for (u32 k = 0; k < p.repeat[0]; k++)
+                for (u32 l = 0; l < (R > 1 ? p.repeat[R > 1 ? 1 : 0] : 1); l++)
+                    for (u32 m = 0; m < (R > 2 ? p.repeat[R > 2 ? 2 : 0] : 1); m++)
+                        for (u32 n = 0; n < (R > 3 ? p.repeat[R > 3 ? 3 : 0] : 1); n++)
+                            *(T *)(to + k * p.repeat_step[0] + l * p.repeat_step[1] + m * p.repeat_step[2] +
+                                   n * p.repeat_step[3]) = w;
+        }
     }
 }
 

@@ -26,15 +26,19 @@ pub struct DeviceCopy {
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct DevicePiece {
-    lo: [i64; 4],
-    hi: [i64; 4],
-    step: [i64; 4],
-    repeat: [u32; 4],
-    repeat_step: [i64; 4],
     to: u64,
     store: u32,
     negate: u32,
+    lo: [i64; 4],
+    hi: [i64; 4],
+    step: [i64; 4],
+    repeat_step: [i64; 4],
+    repeat: [u32; 4],
 }
+
+/// Pieces that the constant memory of a module holds, and that one sweep can make.
+pub const MOST_PIECES: usize = 256;
+pub const MOST_JOINED: usize = 32;
 
 /// The copies that a copy of a schedule needs on a device: one, or several where a dimension is very long.
 pub fn device_copy(copy: &BoxCopy, from: u64, to: u64, constant: Option<Value>) -> std::result::Result<DeviceCopy, String> {
@@ -65,7 +69,7 @@ pub fn device_copy(copy: &BoxCopy, from: u64, to: u64, constant: Option<Value>) 
     Ok(c)
 }
 
-fn bytes_of<T: Copy>(items: &[T]) -> &[u8] {
+pub fn bytes_of<T: Copy>(items: &[T]) -> &[u8] {
     // SAFETY: plain numbers without gaps that matter; the device reads the same layout.
     unsafe { std::slice::from_raw_parts(items.as_ptr().cast(), std::mem::size_of_val(items)) }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::carry::{self, DeviceCopy};
+use super::carry::{self, DeviceCopy, MOST_JOINED, MOST_PIECES};
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch};
 use super::launch::Around;
 use super::queue::{Queue, Stores};
@@ -81,13 +81,16 @@ pub struct CudaDevice<'a> {
     traffic: Vec<(i64, i64)>,
     staged: Vec<(Vec<Staged>, Vec<Staged>)>,
     lists: HashMap<(u32, Which, Vec<u64>), List>,
-    pieces: HashMap<(u32, usize, Vec<u64>), Option<Joined>>,
+    pieces: HashMap<(u32, usize, u64), Option<Joined>>,
     /// Constant ghost cells that hold their value already: exchange and address.
     filled: HashSet<(u32, Vec<u64>)>,
     scalar_code: HashMap<*const Code, Function>,
     copies: Function,
     set: Function,
     scratch: (u64, usize),
+    /// The table of copies that sweeps make, and how many it holds.
+    piece_table: u64,
+    piece_count: usize,
 }
 
 /// Copies that a sweep makes besides its own stores.
@@ -95,7 +98,7 @@ pub struct CudaDevice<'a> {
 struct Joined {
     at: u64,
     count: usize,
-    inner: Vec<(i64, i64)>,
+    inner: std::rc::Rc<[(i64, i64)]>,
 }
 
 fn lost(e: CudaError) -> Failure {
@@ -154,6 +157,8 @@ impl<'a> CudaDevice<'a> {
             copies: module.function("mgpu_copies").map_err(bad)?,
             set: module.function("mgpu_set").map_err(bad)?,
             scratch: (0, 0),
+            piece_table: module.variable("mgpu_pieces").map_err(bad)?,
+            piece_count: 0,
             gpu,
         })
     }
@@ -266,8 +271,13 @@ impl<'a> CudaDevice<'a> {
             return Ok(true);
         }
         let Some((_, stores)) = self.queue.last() else { return Ok(false) };
-        let addresses: Vec<u64> = self.work[stores.nest].places.iter().map(|p| self.address(*p)).collect();
-        let key = (ex.0, stores.nest, addresses);
+        let mut buffers = 0u64;
+        for p in &self.work[stores.nest].places {
+            if let Place::Array(a) = p {
+                buffers = buffers.wrapping_mul(self.blocks.len() as u64 + 1).wrapping_add(self.arrays[a.0 as usize] as u64);
+            }
+        }
+        let key = (ex.0, stores.nest, buffers);
         let joined = match self.pieces.get(&key) {
             Some(j) => j.clone(),
             None => {
@@ -316,8 +326,16 @@ impl<'a> CudaDevice<'a> {
         }
         let inner = carry::inner(&part, &sources);
         let inner = inner.dims.iter().zip(&part.dims).map(|(i, p)| (i.lo - p.lo, i.hi - p.lo)).collect();
-        let at = carry::keep(&mut self.gpu, &list).map_err(lost)?;
-        Ok(Some(Joined { at, count: list.len(), inner }))
+        let at = self.piece_count;
+        if list.len() > MOST_JOINED || at + list.len() > MOST_PIECES {
+            return Ok(None);
+        }
+        self.piece_count += list.len();
+        let bytes = carry::bytes_of(&list);
+        let to = self.piece_table + (at * std::mem::size_of::<carry::DevicePiece>()) as u64;
+        // Launches that went out read other entries of the table.
+        self.gpu.put(to, bytes).map_err(lost)?;
+        Ok(Some(Joined { at: at as u64, count: list.len(), inner }))
     }
 
     /// Packs and sends what others need.
@@ -537,7 +555,7 @@ impl Device for CudaDevice<'_> {
         let mut at = 0;
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(bytes + 1024)?;
+            let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
             self.pack(id, b, scratch, true)?;
             self.gpu.get(scratch, &mut out[at..at + bytes]).map_err(lost)?;
             at += bytes;
@@ -550,7 +568,7 @@ impl Device for CudaDevice<'_> {
         let mut at = 0;
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(bytes + 1024)?;
+            let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
             self.gpu.put(scratch, &data[at..at + bytes]).map_err(lost)?;
             self.pack(id, b, scratch, false)?;
             self.gpu.wait().map_err(lost)?;

@@ -21,8 +21,19 @@ pub struct Stores {
 
 #[derive(Default)]
 struct Known {
-    seen: u32,
+    batch: Vec<Launch>,
     graph: Option<Graph>,
+}
+
+/// A hash of a batch; equal batches have equal ones.
+fn hash(batch: &[Launch]) -> u64 {
+    let mut h = 0xcbf2_9ce4_8422_2325u64;
+    for l in batch {
+        for w in &l.words {
+            h = (h ^ w).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        }
+    }
+    h
 }
 
 /// Launches in order.
@@ -33,7 +44,7 @@ pub struct Queue {
     last: Option<Stores>,
     /// Where the batch ends, when the next launch comes.
     cut: Option<usize>,
-    known: HashMap<Vec<Launch>, Known>,
+    known: HashMap<u64, Known>,
     /// Kernels that went out, and in how many graphs.
     pub launched: u64,
     pub graphs: u64,
@@ -82,22 +93,23 @@ impl Queue {
         if batch.len() < SHORT {
             return batch.iter().try_for_each(|l| gpu.launch(l));
         }
-        if self.known.len() >= MOST_GRAPHS && !self.known.contains_key(&batch) {
+        if self.known.len() >= MOST_GRAPHS {
             self.known.clear();
         }
-        let mut known = self.known.remove(&batch).unwrap_or_default();
-        known.seen += 1;
-        if known.seen >= 2 && known.graph.is_none() {
+        let known = self.known.entry(hash(&batch)).or_default();
+        if known.batch != batch {
+            // Seen for the first time.
+            let sent = batch.iter().try_for_each(|l| gpu.launch(l));
+            *known = Known { batch, graph: None };
+            return sent;
+        }
+        if known.graph.is_none() {
             known.graph = Some(gpu.graph(&batch)?);
         }
-        let sent = match &known.graph {
-            Some(graph) => {
-                self.graphs += 1;
-                gpu.run(graph)
-            }
-            None => batch.iter().try_for_each(|l| gpu.launch(l)),
-        };
-        self.known.insert(batch, known);
-        sent
+        self.graphs += 1;
+        match &known.graph {
+            Some(graph) => gpu.run(graph),
+            None => Ok(()),
+        }
     }
 }
