@@ -93,7 +93,7 @@ def main():
             return name, bad, runs
         by_ranks = "output" in d or "hello" in path or "ring" in path
         allowed = {int(n) for n in d.get("ranks", [])}
-        want = None if by_ranks else run(path, d["args"], cpu(1))
+        want = None if by_ranks else run(path, d["args"], cpu(min(allowed, default=1)))
         for kind, counts, command in (("threads", a.ranks, gpu), ("mpi", a.mpirun, mpi)):
             for n in [int(n) for n in counts.split(",") if n]:
                 if allowed and n not in allowed:

@@ -17,3 +17,6 @@ typedef double f64;
 #define MG_SIMD _Pragma("GCC ivdep")
 #endif
 
+#define mg_mul_u32(a, b) ((a) * (b))
+#define mg_high_u32(a, b) ((u32)((u64)(a) * (b) >> 32))
+

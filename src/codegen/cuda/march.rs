@@ -203,9 +203,6 @@ impl<'a> Marcher<'a> {
             }
         }
         let _ = writeln!(out, "    const bool live = {};", live.join(" && "));
-        if self.w.nest.reductions.is_empty() {
-            out.push_str("    if (!live) return;\n");
-        }
     }
 
     /// The rows `x_d .. x_d + n` and the other indices.
@@ -330,7 +327,11 @@ impl<'a> Marcher<'a> {
 
     /// Rows whose loads are in flight together.
     fn unroll(&self) -> i64 {
-        let most = if self.m.leaf.is_some() { tune("UNROLL1", 16) } else if self.m.others.is_empty() { tune("UNROLL", 8) } else { tune("UNROLL3", 4) };
+        let most = match self.m.dim {
+            Some(_) if !self.m.others.is_empty() => 1,
+            Some(_) if self.m.anchored => 4,
+            _ => 8,
+        };
         self.m.rows.min(most)
     }
 
@@ -389,60 +390,86 @@ impl<'a> Marcher<'a> {
         }
     }
 
-    /// Copies of elements near the edges of the part, for ghost cells: read again behind the sweep, which costs the other
-    /// threads nothing.
-    fn extras(&self, out: &mut String) {
+    /// The points of this thread's block: low and high local index of each dimension, clipped to the part.
+    fn block_box(&self) -> Vec<(String, String)> {
         let (nest, m) = (self.w.nest, &self.m);
-        let v = m.vector;
         let last = nest.domain.rank() - 1;
-        // The points of this thread, and those of its row `r`.
-        let (mut all, mut row) = (vec![], vec![]);
-        for d in 0..last {
-            let marches = m.dim == Some(d);
-            all.push((format!("x{d}"), format!("x{d} + {}", if marches { "n" } else { "1" })));
-            let here = if marches { format!("x{d} + r") } else { format!("x{d}") };
-            row.push((here.clone(), here));
-        }
-        let width = if m.dim.is_some() { v } else { (m.rows - 1) * m.row_step + v };
-        all.push(("c0".into(), format!("c0 + {width}")));
-        row.push(("c".into(), "c".into()));
-        let outside: Vec<String> = all
-            .iter()
-            .enumerate()
-            .map(|(d, (from, to))| format!("{from} < inner_lo{d} || {to} > inner_hi{d}"))
-            .collect();
-        let _ = writeln!(out, "    if (piece_count && live && ({})) {{", outside.join(" || "));
-        for (s, store) in nest.stores.iter().enumerate() {
-            let ends = |ranges: &[(String, String)], high: bool| {
-                store.index.iter().map(|a| self.subscript(a, ranges, high)).collect::<Vec<_>>().join(", ")
+        let (bx, by) = (m.block.0 as i64, m.block.1 as i64);
+        let width = bx * m.vector;
+        let mut out: Vec<(String, String)> = (0..last).map(|d| (format!("x{d}"), format!("x{d} + 1"))).collect();
+        if let Some(d) = m.dim {
+            out[d] = match m.others.last() {
+                Some(o) => {
+                    out[*o] = (format!("(i64)blockIdx.y * {by}"), format!("(i64)blockIdx.y * {by} + {by}"));
+                    (format!("x{d}"), format!("x{d} + n"))
+                }
+                None => {
+                    let begin = if m.anchored {
+                        let shift = m.rows.trailing_zeros();
+                        format!("((((lo{d} >> {shift}) + (i64)blockIdx.y * {by}) << {shift}) - lo{d})")
+                    } else {
+                        format!("(i64)blockIdx.y * {}", by * m.rows)
+                    };
+                    (begin.clone(), format!("{begin} + {}", by * m.rows))
+                }
             };
-            let rank = store.index.len();
-            let ty = c_memory(nest.operands[store.operand.0 as usize].ty);
+        }
+        let wide = if m.dim.is_some() { width } else { width * m.rows };
+        let begin = match m.leaf {
+            Some((leaf, threads)) => {
+                let leaves = bx / threads;
+                let begin = format!("((first + (i64)blockIdx.x * {leaves}) * {leaf} - lo{last})");
+                out.push((begin.clone(), format!("{begin} + {}", leaves * leaf)));
+                return out;
+            }
+            None => format!("((i64)blockIdx.x * {wide} - shift)"),
+        };
+        out.push((begin.clone(), format!("{begin} + {wide}")));
+        out
+    }
+
+    /// Copies of elements near the edges of the part, for ghost cells: read again behind the sweep by the whole block, which
+    /// costs blocks inside of the part nothing.
+    fn extras(&self, out: &mut String) {
+        let nest = self.w.nest;
+        out.push_str("    if (piece_count) {\n        __syncthreads();\n");
+        let mut outside = vec![];
+        let mut there = vec![];
+        let mut ranges = vec![];
+        for (d, (from, to)) in self.block_box().into_iter().enumerate() {
             let _ = writeln!(
                 out,
-                "    {{\n        const i64 from[{rank}] = {{{}}}, to[{rank}] = {{{}}};\n        u32 hot = 0;",
-                ends(&all, false),
-                ends(&all, true)
+                "        i64 bf{d} = {from}, bt{d} = {to};\n        if (bf{d} < 0) bf{d} = 0;\n        if (bt{d} > hi{d} - lo{d}) bt{d} = hi{d} - lo{d};"
             );
+            outside.push(format!("bf{d} < inner_lo{d} || bt{d} > inner_hi{d}"));
+            there.push(format!("bf{d} < bt{d}"));
+            ranges.push((format!("bf{d}"), format!("bt{d}")));
+        }
+        let _ = writeln!(out, "        if ({} && ({})) {{", there.join(" && "), outside.join(" || "));
+        for (s, store) in nest.stores.iter().enumerate() {
+            let ends = |high: bool| {
+                store.index.iter().map(|a| self.subscript(a, &ranges, high)).collect::<Vec<_>>().join(", ")
+            };
+            let route = nest.accesses.len() + s;
+            let g = self.w.routes[route].0;
+            let (row, col) = self.offsets[route].unwrap_or((0, 0));
+            let mut at = vec![format!("{row}LL * {}LL + {col}", self.row_step(g))];
+            for d in 0..nest.domain.rank() {
+                at.push(format!("bf{d} * {}LL", self.w.step(g, Sym::Dim(d))));
+            }
+            let (rank, operand) = (store.index.len(), store.operand.0 as usize);
+            let ty = c_memory(nest.operands[operand].ty);
+            let strides: Vec<String> = self.w.placed.strides[operand].iter().map(|s| format!("{s}LL")).collect();
             let _ = writeln!(
                 out,
-                "        for (int k = 0; k < piece_count; k++) if (mgpu_pieces[pieces + k].store == {s} && mg_touches(mgpu_pieces[pieces + k], from, to)) hot |= 1u << k;"
-            );
-            let column = if m.dim.is_some() { "c0".into() } else { format!("c0 + (i64)r * {}", m.row_step) };
-            let _ = writeln!(out, "        for (int r = 0; hot && r < n; r++) {{\n            const col c = {column};");
-            let _ = writeln!(out, "            if (c >= cols) break;");
-            let _ = writeln!(
-                out,
-                "            const int v0 = c < 0 ? (int)-c : 0, v1 = c + {v} > cols ? (int)(cols - c) : {v};"
-            );
-            let _ = writeln!(out, "            mg_vec<{ty}, {v}> x;\n            mg_get(x, (const {ty} *)({}));", self.stored_at(s));
-            let _ = writeln!(
-                out,
-                "            const i64 at[{rank}] = {{{}}};\n            mg_extra<{ty}, {v}, {rank}>(hot, (int)pieces, {s}, at, v0, v1, x);\n        }}\n    }}",
-                ends(&row, false)
+                "            {{ const i64 from[{rank}] = {{{}}}, to[{rank}] = {{{}}}, stride[{rank}] = {{{}}};\n              mg_extra<{ty}, {rank}>((int)pieces, (int)piece_count, {s}, from, to, p{g} + ({}), stride); }}",
+                ends(false),
+                ends(true),
+                strides.join(", "),
+                at.join(" + ")
             );
         }
-        out.push_str("    }\n");
+        out.push_str("        }\n    }\n");
     }
 
     /// The address of a store's vector in row `r`.
@@ -665,7 +692,7 @@ fn geometry(
     let mut m = March {
         vector,
         block: (256, 1),
-        rows: tune("ROWS1", 2),
+        rows: 2,
         dim,
         row_step: 256 * vector,
         others: (0..last).filter(|d| Some(*d) != dim).collect(),
@@ -678,7 +705,7 @@ fn geometry(
         match dim {
             Some(d) => {
                 m.rows = nest.leaf[d];
-                m.block = (wide(128), 1);
+                m.block = (wide(256), 1);
             }
             None => {
                 m.leaf = Some((nest.leaf[last], lanes / vector));
@@ -691,14 +718,7 @@ fn geometry(
     if dim.is_some() {
         let bx = if m.others.is_empty() { wide(256) } else { 32 };
         m.block = (bx, 256 / bx);
-        m.rows = if m.others.is_empty() { tune("ROWS", 4) } else { tune("ROWS3", 16) };
-        if !m.others.is_empty() {
-            m.block = (32, tune("BY3", 8) as u32);
-        }
+        m.rows = if m.others.is_empty() { 4 } else { 8 };
     }
     m
-}
-
-fn tune(name: &str, default: i64) -> i64 {
-    std::env::var(format!("MGPU_TUNE_{name}")).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }

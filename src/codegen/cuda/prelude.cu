@@ -225,39 +225,40 @@ struct mg_piece {
 };
 __constant__ mg_piece mgpu_pieces[256];
 
-/* Whether a piece copies an element of the box `from .. to`. */
-template <int R> FN bool mg_touches(const mg_piece &p, const i64 (&from)[R], const i64 (&to)[R]) {
-    bool in = true;
-    #pragma unroll
-    for (int d = 0; d < R; d++) in = in && from[d] < p.hi[d] && to[d] > p.lo[d];
-    return in;
-}
-/* The copies of one row's vector `x`, whose first element has subscripts `a`; elements `v0 .. v1` are real. */
-template <class T, int V, int R> static __device__ __noinline__ void
-mg_extra(u32 hot, int first, int store, const i64 (&a)[R], int v0, int v1, mg_vec<T, V> x) {
-    for (; hot; hot &= hot - 1) {
-        const mg_piece &p = mgpu_pieces[first + __ffs(hot) - 1];
+/* The copies of a block's elements, by all its threads together: `from .. to` are the subscripts that the block has stored,
+   `x` the element at `from`, `stride` the array's strides. */
+template <class T, int R> static __device__ __noinline__ void
+mg_extra(int first, int count, int store, const i64 (&from)[R], const i64 (&to)[R], const T *x, const i64 (&stride)[R]) {
+    const int t = threadIdx.x + blockDim.x * threadIdx.y, threads = blockDim.x * blockDim.y;
+    for (int k = 0; k < count; k++) {
+        const mg_piece &p = mgpu_pieces[first + k];
         if ((int)p.store != store) continue;
-        bool in = true;
-        i64 at = 0;
+        i64 lo[R];
+        int len[R], total = 1;
         #pragma unroll
-        for (int d = 0; d < R - 1; d++) {
-            in = in && a[d] >= p.lo[d] && a[d] < p.hi[d];
-            at += a[d] * p.step[d];
+        for (int d = 0; d < R; d++) {
+            lo[d] = from[d] > p.lo[d] ? from[d] : p.lo[d];
+            len[d] = (int)((to[d] < p.hi[d] ? to[d] : p.hi[d]) - lo[d]);
+            total = len[d] > 0 ? total * len[d] : 0;
         }
-        if (!in) continue;
-        #pragma unroll
-        for (int v = 0; v < V; v++) {
-            const i64 j = a[R - 1] + v;
-            if (v < v0 || v >= v1 || j < p.lo[R - 1] || j >= p.hi[R - 1]) continue;
-            const T w = p.negate ? (T)(-x.v[v]) : x.v[v];
-            const u64 to = p.to + at + j * p.step[R - 1];
-            for (u32 k = 0; k < p.repeat[0]; k++)
-                for (u32 l = 0; l < (R > 1 ? p.repeat[R > 1 ? 1 : 0] : 1); l++)
-                    for (u32 m = 0; m < (R > 2 ? p.repeat[R > 2 ? 2 : 0] : 1); m++)
-                        for (u32 n = 0; n < (R > 3 ? p.repeat[R > 3 ? 3 : 0] : 1); n++)
-                            *(T *)(to + k * p.repeat_step[0] + l * p.repeat_step[1] + m * p.repeat_step[2] +
-                                   n * p.repeat_step[3]) = w;
+        for (int e = t; e < total; e += threads) {
+            int rest = e;
+            i64 at = 0;
+            u64 target = p.to;
+            #pragma unroll
+            for (int d = R - 1; d >= 0; d--) {
+                const int q = d ? rest / len[d] : 0, i = rest - q * len[d];
+                rest = q;
+                at += (lo[d] - from[d] + i) * stride[d];
+                target += (lo[d] + i) * p.step[d];
+            }
+            const T v = x[at], w = p.negate ? (T)(-v) : v;
+            for (u32 k0 = 0; k0 < p.repeat[0]; k0++)
+                for (u32 k1 = 0; k1 < p.repeat[1]; k1++)
+                    for (u32 k2 = 0; k2 < p.repeat[2]; k2++)
+                        for (u32 k3 = 0; k3 < p.repeat[3]; k3++)
+                            *(T *)(target + k0 * p.repeat_step[0] + k1 * p.repeat_step[1] + k2 * p.repeat_step[2] +
+                                   k3 * p.repeat_step[3]) = w;
         }
     }
 }

@@ -81,7 +81,7 @@ pub struct CudaDevice<'a> {
     traffic: Vec<(i64, i64)>,
     staged: Vec<(Vec<Staged>, Vec<Staged>)>,
     lists: HashMap<(u32, Which, Vec<u64>), List>,
-    pieces: HashMap<(u32, usize, u64), Option<Joined>>,
+    pieces: HashMap<(u32, usize, Vec<u64>), Option<Joined>>,
     /// Constant ghost cells that hold their value already: exchange and address.
     filled: HashSet<(u32, Vec<u64>)>,
     scalar_code: HashMap<*const Code, Function>,
@@ -211,7 +211,9 @@ impl<'a> CudaDevice<'a> {
         let (launch, stores) = match fast {
             Some((kernel, launch)) => {
                 let at = kernel.words.iter().position(|w| *w == Word::Pieces);
-                (launch, at.map(|pieces_at| Stores { nest: k, pieces_at }))
+                let stored = self.plan.nests[k].nest.stores.iter();
+                let addresses = stored.map(|s| self.address(work.places[s.operand.0 as usize])).collect();
+                (launch, at.map(|pieces_at| Stores { nest: k, addresses, pieces_at }))
             }
             None => (around.general(&kernels.general, work.general), None),
         };
@@ -271,17 +273,11 @@ impl<'a> CudaDevice<'a> {
             return Ok(true);
         }
         let Some((_, stores)) = self.queue.last() else { return Ok(false) };
-        let mut buffers = 0u64;
-        for p in &self.work[stores.nest].places {
-            if let Place::Array(a) = p {
-                buffers = buffers.wrapping_mul(self.blocks.len() as u64 + 1).wrapping_add(self.arrays[a.0 as usize] as u64);
-            }
-        }
-        let key = (ex.0, stores.nest, buffers);
+        let key = (ex.0, stores.nest, stores.addresses);
         let joined = match self.pieces.get(&key) {
             Some(j) => j.clone(),
             None => {
-                let j = self.pieces_of(ex, stores.nest)?;
+                let j = self.pieces_of(ex, stores.nest, &key.2)?;
                 self.pieces.insert(key, j.clone());
                 j
             }
@@ -299,7 +295,7 @@ impl<'a> CudaDevice<'a> {
     }
 
     /// The copies of an exchange as part of a nest's sweep; `None` when the nest does not store all their sources.
-    fn pieces_of(&mut self, ex: ExchangeId, k: usize) -> Result<Option<Joined>, Failure> {
+    fn pieces_of(&mut self, ex: ExchangeId, k: usize, stored: &[u64]) -> Result<Option<Joined>, Failure> {
         let nest = &self.plan.nests[k].nest;
         let Some(part) = self.work[k].part.clone() else { return Ok(None) };
         let (mut list, mut sources) = (vec![], vec![]);
@@ -307,11 +303,8 @@ impl<'a> CudaDevice<'a> {
             let Item::Ghost { array, .. } = item else { return Ok(None) };
             let place = Place::Array(*array);
             let address = self.address(place);
-            // The array may have another name since the sweep stored it: it is known by its address.
-            let stored = nest.stores.iter().enumerate().find(|(_, s)| {
-                self.address(self.work[k].places[s.operand.0 as usize]) == address
-            });
-            let Some((s, store)) = stored else { return Ok(None) };
+            let found = nest.stores.iter().enumerate().find(|(s, _)| stored[*s] == address);
+            let Some((s, store)) = found else { return Ok(None) };
             if nest.stores.iter().filter(|o| o.operand == store.operand).count() > 1 {
                 return Ok(None);
             }

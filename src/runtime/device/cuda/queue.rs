@@ -15,6 +15,8 @@ const MOST_GRAPHS: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub nest: usize,
+    /// Where each of the nest's stores goes; the arrays may have changed roles since.
+    pub addresses: Vec<u64>,
     /// The place of the words for copies among the launch's words.
     pub pieces_at: usize,
 }
