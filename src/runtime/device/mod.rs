@@ -3,7 +3,6 @@
 //! This folder is one of the few that use `unsafe`: operands are raw addresses, because one nest reads and writes
 //! parts of several buffers that the plan proved to be disjoint or equal point by point.
 
-pub mod elem;
 pub mod exact_sum;
 pub mod leaf;
 pub mod native;
@@ -14,6 +13,7 @@ pub mod vm;
 
 use crate::ir::index_box::IndexBox;
 
+pub use crate::ir::elem;
 pub use exact_sum::ExactSum;
 pub use partial::Partial;
 
