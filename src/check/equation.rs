@@ -312,7 +312,7 @@ impl Checker<'_> {
         let (index, dims) = self.left_subscripts(name, subs, shape, domain)?;
         let ty = self.program.arrays[array.0 as usize].ty;
         let v = self.expr_as(value, ty)?;
-        let v = match super::expr::compound(op) {
+        let v = match super::block::compound(op) {
             None => v,
             Some(op) => {
                 let old = self.index_target(array, subs, target.span)?;

@@ -3,6 +3,8 @@
 //! Kernels and functions are expanded where they are called, with concrete extents; those that nothing calls are expanded
 //! once with made-up extents so that their names and types are checked too.
 
+mod assign;
+mod block;
 mod bounds;
 mod calls;
 mod clear;
@@ -14,8 +16,11 @@ mod expr;
 mod infer;
 mod kernel;
 mod modules;
+mod narrow;
+mod outcome;
 mod place;
 mod reduce;
+mod template;
 mod types;
 mod workflow;
 
