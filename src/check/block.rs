@@ -215,19 +215,33 @@ impl Checker<'_> {
         {
             return self.unrolled_for(index, (a, b, by), body);
         }
-        let bounds = from.as_affine().zip(to.as_affine());
+        let bounds = self.loop_bounds(&from, &to);
         let (f, t) = (self.builder().materialise(&from), self.builder().materialise(&to));
         let counter = self.builder().variable(Ty::I64);
         let (env, scope) = (self.env.clone(), self.builder().open());
+        let runs = known(&from).zip(known(&to)).is_some_and(|(a, b)| a < b) && !has_break(body);
+        self.builder().conditional |= !runs;
         self.builder().counters.push((counter, bounds));
         let v = Val::affine(Affine::sym(Sym::Counter(counter)));
         self.env = self.env.with(&index.name, Local::Val(v));
         let ok = self.local_stmts(body, loops + 1);
-        self.builder().counters.pop();
         self.env = env;
         let list = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: f, to: t, by, body: list });
         ok.then_some(())
+    }
+
+    /// The least and the greatest value of a loop's counter and one more, as index arithmetic; `None` where not known.
+    pub(super) fn loop_bounds(&mut self, from: &Val, to: &Val) -> Option<(Affine, Affine)> {
+        let low = match from.as_affine() {
+            Some(a) => a,
+            None => Affine::constant(self.known_range(from)?.lo),
+        };
+        let high = match to.as_affine() {
+            Some(a) => a,
+            None => Affine::constant(self.known_range(to)?.hi - 1),
+        };
+        Some((low, high))
     }
 
     /// A short loop with constant bounds and no `break`, written out.
@@ -260,10 +274,12 @@ impl Checker<'_> {
     }
 
     fn local_branch(&mut self, block: &Block, facts: &Narrowing, loops: usize) -> Option<Vec<Inst>> {
-        let (env, scope) = (self.env.clone(), self.builder().open());
+        let (env, held, scope) = (self.env.clone(), self.scalar_facts.len(), self.builder().open());
+        self.builder().conditional = true;
         self.narrow(facts);
         let ok = self.local_stmts(block, loops);
         self.env = env;
+        self.scalar_facts.truncate(held);
         let list = self.builder().close(scope, false);
         ok.then_some(list)
     }

@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::ir::kernel::{BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, ExprId, ExprKind, UnaryOp};
+use crate::syntax::ast::{BinaryOp, ExprId, ExprKind, ReduceOp, UnaryOp};
 
 impl Checker<'_> {
     /// The value of an expression; `expected` gives literals inside it a type. `None`: an error was reported.
@@ -26,6 +26,10 @@ impl Checker<'_> {
             ExprKind::Binary { op, left, right, op_span } => self.binary(op, left, right, expected, op_span),
             ExprKind::If { cond, then, otherwise } => self.if_expr(cond, then, otherwise, expected),
             ExprKind::Block(block) => self.block_expr(&block, expected, e.span),
+            ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
+                let vals = self.arg_reduce(op, &indices, term, e.span)?;
+                self.single(vals, op.name(), e.span)
+            }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
             ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
             ExprKind::Scan { .. } => self.not_yet("`scan`", e.span),
@@ -167,7 +171,7 @@ impl Checker<'_> {
         if v.ty == Ty::Bool {
             return self.fail_help("E0213", "`-` takes a number", span, "this is `bool`", "write `not …`");
         }
-        Some(self.builder().unary(U::Neg, &v))
+        Some(self.arithmetic_unary(U::Neg, &v))
     }
 
     /// Whether a literal inside this expression may need the type of the other operand.
@@ -207,6 +211,9 @@ impl Checker<'_> {
         use BinaryOp as O;
         match op {
             O::And | O::Or => {
+                if let Some(v) = self.guarded_logic(op == O::And, left, right) {
+                    return v;
+                }
                 let (a, b) = (self.expr_as(left, Ty::Bool), self.expr_as(right, Ty::Bool));
                 let op = if op == O::And { B::And } else { B::Or };
                 return Some(self.logic(op, &a?, &b?));
@@ -264,7 +271,7 @@ impl Checker<'_> {
                 "write `i32(…)` for 0 and 1",
             );
         }
-        Some(self.builder().binary(op, &a, &b))
+        Some(self.arithmetic(op, &a, &b))
     }
 
     /// An integer beside a float literal becomes the float that is expected.
@@ -293,7 +300,7 @@ impl Checker<'_> {
 
     fn integers(&mut self, op: B, a: Val, b: Val, span: Span) -> Option<Val> {
         if a.ty.is_int() {
-            return Some(self.builder().binary(op, &a, &b));
+            return Some(self.arithmetic(op, &a, &b));
         }
         let help = if op == B::IntDiv { "write `floor(a / b)` for floats" } else { "bit operations take integers" };
         self.fail_help("E0213", "this operator takes integers", span, format!("the operands are `{}`", a.ty), help)

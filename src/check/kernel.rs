@@ -1,9 +1,9 @@
 //! Kernels, expanded at the call: extents bound from the arguments, equations to nests, results to arrays or scalars.
 
 use super::Checker;
+use super::cover::Region;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, IndexedLet, Local};
-use super::equation::Region;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Array, Placement, StmtKind};
@@ -57,7 +57,8 @@ impl Checker<'_> {
                 "write a `fn` for scalar code",
             );
         }
-        self.builders.push(Builder::new(vec![]));
+        self.push_builder(Builder::new(vec![]));
+        let held = self.solid_facts();
         let out = self.kernel_call(module, item, args, &[], span);
         let out = out.and_then(|mut out| match out.pop() {
             Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
@@ -69,6 +70,7 @@ impl Checker<'_> {
                 "assign its result to an array first",
             ),
         });
+        self.scalar_facts = held;
         self.builders.pop();
         out
     }
@@ -151,11 +153,22 @@ impl Checker<'_> {
         match v.kind {
             ValKind::Const { .. } | ValKind::Slot(_) => Some(v),
             _ => {
-                let id = self.new_scalar(name, v.ty);
+                let id = self.scalar_for(&v, name);
                 self.assign_slot(id, &v);
                 Some(Val::slot(id, v.ty))
             }
         }
+    }
+
+    /// A new scalar that will hold a value and is not set again, with what is known of it.
+    pub(super) fn scalar_for(&mut self, v: &Val, name: &str) -> ScalarId {
+        let id = self.new_scalar(name, v.ty);
+        if v.ty == Ty::I64
+            && let Some(r) = self.known_range(v)
+        {
+            self.program.scalar_ranges.insert(id, r);
+        }
+        id
     }
 
     /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
@@ -167,7 +180,7 @@ impl Checker<'_> {
                 out.push(v);
                 continue;
             }
-            let id = self.new_scalar(name, v.ty);
+            let id = self.scalar_for(&v, name);
             out.push(Val::slot(id, v.ty));
             new.push((id, v));
         }

@@ -89,7 +89,7 @@ impl Checker<'_> {
         if v.as_const().is_some() {
             return v;
         }
-        let id = self.new_scalar(name, v.ty);
+        let id = self.scalar_for(&v, name);
         let out = Val::slot(id, v.ty);
         new.push((id, v));
         out

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, Local};
+use super::narrow::Narrowing;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{PrintPart, StmtKind};
@@ -63,6 +64,15 @@ impl Checker<'_> {
         if ok { out } else { None }
     }
 
+    /// A nested block under a condition.
+    fn nested_where(&mut self, block: &Block, facts: &Narrowing) -> Option<Vec<crate::ir::program::Stmt>> {
+        let held = self.scalar_facts.len();
+        self.narrow(facts);
+        let out = self.nested(block);
+        self.scalar_facts.truncate(held);
+        out
+    }
+
     fn statement(&mut self, s: &ast::Stmt) -> Option<()> {
         use ast::StmtKind as S;
         let span = s.span;
@@ -89,9 +99,11 @@ impl Checker<'_> {
             }
             S::If { cond, then, otherwise } => {
                 let c = self.expr_as(*cond, Ty::Bool).map(|c| self.force_slot(&c));
-                let then = self.nested(then);
+                let facts = c.map(|_| (self.narrowing(*cond, true), self.narrowing(*cond, false)));
+                let (yes, no) = facts.unwrap_or_default();
+                let then = self.nested_where(then, &yes);
                 let otherwise = match otherwise {
-                    Some(b) => self.nested(b),
+                    Some(b) => self.nested_where(b, &no),
                     None => Some(vec![]),
                 };
                 self.emit_stmt(StmtKind::If { cond: c?, then: then?, otherwise: otherwise? }, span);
@@ -189,15 +201,14 @@ impl Checker<'_> {
         let from = self.expr_as(range.from, Ty::I64)?;
         let to = self.expr_as(range.to, Ty::I64)?;
         let by = self.step(range)?;
-        let known = |v: &Val| v.as_const().and_then(|c| c.as_int()).and_then(|i| i64::try_from(i).ok());
-        let bounds = known(&from).zip(known(&to));
+        let bounds = self.known_range(&from).zip(self.known_range(&to));
         let vals = [from, to, Val::constant(Value::i64(by))];
         let slots = vals.map(|v| (self.new_scalar("", Ty::I64), v));
         self.assign_slots(&slots);
         let [(from, _), (to, _), (by, _)] = slots;
         let counter = self.new_scalar(&index.name, Ty::I64);
         if let Some((a, b)) = bounds {
-            self.program.scalar_ranges.insert(counter, Interval::new(a, b.max(a)));
+            self.program.scalar_ranges.insert(counter, Interval::new(a.lo, (b.hi - 1).max(a.lo)));
         }
         let env = self.env.clone();
         self.env = self.env.with(&index.name, Local::Val(Val::slot(counter, Ty::I64)));
