@@ -67,7 +67,12 @@ impl Checker<'_> {
             }
             ExprKind::Name(_) if targets.len() == 1 => {
                 let from = self.array_argument(value)?;
-                return self.copy_array(places[0].as_ref().ok().copied()?, from, e.span);
+                return self.assign_array(places[0].as_ref().ok().copied()?, from, e.span);
+            }
+            _ if self.array_list(value, targets.len()).is_some() && wanted.iter().all(|w| w.is_some()) => {
+                let from = self.array_list(value, targets.len())?;
+                let to: Vec<ArrayId> = wanted.into_iter().flatten().collect();
+                return self.permute(&to, &from, e.span);
             }
             _ => {
                 let name = &targets[0].name.name;
@@ -95,6 +100,52 @@ impl Checker<'_> {
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
         let straight = !matches!(&e.kind, ExprKind::Call { callee, .. } if self.is_workflow(callee));
         self.adopt(targets, places, out, op, straight.then_some(first_nest), e.span)
+    }
+
+    /// `u = v`: a copy, unless nothing needs `v` any more.
+    fn assign_array(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
+        let (depth, at) = (self.blocks.len(), self.blocks.last().map_or(0, |b| b.len()));
+        self.copy_array(to, from, span)?;
+        let written = self.blocks.last().is_some_and(|b| b.len() == at + 1);
+        if written && self.lets.contains(&from) {
+            self.copies.push(super::clear::Copy { depth, at, to, from });
+        }
+        Some(())
+    }
+
+    /// The arrays of `v, u`, if the right side is such a list.
+    fn array_list(&mut self, value: ExprId, n: usize) -> Option<Vec<ArrayId>> {
+        let ExprKind::Tuple(list) = self.node(value).kind else { return None };
+        let array = |&x: &ExprId| match self.node(x).kind {
+            ExprKind::Name(name) => self.array_if_named(&name),
+            _ => None,
+        };
+        let out: Vec<ArrayId> = list.iter().filter_map(array).collect();
+        (out.len() == n && list.len() == n).then_some(out)
+    }
+
+    /// `u, v = v, u`: all right sides are taken before any left side changes.
+    fn permute(&mut self, targets: &[ArrayId], from: &[ArrayId], span: Span) -> Option<()> {
+        if let ([a, b], [c, d]) = (targets, from)
+            && (a, b) == (d, c)
+        {
+            let (x, y) = (&self.program.arrays[a.0 as usize], &self.program.arrays[b.0 as usize]);
+            if x.shape == y.shape && x.ty == y.ty && x.placement == y.placement && x.edges == y.edges {
+                self.emit_stmt(StmtKind::Swap(*a, *b), span);
+                return Some(());
+            }
+        }
+        let mut held = vec![];
+        for (&t, &f) in targets.iter().zip(from) {
+            let proto = self.program.arrays[t.0 as usize].clone();
+            let temp = self.add_array(Array { name: format!("{}'", proto.name), temporary: true, ..proto });
+            self.copy_array(temp, f, span)?;
+            held.push(temp);
+        }
+        for (&t, temp) in targets.iter().zip(held) {
+            self.emit_stmt(StmtKind::Swap(t, temp), span);
+        }
+        Some(())
     }
 
     /// Puts the results of a call where they go.

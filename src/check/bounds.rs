@@ -223,8 +223,8 @@ impl Checker<'_> {
         let a = &access.index[d];
         match a.terms[..] {
             [(Sym::Dim(k), c)] if (worst - a.konst) % c == 0 => {
-                let name = self.index_names.get(k).cloned().unwrap_or_else(|| "the index".into());
-                format!(" when {name} = {}", (worst - a.konst) / c)
+                let name = self.index_names.get(k).filter(|n| !n.starts_with('\u{1}'));
+                name.map_or(String::new(), |name| format!(" when {name} = {}", (worst - a.konst) / c))
             }
             _ => String::new(),
         }

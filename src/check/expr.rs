@@ -342,6 +342,7 @@ impl Checker<'_> {
                 "convert the base: `f64(…)^…`",
             );
         }
+        let (base, exponent) = self.lift_integers(base, exponent, (lt, rt), expected)?;
         let (a, b) = self.unify((base, lt), (exponent, rt), "`^`")?;
         self.elementary("pow", vec![(a, lt), (b, rt)], expected, span)
     }

@@ -96,6 +96,9 @@ pub struct Checker<'a> {
     params_seen: Vec<String>,
     /// Names of the kernels being expanded, for the plan.
     naming: Vec<String>,
+    /// Arrays that `let`s of the blocks being written named, and whole copies from such.
+    lets: Vec<ArrayId>,
+    copies: Vec<clear::Copy>,
     /// Conditions on scalars around the code being written.
     scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
@@ -133,6 +136,8 @@ pub fn check(
         loading: vec![],
         params_seen: vec![],
         naming: vec![],
+        lets: vec![],
+        copies: vec![],
         scalar_facts: vec![],
         read_only: vec![],
     };

@@ -234,6 +234,14 @@ impl Checker<'_> {
                 }
                 Fact::Scalar(id, r) => {
                     let known = self.scalar_range(*id);
+                    // A scalar that the place of a point decides says as much about the place.
+                    let place = self.builder().picks.iter().find(|p| p.0 == *id).map(|p| p.1.clone());
+                    if let Some(Affine { konst, terms }) = place
+                        && let [(Sym::Dim(d), 1)] = terms[..]
+                    {
+                        let within = &mut self.builder().within[d];
+                        *within = within.intersect(r.shift(-konst));
+                    }
                     let solid = !self.builder().conditional;
                     self.scalar_facts.push(ScalarFact { id: *id, range: *r, solid });
                     news |= known != self.scalar_range(*id);

@@ -47,6 +47,7 @@ impl Checker<'_> {
                 let local = match o {
                     Outcome::Array(id) => {
                         self.program.arrays[id.0 as usize].name = t.name.name.clone();
+                        self.lets.push(id);
                         Local::Array(id)
                     }
                     Outcome::Scalar(v) => Local::Val(self.named_copy(v, &t.name.name, &mut new)),
@@ -63,6 +64,7 @@ impl Checker<'_> {
             let copy =
                 Array { name: t.name.name.clone(), span: t.span, ..self.program.arrays[from.0 as usize].clone() };
             let id = self.add_array(copy);
+            self.lets.push(id);
             self.copy_array(id, from, t.span)?;
             self.env = self.env.with(&t.name.name, Local::Array(id));
             return Some(());

@@ -41,6 +41,7 @@ impl Checker<'_> {
 
     fn statements(&mut self, block: &Block) -> bool {
         let mut ok = true;
+        let mark = (self.lets.len(), self.copies.len());
         for s in &block.stmts {
             ok &= self.statement(s).is_some();
             // What a faulty statement left behind must not leak into the next.
@@ -50,6 +51,7 @@ impl Checker<'_> {
             let span = self.span(v);
             ok &= self.call_statement(v, span).is_some();
         }
+        self.swap_last_copies(mark);
         ok
     }
 
@@ -201,14 +203,17 @@ impl Checker<'_> {
         let from = self.expr_as(range.from, Ty::I64)?;
         let to = self.expr_as(range.to, Ty::I64)?;
         let by = self.step(range)?;
-        let bounds = self.known_range(&from).zip(self.known_range(&to));
+        let bounds = self.known_range(&from).zip(self.known_range(&to)).map(|(a, b)| {
+            let last = if a.len() == 1 { a.lo + (b.hi - 2 - a.lo).div_euclid(by) * by } else { b.hi - 2 };
+            Interval::new(a.lo, (last + 1).max(a.lo))
+        });
         let vals = [from, to, Val::constant(Value::i64(by))];
         let slots = vals.map(|v| (self.new_scalar("", Ty::I64), v));
         self.assign_slots(&slots);
         let [(from, _), (to, _), (by, _)] = slots;
         let counter = self.new_scalar(&index.name, Ty::I64);
-        if let Some((a, b)) = bounds {
-            self.program.scalar_ranges.insert(counter, Interval::new(a.lo, (b.hi - 1).max(a.lo)));
+        if let Some(range) = bounds {
+            self.program.scalar_ranges.insert(counter, range);
         }
         let env = self.env.clone();
         self.env = self.env.with(&index.name, Local::Val(Val::slot(counter, Ty::I64)));
