@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::ir::kernel::{BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, ExprId, ExprKind, ReduceOp, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Block, ExprId, ExprKind, ReduceOp, UnaryOp};
 
 impl Checker<'_> {
     /// The value of an expression; `expected` gives literals inside it a type. `None`: an error was reported.
@@ -53,8 +53,16 @@ impl Checker<'_> {
     /// An expression that must have type `ty`.
     pub(super) fn expr_as(&mut self, id: ExprId, ty: Ty) -> Option<Val> {
         let v = self.expr(id, Some(ty))?;
-        let span = self.span(id);
+        let span = self.value_span(id);
         self.convert(v, ty, span)
+    }
+
+    /// Where the value of an expression stands: in a block its last line.
+    fn value_span(&self, id: ExprId) -> Span {
+        match &self.modules[self.module].ast.expr(id).kind {
+            ExprKind::Block(Block { value: Some(v), .. }) => self.value_span(*v),
+            _ => self.span(id),
+        }
     }
 
     /// An expression with a constant value of type `ty`.
