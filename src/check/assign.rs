@@ -34,6 +34,35 @@ impl Checker<'_> {
                 "no subscripts on the left",
             );
         }
+        let places = self.places(targets)?;
+        let wanted: Vec<Option<ArrayId>> = places.iter().map(|p| p.as_ref().ok().copied()).collect();
+        let e = self.node(value);
+        let first_nest = self.program.nests.len();
+        let out = match &e.kind {
+            ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
+                self.call_outcomes(callee, args, &wanted, e.span)?
+            }
+            ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
+            ExprKind::Tuple(list) if wanted.iter().all(|w| w.is_none()) && list.len() == targets.len() => {
+                let types = places.iter().filter_map(|p| p.as_ref().err()).map(|p| p.1);
+                let vals: Vec<Option<Val>> = list.iter().zip(types).map(|(&x, ty)| self.expr_as(x, ty)).collect();
+                vals.into_iter().collect::<Option<Vec<Val>>>()?.into_iter().map(Outcome::Scalar).collect()
+            }
+            _ if wanted.iter().all(|w| w.is_none()) => {
+                let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
+                self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
+            }
+            _ => return self.assign_arrays(targets, &wanted, value),
+        };
+        self.same_count(targets.len(), out.len(), e.span)?;
+        // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
+        let straight = !matches!(&e.kind, ExprKind::Call { callee, .. } if self.is_workflow(callee));
+        self.adopt(targets, places, out, op, straight.then_some(first_nest), e.span)
+    }
+
+    /// What the plain names on a left side mean.
+    #[allow(clippy::type_complexity)]
+    fn places(&mut self, targets: &[Target]) -> Option<Vec<Result<ArrayId, (ScalarId, Ty)>>> {
         let mut places = vec![];
         for t in targets {
             if t.subscripts.is_some() {
@@ -43,63 +72,60 @@ impl Checker<'_> {
         }
         for (k, t) in targets.iter().enumerate() {
             if let Some(other) = targets[..k].iter().find(|o| o.name.name == t.name.name) {
-                let d = Diagnostic::error(
-                    "E0525",
-                    format!("`{}` is assigned twice at once", t.name.name),
-                    t.span,
-                    "again here",
-                );
-                self.report(d.label(other.span, "first here"));
+                let message = format!("`{}` is assigned twice at once", t.name.name);
+                let d = Diagnostic::error("E0525", message, t.span, "again here").label(other.span, "first here");
+                self.report(d);
                 return None;
             }
         }
-        let wanted: Vec<Option<ArrayId>> = places.iter().map(|p| p.as_ref().ok().copied()).collect();
-        let e = self.node(value);
-        let first_nest = self.program.nests.len();
-        let out = match &e.kind {
-            ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
-                self.call_outcomes(callee, args, &wanted, e.span)?
-            }
-            ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
-            _ if wanted.iter().all(|w| w.is_none()) => {
-                let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
-                self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
-            }
-            ExprKind::Name(_) if targets.len() == 1 => {
-                let from = self.array_argument(value)?;
-                return self.assign_array(places[0].as_ref().ok().copied()?, from, e.span);
-            }
-            _ if self.array_list(value, targets.len()).is_some() && wanted.iter().all(|w| w.is_some()) => {
-                let from = self.array_list(value, targets.len())?;
-                let to: Vec<ArrayId> = wanted.into_iter().flatten().collect();
-                return self.permute(&to, &from, e.span);
-            }
-            _ => {
-                let name = &targets[0].name.name;
-                return self.fail_help(
-                    "E0522",
-                    format!("`{name}` is an array, and the right side is a single value"),
-                    e.span,
-                    "one value",
-                    format!("write `{name}[i] = …` to set every element"),
-                );
-            }
-        };
-        if out.len() != targets.len() {
-            return self.fail(
-                "E0242",
-                format!(
-                    "{} on the left, {} on the right",
-                    super::counted(targets.len(), "name"),
-                    super::counted(out.len(), "result")
-                ),
+        Some(places)
+    }
+
+    /// As many results as names.
+    pub(super) fn same_count(&mut self, names: usize, results: usize, span: Span) -> Option<()> {
+        if names == results {
+            return Some(());
+        }
+        let (left, right) = (super::counted(names, "name"), super::counted(results, "result"));
+        self.fail("E0242", format!("{left} on the left, {right} on the right"), span, right)
+    }
+
+    /// `u = v` and `u, v = v, u`.
+    fn assign_arrays(&mut self, targets: &[Target], wanted: &[Option<ArrayId>], value: ExprId) -> Option<()> {
+        let (e, n) = (self.node(value), targets.len());
+        let right = if let ExprKind::Tuple(list) = &e.kind { list.clone() } else { vec![value] };
+        let arrays = self.array_list(&right);
+        if let (Some(to), Some(from)) = (wanted.iter().copied().collect::<Option<Vec<_>>>(), &arrays) {
+            self.same_count(n, right.len(), e.span)?;
+            return match (&to[..], &from[..]) {
+                ([to], [from]) => self.assign_array(*to, *from, e.span),
+                _ => {
+                    let spans: Vec<Span> = right.iter().map(|&x| self.span(x)).collect();
+                    self.permute(&to, from, &spans)
+                }
+            };
+        }
+        if let ([_], ExprKind::Name(_)) = (targets, &e.kind) {
+            self.array_argument(value)?;
+        }
+        if right.len() > 1 {
+            return self.fail_help(
+                "E0522",
+                "a list on the right holds whole arrays, or single values, for a left side of the same",
                 e.span,
-                super::counted(out.len(), "result"),
+                "not such a list",
+                "write one assignment for each",
             );
         }
-        // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
-        let straight = !matches!(&e.kind, ExprKind::Call { callee, .. } if self.is_workflow(callee));
-        self.adopt(targets, places, out, op, straight.then_some(first_nest), e.span)
+        let at = wanted.iter().position(|w| w.is_some()).unwrap_or(0);
+        let name = &targets[at].name.name;
+        self.fail_help(
+            "E0522",
+            format!("`{name}` is an array, and the right side is a single value"),
+            e.span,
+            "one value",
+            format!("write `{name}[i] = …` to set every element"),
+        )
     }
 
     /// `u = v`: a copy, unless nothing needs `v` any more.
@@ -113,19 +139,21 @@ impl Checker<'_> {
         Some(())
     }
 
-    /// The arrays of `v, u`, if the right side is such a list.
-    fn array_list(&mut self, value: ExprId, n: usize) -> Option<Vec<ArrayId>> {
-        let ExprKind::Tuple(list) = self.node(value).kind else { return None };
+    /// The arrays that expressions name, if all do.
+    fn array_list(&mut self, list: &[ExprId]) -> Option<Vec<ArrayId>> {
         let array = |&x: &ExprId| match self.node(x).kind {
             ExprKind::Name(name) => self.array_if_named(&name),
             _ => None,
         };
-        let out: Vec<ArrayId> = list.iter().filter_map(array).collect();
-        (out.len() == n && list.len() == n).then_some(out)
+        list.iter().map(array).collect()
     }
 
     /// `u, v = v, u`: all right sides are taken before any left side changes.
-    fn permute(&mut self, targets: &[ArrayId], from: &[ArrayId], span: Span) -> Option<()> {
+    fn permute(&mut self, targets: &[ArrayId], from: &[ArrayId], spans: &[Span]) -> Option<()> {
+        for ((&t, &f), &at) in targets.iter().zip(from).zip(spans) {
+            self.same_kind(t, f, at)?;
+        }
+        let span = spans[0];
         if let ([a, b], [c, d]) = (targets, from)
             && (a, b) == (d, c)
         {
@@ -312,8 +340,8 @@ impl Checker<'_> {
         }
     }
 
-    /// `to = from` for whole arrays, of any partitions.
-    pub(super) fn copy_array(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
+    /// Two arrays have one type and shape.
+    fn same_kind(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
         let (t, f) = (self.program.arrays[to.0 as usize].clone(), self.program.arrays[from.0 as usize].clone());
         if t.shape != f.shape || t.ty != f.ty {
             let d = Diagnostic::error(
@@ -326,6 +354,13 @@ impl Checker<'_> {
             self.report(d);
             return None;
         }
+        Some(())
+    }
+
+    /// `to = from` for whole arrays, of any partitions.
+    pub(super) fn copy_array(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
+        self.same_kind(to, from, span)?;
+        let t = self.program.arrays[to.0 as usize].clone();
         if to == from {
             return Some(());
         }

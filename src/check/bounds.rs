@@ -222,9 +222,16 @@ impl Checker<'_> {
     fn witness(&self, access: &Access, d: usize, worst: i64) -> String {
         let a = &access.index[d];
         match a.terms[..] {
-            [(Sym::Dim(k), c)] if (worst - a.konst) % c == 0 => {
-                let name = self.index_names.get(k).filter(|n| !n.starts_with('\u{1}'));
-                name.map_or(String::new(), |name| format!(" when {name} = {}", (worst - a.konst) / c))
+            [(sym, c)] if (worst - a.konst) % c == 0 => {
+                let name = match sym {
+                    Sym::Dim(k) => self.index_names.get(k).map(|n| n.trim_start_matches('\u{1}').to_string()),
+                    Sym::Scalar(id) => Some(self.program.scalars[id.0 as usize].name.clone()),
+                    Sym::Counter(_) => None,
+                };
+                match name.filter(|n| !n.is_empty()) {
+                    Some(name) => format!(" when {name} = {}", (worst - a.konst) / c),
+                    None => String::new(),
+                }
             }
             _ => String::new(),
         }
@@ -274,6 +281,10 @@ impl Checker<'_> {
         if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
             // Literals stay literals: the element takes the type around it.
             return Some(Val::flex(value));
+        }
+        let mut v = v;
+        if self.known_range(&v).is_none() && !self.generic {
+            v = self.checked_subscript(v, base, len as i64, at)?;
         }
         match self.known_range(&v) {
             _ if self.generic => {}

@@ -27,35 +27,29 @@ impl Region {
         IndexBox::new(dims.collect())
     }
 
-    fn overlaps(&self, o: &Region) -> bool {
-        self.dims.iter().zip(&o.dims).all(|(&a, &b)| progressions_meet(a, b))
+    /// The first element that both define.
+    fn first_shared(&self, o: &Region) -> Option<Vec<i64>> {
+        self.dims.iter().zip(&o.dims).map(|(&a, &b)| first_common(a, b)).collect()
     }
 }
 
-/// Whether two arithmetic progressions (first, count, step) share a term.
-fn progressions_meet(a: (i64, i64, i64), b: (i64, i64, i64)) -> bool {
+/// The first term that two arithmetic progressions (first, count, step) share.
+fn first_common(a: (i64, i64, i64), b: (i64, i64, i64)) -> Option<i64> {
     if a.1 == 0 || b.1 == 0 {
-        return false;
-    }
-    let (mut s, mut t) = (a.2, b.2);
-    while t != 0 {
-        (s, t) = (t, s % t);
-    }
-    if (a.0 - b.0) % s != 0 {
-        return false;
+        return None;
     }
     let lo = a.0.max(b.0);
     let hi = (a.0 + (a.1 - 1) * a.2).min(b.0 + (b.1 - 1) * b.2);
     // The first common term at or after `lo` lies within one least common multiple.
-    let lcm = a.2 / s * b.2;
+    let period = lcm(a.2, b.2)?;
     let mut x = lo + (a.0 - lo).rem_euclid(a.2);
-    while x <= hi && x < lo + lcm + a.2 {
+    while x <= hi && x < lo + period + a.2 {
         if (x - b.0) % b.2 == 0 {
-            return true;
+            return Some(x);
         }
         x += a.2;
     }
-    false
+    None
 }
 
 /// The first point of a box that no region holds; looks at a million points at most.
@@ -134,8 +128,13 @@ impl Checker<'_> {
         }
         let shape = self.program.arrays[array.0 as usize].shape.clone();
         for (k, a) in regions.iter().enumerate() {
-            if let Some(b) = regions[..k].iter().find(|b| b.overlaps(a)) {
-                let both = a.hull().intersect(&b.hull());
+            let found = regions[..k].iter().find_map(|b| Some((b, b.first_shared(a)?)));
+            if let Some((b, first)) = found {
+                let strided = a.dims.iter().chain(&b.dims).any(|d| d.2 != 1);
+                let both = match strided {
+                    true => format!("{first:?}"),
+                    false => a.hull().intersect(&b.hull()).to_string(),
+                };
                 let d = Diagnostic::error(
                     "E0401",
                     format!("two equations define the same elements of `{name}`, such as {both}"),

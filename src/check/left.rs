@@ -5,6 +5,7 @@ use super::emit::{Builder, Val, ValKind};
 use super::env::{Global, Local};
 use super::infer::children;
 use super::narrow::Narrowing;
+use super::subscript::Checked;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, ScalarId, Sym};
 use crate::ir::ty::Ty;
@@ -178,7 +179,9 @@ impl Checker<'_> {
             (Some(r), _) => (v, r),
             (None, ValKind::Slot(id)) => {
                 let whole = Interval::new(0, n.max(1));
-                (Val::slot(self.checked_scalar(*id, whole, (&text, &left.name, n), span), Ty::I64), whole)
+                let extent = format!("the extent is {n}");
+                let what = Checked { text: &text, name: &left.name, extent, from: 0, reach: 1 };
+                (Val::slot(self.checked_scalar(*id, whole, what, span), Ty::I64), whole)
             }
             (None, _) => return None,
         };
@@ -192,7 +195,8 @@ impl Checker<'_> {
                 "write an element that the array has, or guard the statement: `if … { … }`",
             );
         }
-        let mut index = Index::plain(&format!("\u{1}{k}"), (range.lo, range.len(), 1));
+        // No name of the program: the subscript's text, for messages.
+        let mut index = Index::plain(&format!("\u{1}{text}"), (range.lo, range.len(), 1));
         index.only = Only::At(v, k, made_of);
         Some(Some(index))
     }
@@ -200,8 +204,13 @@ impl Checker<'_> {
     fn index_range(&mut self, name: &str, range: Option<&Range>, names: &[String], left: &Left) -> Option<Index> {
         let bare = left.subs.iter().position(|&s| matches!(self.node(s).kind, ExprKind::Name(n) if n == name));
         let Some(r) = range else {
-            let Some(d) = bare else { return self.unknown_range(name, left) };
-            return Some(Index::plain(name, (0, left.shape[d], 1)));
+            return match bare {
+                Some(d) => Some(Index::plain(name, (0, left.shape[d], 1))),
+                None => match self.strided_range(name, names, left) {
+                    Some((from, count)) => Some(Index::plain(name, (from, count, 1))),
+                    None => self.unknown_range(name, left),
+                },
+            };
         };
         let by = self.step(r)?;
         let others = names.iter().any(|n| self.mentions(r.from, n) || self.mentions(r.to, n));
@@ -240,6 +249,27 @@ impl Checker<'_> {
         let mut index = Index::plain(name, (from.lo, count, 1));
         index.only = Only::In(r.clone());
         Some(index)
+    }
+
+    /// What an index runs over that stands in one subscript, times a constant: all places that the array has.
+    fn strided_range(&mut self, name: &str, names: &[String], left: &Left) -> Option<(i64, i64)> {
+        let with: Vec<usize> = (0..left.subs.len()).filter(|&k| self.mentions(left.subs[k], name)).collect();
+        let [k] = with[..] else { return None };
+        let s = left.subs[k];
+        if names.iter().any(|n| n != name && self.mentions(s, n)) || self.reads_arrays(s) {
+            return None;
+        }
+        let env = self.env.with(name, Local::Val(Val::affine(Affine::sym(Sym::Dim(0)))));
+        let outer = std::mem::replace(&mut self.env, env);
+        self.push_builder(Builder::new_nest(vec![Interval::new(0, 1)]));
+        let v = self.expr_as(s, Ty::I64);
+        self.builders.pop();
+        self.env = outer;
+        let a = v?.as_affine()?;
+        let [(Sym::Dim(0), c)] = a.terms[..] else { return None };
+        let from = (-a.konst + c - 1).div_euclid(c);
+        let to = (left.shape[k] - 1 - a.konst).div_euclid(c) + 1;
+        (c > 0).then_some((from, (to - from).max(0)))
     }
 
     /// Between what the ends of a range lie that follows other indices of the equation.

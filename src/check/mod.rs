@@ -6,6 +6,7 @@
 mod alone;
 mod arg_reduce;
 mod assign;
+mod bind;
 mod block;
 mod bounds;
 mod calls;

@@ -350,7 +350,7 @@ impl Checker<'_> {
         Some(self.choose(&c, yes, no))
     }
 
-    fn reads_arrays(&self, id: ExprId) -> bool {
+    pub(super) fn reads_arrays(&self, id: ExprId) -> bool {
         let ast = self.modules[self.module].ast.clone();
         matches!(ast.expr(id).kind, ExprKind::Index { .. })
             || super::infer::children(&ast, id).into_iter().any(|c| self.reads_arrays(c))

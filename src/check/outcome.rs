@@ -30,18 +30,7 @@ impl Checker<'_> {
             && self.gives_outcomes(callee)
         {
             let out = self.call_outcomes(callee, args, &vec![None; targets.len()], e.span)?;
-            if out.len() != targets.len() {
-                return self.fail(
-                    "E0242",
-                    format!(
-                        "{} on the left, {} on the right",
-                        super::counted(targets.len(), "name"),
-                        super::counted(out.len(), "result")
-                    ),
-                    e.span,
-                    super::counted(out.len(), "result"),
-                );
-            }
+            self.same_count(targets.len(), out.len(), e.span)?;
             let mut new = vec![];
             for (t, o) in targets.iter().zip(out) {
                 let local = match o {
@@ -166,41 +155,31 @@ impl Checker<'_> {
         let arrays: Vec<ArrayId> =
             args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
         let held = std::mem::replace(&mut self.read_only, arrays.clone());
+        let whose = ("a workflow names its results", "write `-> x: f64[n]` and assign `x`");
         let mut results = vec![];
-        for (k, r) in w.results.iter().enumerate() {
-            let ty = self.elem_type(&r.ty)?;
-            match (&r.name, &r.ty.shape) {
-                (Some(name), Some(dims)) => {
-                    let id =
-                        self.result_array(&name.name, ty, dims, targets.get(k).copied().flatten(), &arrays, r.ty.span)?;
-                    self.env = self.env.with(&name.name, Local::Array(id));
-                    self.begins(id, name.span);
-                    results.push(Ok(id));
+        for r in self.named_results(&w.results, targets, &arrays, whose)? {
+            let local = match r.array {
+                Some(id) => {
+                    self.begins(id, r.span);
+                    results.push(Outcome::Array(id));
+                    Local::Array(id)
                 }
-                (Some(name), None) => {
-                    let id = self.new_scalar(&name.name, ty);
-                    let zero = Val::constant(crate::ir::fold::cast(Value::i64(0), ty));
+                None => {
+                    let id = self.new_scalar(&r.name, r.ty);
+                    let zero = Val::constant(crate::ir::fold::cast(Value::i64(0), r.ty));
                     self.assign_slot(id, &zero);
-                    self.env = self.env.with(&name.name, Local::Slot(id, ty));
-                    results.push(Err(Val::slot(id, ty)));
+                    results.push(Outcome::Scalar(Val::slot(id, r.ty)));
+                    Local::Slot(id, r.ty)
                 }
-                (None, _) => {
-                    return self.fail_help(
-                        "E0248",
-                        "a workflow names its results",
-                        r.ty.span,
-                        "no name",
-                        "write `-> x: f64[n]` and assign `x`",
-                    );
-                }
-            }
+            };
+            self.env = self.env.with(&r.name, local);
         }
         let ok = self.workflow_body(&w.body);
         self.read_only = held;
         if !ok {
             return None;
         }
-        Some(results.into_iter().map(|r| r.map_or_else(Outcome::Scalar, Outcome::Array)).collect())
+        Some(results)
     }
 
     pub(super) fn call_statement(&mut self, e: ExprId, span: Span) -> Option<()> {

@@ -1,13 +1,23 @@
 //! Subscripts at scalars of the workflow: in bounds by what is known of the scalar, else checked when the program runs.
 
 use super::Checker;
-use super::emit::{Builder, Val};
+use super::emit::{Builder, Val, ValKind};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, ScalarId, Sym};
 use crate::ir::program::{Edge, PrintPart, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::ExprId;
+use crate::syntax::ast::{ExprId, Ident};
+
+/// A subscript that is checked when the program runs: its text, the array's name and extent, and how the values that it
+/// takes lie to the scalar's.
+pub(super) struct Checked<'a> {
+    pub text: &'a str,
+    pub name: &'a str,
+    pub extent: String,
+    pub from: i64,
+    pub reach: i64,
+}
 
 impl Checker<'_> {
     /// Replaces the scalars of a read's subscripts by ones whose range holds wherever the nest runs.
@@ -44,6 +54,19 @@ impl Checker<'_> {
         Some(())
     }
 
+    /// A table's subscript at a scalar of unknown range: checked before the code being written, where that runs always.
+    pub(super) fn checked_subscript(&mut self, v: Val, table: &Ident, n: i64, span: Span) -> Option<Val> {
+        if self.builder().conditional {
+            return Some(v);
+        }
+        let v = if self.builder().nest { v } else { self.in_slot(v, "")? };
+        let ValKind::Slot(id) = v.kind else { return Some(v) };
+        let text = self.sources.text(span).to_string();
+        let extent = format!("the table has {}", super::counted(n as usize, "element"));
+        let what = Checked { text: &text, name: &table.name, extent, from: 0, reach: 1 };
+        Some(Val::slot(self.checked_scalar(id, Interval::new(0, n), what, span), Ty::I64))
+    }
+
     /// Scalar code that runs before the code being written.
     fn before(&mut self, name: &str, value: impl FnOnce(&mut Builder) -> Val) -> ScalarId {
         self.builders.push(Builder::new(vec![]));
@@ -77,11 +100,16 @@ impl Checker<'_> {
             return self.not_yet("a read, where a condition holds, at a scalar of unknown range", span);
         };
         let n = a.shape[d];
-        let reach = if a.edges[d] == Edge::None { 0 } else { n };
-        let (lo, hi) = (-reach - r.lo, n + reach - (r.hi - 1));
+        let past = if a.edges[d] == Edge::None { 0 } else { 2 * n + 64 };
+        let (lo, hi) = (-past - r.lo, n + past - (r.hi - 1));
         let id = self.before("", |_| Val::affine(part));
         let text = self.sources.text(span).to_string();
-        Some(self.checked_scalar(id, Interval::new(lo, hi.max(lo + 1)), (&text, &a.name, n), span))
+        let extent = match past {
+            0 => format!("the extent is {n}"),
+            _ => format!("the extent is {n}, with {past} more past each edge"),
+        };
+        let what = Checked { text: &text, name: &a.name, extent, from: r.lo, reach: r.len() };
+        Some(self.checked_scalar(id, Interval::new(lo, hi.max(lo + 1)), what, span))
     }
 
     /// A copy of a scalar that is checked to lie in `r`: the program ends with a report where it does not.
@@ -89,7 +117,7 @@ impl Checker<'_> {
         &mut self,
         id: ScalarId,
         r: Interval,
-        (text, name, n): (&str, &str, i64),
+        Checked { text, name, extent, from, reach }: Checked,
         span: Span,
     ) -> ScalarId {
         let cond = self.before("", |b| {
@@ -98,12 +126,17 @@ impl Checker<'_> {
             let high = b.binary(B::Lt, &v, &Val::constant(Value::i64(r.hi)));
             b.binary(B::And, &low, &high)
         });
+        let about = match reach {
+            1 => format!("subscript `{text}` of `{name}` is "),
+            _ => format!("subscript `{text}` of `{name}` runs over {reach} elements from "),
+        };
+        let first = self.before("", |b| b.binary(B::Add, &Val::slot(id, Ty::I64), &Val::constant(Value::i64(from))));
         let why = vec![
-            PrintPart::Text(format!("the subscript `{text}` of `{name}` leaves its extent of {n} (")),
-            PrintPart::Scalar { id, format: None },
-            PrintPart::Text(")".into()),
+            PrintPart::Text(about),
+            PrintPart::Scalar { id: first, format: None },
+            PrintPart::Text(format!(", and {extent}")),
         ];
-        self.emit_stmt(StmtKind::Assert { cond, why }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, bounds: true }, span);
         let new = self.before("", |_| Val::slot(id, Ty::I64));
         self.program.scalar_ranges.insert(new, r);
         new

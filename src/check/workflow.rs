@@ -184,7 +184,7 @@ impl Checker<'_> {
             Some(t) => self.template(t)?,
             None => vec![],
         };
-        self.emit_stmt(StmtKind::Assert { cond, why }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, span);
         Some(())
     }
 

@@ -100,6 +100,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0602", include_str!("../../docs/errors/E0602.md")),
     ("E0603", include_str!("../../docs/errors/E0603.md")),
     ("E0610", include_str!("../../docs/errors/E0610.md")),
+    ("E0611", include_str!("../../docs/errors/E0611.md")),
     ("E0700", include_str!("../../docs/errors/E0700.md")),
     ("E0800", include_str!("../../docs/errors/E0800.md")),
     ("E0900", include_str!("../../docs/errors/E0900.md")),
