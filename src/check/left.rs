@@ -81,21 +81,35 @@ impl Checker<'_> {
                 "ranged here",
             );
         }
-        let mut out = vec![];
-        for (k, &s) in left.subs.iter().enumerate() {
-            let here: Vec<&String> = names.iter().filter(|n| self.mentions(s, n)).collect();
+        // In the order of the subscripts; ranges that follow other indices are looked at when those are known.
+        let range_of = |name: &String| ranges.iter().find(|(i, _)| i.name == *name).map(|r| &r.1);
+        let mut found: Vec<(usize, Index)> = vec![];
+        let mut later = vec![];
+        for k in 0..left.subs.len() {
+            let here: Vec<&String> = names.iter().filter(|n| self.mentions(left.subs[k], n)).collect();
             if here.is_empty() {
-                out.extend(self.picked(left, k)?);
+                found.extend(self.picked(left, k)?.map(|i| (k, i)));
             }
             for name in here {
-                if out.iter().any(|i: &Index| i.name == *name) {
+                if found.iter().any(|f| f.1.name == *name) {
                     continue;
                 }
-                let range = ranges.iter().find(|(i, _)| i.name == *name).map(|r| &r.1);
-                out.push(self.index_range(name, range, &names, left)?);
+                let range = range_of(name);
+                let follows = |r: &Range| names.iter().any(|n| self.mentions(r.from, n) || self.mentions(r.to, n));
+                match range.filter(|r| follows(r)) {
+                    Some(r) => later.push((k, name, r)),
+                    None => found.push((k, self.index_range(name, range, &names, left)?)),
+                }
             }
         }
-        Some(out)
+        for (k, name, range) in later {
+            if !found.iter().any(|f| f.1.name == *name) {
+                let index = self.following_range(name, range, &found, left)?;
+                found.push((k, index));
+            }
+        }
+        found.sort_by_key(|f| f.0);
+        Some(found.into_iter().map(|f| f.1).collect())
     }
 
     /// Whether a name stands somewhere in an expression.
@@ -213,17 +227,48 @@ impl Checker<'_> {
             };
         };
         let by = self.step(r)?;
-        let others = names.iter().any(|n| self.mentions(r.from, n) || self.mentions(r.to, n));
-        let (from, to) = match others {
-            true => (None, None),
-            false => (Some(self.expr_as(r.from, Ty::I64)?), Some(self.expr_as(r.to, Ty::I64)?)),
-        };
-        let known = |v: &Option<Val>| v.as_ref().and_then(|v| v.as_const()).and_then(|c| c.as_int()).map(|i| i as i64);
+        let (from, to) = (self.expr_as(r.from, Ty::I64)?, self.expr_as(r.to, Ty::I64)?);
+        let known = |v: &Val| v.as_const().and_then(|c| c.as_int()).map(|i| i as i64);
         if let (Some(a), Some(b)) = (known(&from), known(&to)) {
             let n = (b - a).max(0);
             return Some(Index::plain(name, (a, n / by + i64::from(n % by != 0), by)));
         }
         let at = self.span(if known(&from).is_none() { r.from } else { r.to });
+        let ends = self.known_range(&from).zip(self.known_range(&to));
+        self.changing_range(name, r, by, ends, at, left)
+    }
+
+    /// The range of an index that follows others, which are known.
+    fn following_range(&mut self, name: &str, r: &Range, found: &[(usize, Index)], left: &Left) -> Option<Index> {
+        let by = self.step(r)?;
+        let mut env = self.env.clone();
+        let mut domain = vec![];
+        for (d, (_, index)) in found.iter().enumerate() {
+            let (value, range) = index.affine(d);
+            domain.push(range);
+            env = env.with(&index.name, Local::Val(Val::affine(value)));
+        }
+        let outer = std::mem::replace(&mut self.env, env);
+        self.push_builder(Builder::new_nest(domain));
+        let ends = self.expr_as(r.from, Ty::I64).zip(self.expr_as(r.to, Ty::I64));
+        let hull = ends.as_ref().and_then(|(a, b)| self.known_range(a).zip(self.known_range(b)));
+        self.builders.pop();
+        self.env = outer;
+        ends?;
+        let at = self.span(r.to);
+        self.changing_range(name, r, by, hull, at, left)
+    }
+
+    /// The hull of a range whose ends change between what `ends` says.
+    fn changing_range(
+        &mut self,
+        name: &str,
+        r: &Range,
+        by: i64,
+        ends: Option<(Interval, Interval)>,
+        at: Span,
+        left: &Left,
+    ) -> Option<Index> {
         if left.defines() || by != 1 {
             let help = "choose on the right instead: `if … { … } else { … }`";
             let message = match by {
@@ -232,11 +277,7 @@ impl Checker<'_> {
             };
             return self.fail_help("E0221", message, at, "this end of the range changes", help);
         }
-        let hull = match (from, to) {
-            (Some(from), Some(to)) => self.known_range(&from).zip(self.known_range(&to)),
-            _ => self.hull_of(r, names, left),
-        };
-        let Some((from, to)) = hull else {
+        let Some((from, to)) = ends else {
             return self.fail_help(
                 "E0221",
                 "the ends of this range are not known before the program runs",
@@ -270,24 +311,6 @@ impl Checker<'_> {
         let from = (-a.konst + c - 1).div_euclid(c);
         let to = (left.shape[k] - 1 - a.konst).div_euclid(c) + 1;
         (c > 0).then_some((from, (to - from).max(0)))
-    }
-
-    /// Between what the ends of a range lie that follows other indices of the equation.
-    fn hull_of(&mut self, r: &Range, names: &[String], left: &Left) -> Option<(Interval, Interval)> {
-        let mut env = self.env.clone();
-        let mut domain = vec![];
-        for (d, n) in names.iter().enumerate() {
-            let bare = left.subs.iter().position(|&s| matches!(self.node(s).kind, ExprKind::Name(m) if m == *n));
-            domain.push(Interval::new(0, bare.map_or(1, |k| left.shape[k])));
-            env = env.with(n, Local::Val(Val::affine(Affine::sym(Sym::Dim(d)))));
-        }
-        let outer = std::mem::replace(&mut self.env, env);
-        self.push_builder(Builder::new_nest(domain));
-        let ends = self.expr_as(r.from, Ty::I64).zip(self.expr_as(r.to, Ty::I64));
-        let ends = ends.and_then(|(a, b)| self.known_range(&a).zip(self.known_range(&b)));
-        self.builders.pop();
-        self.env = outer;
-        ends
     }
 
     fn unknown_range<T>(&mut self, name: &str, left: &Left) -> Option<T> {
