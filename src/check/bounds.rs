@@ -106,7 +106,8 @@ impl Checker<'_> {
         if !self.builder().nest {
             return self.single_element(id, ids, span);
         }
-        let index = self.subscripts(ids)?;
+        let mut index = self.subscripts(ids)?;
+        self.bound_scalars(id, &mut index, ids)?;
         let Some(counters) = self.builder().counters_of(&index) else {
             return self.not_yet("a read at a loop counter whose bounds are not index arithmetic", span);
         };
@@ -121,7 +122,7 @@ impl Checker<'_> {
 
     /// One element read by the workflow: its owner contributes it to a sum that every rank gets.
     fn single_element(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
-        self.builders.push(Builder::new_nest(vec![]));
+        self.push_builder(Builder::new_nest(vec![]));
         let v = self.read(id, ids, span);
         let Some(v) = v else {
             self.builders.pop();
@@ -159,8 +160,7 @@ impl Checker<'_> {
         if self.generic {
             return Some(());
         }
-        let ranges = self.program.scalar_ranges.clone();
-        let image = access.image(&access.within, &|s| ranges.get(&s).copied());
+        let image = access.image(&access.within, &|s| self.scalar_range(s));
         let (shape, edges, name) = {
             let a = &self.program.arrays[id.0 as usize];
             (a.shape.clone(), a.edges.clone(), a.name.clone())
@@ -222,9 +222,16 @@ impl Checker<'_> {
     fn witness(&self, access: &Access, d: usize, worst: i64) -> String {
         let a = &access.index[d];
         match a.terms[..] {
-            [(Sym::Dim(k), c)] if (worst - a.konst) % c == 0 => {
-                let name = self.index_names.get(k).cloned().unwrap_or_else(|| "the index".into());
-                format!(" when {name} = {}", (worst - a.konst) / c)
+            [(sym, c)] if (worst - a.konst) % c == 0 => {
+                let name = match sym {
+                    Sym::Dim(k) => self.index_names.get(k).map(|n| n.trim_start_matches('\u{1}').to_string()),
+                    Sym::Scalar(id) => Some(self.program.scalars[id.0 as usize].name.clone()),
+                    Sym::Counter(_) => None,
+                };
+                match name.filter(|n| !n.is_empty()) {
+                    Some(name) => format!(" when {name} = {}", (worst - a.konst) / c),
+                    None => String::new(),
+                }
             }
             _ => String::new(),
         }
@@ -270,41 +277,35 @@ impl Checker<'_> {
         };
         let v = self.expr_as(*sub, Ty::I64)?;
         let at = self.span(*sub);
-        let Some(affine) = v.as_affine() else {
-            return self.not_yet("a table read at a subscript that is not index arithmetic", at);
-        };
         let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
         if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
             // Literals stay literals: the element takes the type around it.
             return Some(Val::flex(value));
         }
-        let r = self.affine_range(&affine);
-        if !self.generic && r.is_none_or(|r| r.lo < 0 || r.hi > len as i64) {
-            let reach = r.map_or("an unknown range".to_string(), |r| format!("{}..{}", r.lo, r.hi));
-            return self.fail(
-                "E0302",
-                format!("subscript of the table `{}` runs over {reach}", base.name),
-                at,
-                format!("the table has {len} elements"),
-            );
+        let mut v = v;
+        if self.known_range(&v).is_none() && !self.generic {
+            v = self.checked_subscript(v, base, len as i64, at)?;
+        }
+        match self.known_range(&v) {
+            _ if self.generic => {}
+            None => return self.not_yet("a table read at a subscript of unknown range", at),
+            Some(r) if !r.is_empty() && (r.lo < 0 || r.hi > len as i64) => {
+                let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
+                let text = self.sources.text(at).to_string();
+                let has = format!("the table has {}", super::counted(len, "element"));
+                let (message, label) = match v.as_const() {
+                    Some(_) => (format!("the table `{}` has no element {worst}", base.name), has),
+                    None => (
+                        format!("subscript `{text}` of the table `{}` reaches {worst}", base.name),
+                        format!("runs over {}..{}, {has}", r.lo, r.hi),
+                    ),
+                };
+                let help = "restrict the index, take it `mod` the number of elements, or guard the read (`if … { … } else { … }`)";
+                return self.fail_help("E0302", message, at, label, help);
+            }
+            Some(_) => {}
         }
         let index = self.builder().materialise(&v);
         Some(Val::reg(self.builder().emit(ty, Op::Table { table: id, index }), ty))
-    }
-
-    /// The range of an affine value where the code being written runs.
-    pub(super) fn affine_range(&mut self, a: &Affine) -> Option<Interval> {
-        let within = self.builder().within.clone();
-        let counters = self.builder().counters_of(std::slice::from_ref(a))?;
-        let probe = Access {
-            operand: crate::ir::kernel::OperandId(0),
-            index: vec![a.clone()],
-            within: crate::ir::index_box::IndexBox::new(within),
-            counters,
-            span: Span::new(crate::source::FileId(0), 0, 0),
-        };
-        let ranges = self.program.scalar_ranges.clone();
-        let image = probe.image(&probe.within, &|s| ranges.get(&s).copied())?;
-        image.dims.first().copied()
     }
 }

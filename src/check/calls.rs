@@ -6,7 +6,7 @@ use super::env::{Env, Global, Local};
 use crate::ir::kernel::{BinaryOp as B, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind};
+use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, ReduceOp};
 
 /// Functions that are always in scope.
 pub(super) const NAMES: &[&str] = &[
@@ -95,7 +95,7 @@ impl Checker<'_> {
         self.builtin(callee, args, expected, span)
     }
 
-    fn single(&mut self, mut vals: Vec<Val>, name: &str, span: Span) -> Option<Val> {
+    pub(super) fn single(&mut self, mut vals: Vec<Val>, name: &str, span: Span) -> Option<Val> {
         if vals.len() == 1 {
             return vals.pop();
         }
@@ -116,6 +116,9 @@ impl Checker<'_> {
             ExprKind::Tuple(list) => {
                 let all: Vec<Option<Val>> = list.iter().map(|&x| self.expr(x, None)).collect();
                 all.into_iter().collect::<Option<Vec<Val>>>()?
+            }
+            ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
+                self.arg_reduce(*op, indices, *term, e.span)?
             }
             ExprKind::Call { callee, args } if self.env.find(&callee.name).is_none() => {
                 match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
@@ -147,7 +150,7 @@ impl Checker<'_> {
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
         self.arity(ty.name(), 1, args, span)?;
         let v = self.expr(args[0], if ty.is_float() { Some(ty) } else { None })?;
-        Some(self.builder().cast(&v, ty))
+        Some(self.cast_value(&v, ty))
     }
 
     fn builtin(&mut self, callee: &Ident, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
@@ -169,7 +172,7 @@ impl Checker<'_> {
                 let at = self.span(args[0]);
                 return self.fail("E0213", format!("`{name}` takes a number"), at, "this is `bool`");
             }
-            return Some(self.builder().unary(op, &v));
+            return Some(self.arithmetic_unary(op, &v));
         }
         match name {
             "min" | "max" => self.min_max(name, args, expected, span),
@@ -287,12 +290,12 @@ impl Checker<'_> {
         }
         let op = if name == "min" { B::Min } else { B::Max };
         let (mut best, mut b) = self.pair(args, expected, name)?;
-        best = self.builder().binary(op, &best, &b);
+        best = self.arithmetic(op, &best, &b);
         for &next in &args[2..] {
             b = self.expr(next, Some(best.ty))?;
             let at = self.span(next);
             let (x, y) = self.unify((best, span), (b, at), &format!("`{name}`"))?;
-            best = self.builder().binary(op, &x, &y);
+            best = self.arithmetic(op, &x, &y);
         }
         Some(best)
     }

@@ -1,7 +1,11 @@
+//! What the end of a block decides: needless clears go, last copies become swaps.
+//!
 //! Arrays that live for one round of a loop (local arrays, results of workflows called there) begin with zeros every time.
 //!
 //! A nest that clears the array is written where it begins to live, and taken out again when the statements that follow
 //! write the whole array before anything reads it.
+//!
+//! `let v = step(u); u = v`: nothing reads `v` behind the copy, so the two buffers change roles.
 
 use super::Checker;
 use super::emit::Builder;
@@ -16,6 +20,14 @@ pub(super) struct Clear {
     depth: usize,
     at: usize,
     array: ArrayId,
+}
+
+/// A whole copy from an array that a `let` named: the depth of its statement list, its place there, and both arrays.
+pub(super) struct Copy {
+    pub depth: usize,
+    pub at: usize,
+    pub to: ArrayId,
+    pub from: ArrayId,
 }
 
 /// What a statement does first to an array.
@@ -42,6 +54,23 @@ impl Checker<'_> {
         let (depth, at) = (self.blocks.len(), self.blocks.last().map_or(0, |b| b.len()));
         self.push_nest(&mut b, format!("clear {}", a.name), vec![Store { operand, index, value }], vec![], span);
         self.clears.push(Clear { depth, at, array });
+    }
+
+    /// The block that began at `mark` ends: copies from its own arrays that nothing reads any more become swaps.
+    pub(super) fn swap_last_copies(&mut self, (lets, copies): (usize, usize)) {
+        let own = self.lets.split_off(lets);
+        for c in self.copies.split_off(copies) {
+            let (depth, program) = (self.blocks.len(), &self.program);
+            let Some(block) = self.blocks.last_mut().filter(|_| c.depth == depth && own.contains(&c.from)) else {
+                continue;
+            };
+            let (a, b) = (&program.arrays[c.to.0 as usize], &program.arrays[c.from.0 as usize]);
+            let alike = a.placement == b.placement && a.edges == b.edges;
+            let behind = block.get(c.at + 1..).unwrap_or(&[]);
+            if alike && !behind.iter().any(|s| mentions(program, s, c.from)) {
+                block[c.at].kind = StmtKind::Swap(c.to, c.from);
+            }
+        }
     }
 
     /// The statement list being written ends: takes out the clearing nests that nothing sees.

@@ -1,7 +1,7 @@
 //! The declarations of a module, in order, and the order of the whole check.
 
 use super::emit::{Builder, Val};
-use super::env::{Env, Global, Local};
+use super::env::{Env, Global};
 use super::{Checker, Module};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::Table;
@@ -279,119 +279,5 @@ impl Checker<'_> {
             }
         }
         Some(())
-    }
-
-    /// Functions, kernels and workflows of the main module that nothing used: checked with made-up arguments, so that
-    /// their names and types are reported; what they would add to the program is dropped.
-    fn unused_items(&mut self) {
-        let ast = self.modules[0].ast.clone();
-        for (i, item) in ast.items.iter().enumerate() {
-            if self.modules[0].used.contains(&i) {
-                continue;
-            }
-            let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
-            self.blocks.push(vec![]);
-            self.builders.push(Builder::new_nest(vec![]));
-            self.module = 0;
-            self.env = Env::default();
-            self.generic = true;
-            match &item.kind {
-                ItemKind::Fn(f) => self.check_fn_alone(i, f),
-                ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
-                ItemKind::Workflow(w) if w.params.is_empty() && w.name.name != "main" => {
-                    self.generic = false;
-                    self.modules[0].used.insert(i);
-                    self.expanding.push((0, i));
-                    self.expand_workflow(w, vec![], &[], w.name.span);
-                    self.expanding.pop();
-                }
-                ItemKind::Test(t) => {
-                    self.generic = false;
-                    self.workflow_body(&t.body);
-                }
-                _ => {}
-            }
-            self.generic = false;
-            self.builders.pop();
-            self.blocks.pop();
-            self.program.arrays.truncate(sizes.0);
-            self.program.scalars.truncate(sizes.1);
-            self.program.nests.truncate(sizes.2);
-        }
-    }
-
-    fn check_fn_alone(&mut self, item: usize, f: &crate::syntax::ast::FnDecl) {
-        let mut args = vec![];
-        for p in &f.params {
-            let Some(ty) = self.elem_type(&p.ty) else { return };
-            let reg = self.builder().variable(ty);
-            args.push((Val::reg(reg, ty), p.name.span));
-        }
-        let span = f.name.span;
-        self.expand_fn_values(0, item, args, span);
-    }
-
-    /// The extents of an uncalled kernel are made up: distinct, and large enough for any stencil.
-    fn check_kernel_alone(&mut self, item: usize, k: &crate::syntax::ast::KernelDecl) {
-        let mut extents: Vec<String> = vec![];
-        let mut args = vec![];
-        let shapes = k.params.iter().map(|p| &p.ty).chain(k.results.iter().map(|r| &r.ty));
-        let mut sized: Vec<ExprId> = shapes.filter_map(|t| t.shape.clone()).flatten().collect();
-        let mut sizes: Vec<String> = vec![];
-        while let Some(id) = sized.pop() {
-            sized.extend(super::infer::children(&self.ast(), id));
-            if let ExprKind::Name(n) = self.node(id).kind {
-                sizes.push(n);
-            }
-        }
-        for p in &k.params {
-            let Some(ty) = self.elem_type(&p.ty) else { return };
-            let Some(dims) = &p.ty.shape else {
-                if ty.is_int() && sizes.contains(&p.name.name) {
-                    let v = Val::constant(Value::int(ty, 1009));
-                    args.push(super::kernel::Arg::Scalar(v, p.name.span));
-                    continue;
-                }
-                let id = self.new_scalar(&p.name.name, ty);
-                args.push(super::kernel::Arg::Scalar(Val::slot(id, ty), p.name.span));
-                continue;
-            };
-            let mut shape = vec![];
-            for &d in dims {
-                match self.node(d).kind {
-                    ExprKind::Name(n) => {
-                        let at = extents.iter().position(|e| *e == n).unwrap_or_else(|| {
-                            extents.push(n.clone());
-                            extents.len() - 1
-                        });
-                        shape.push(1009 + 10 * at as i64);
-                    }
-                    _ => {
-                        let mut env = Env::default();
-                        for (k, e) in extents.iter().enumerate() {
-                            env = env.with(e, Local::Val(Val::constant(Value::i64(1009 + 10 * k as i64))));
-                        }
-                        let n = self.in_scope(0, env, |c| c.const_as(d, Ty::I64, "an extent"));
-                        let Some(n) = n.and_then(|n| n.as_int()) else { return };
-                        shape.push(n as i64);
-                    }
-                }
-            }
-            let (placement, _) = self.temporary_like(&shape, ty, &[]);
-            let edges = vec![crate::ir::program::Edge::Clamp; shape.len()];
-            let id = self.add_array(crate::ir::program::Array {
-                name: p.name.name.clone(),
-                ty,
-                shape,
-                placement,
-                edges,
-                span: p.name.span,
-                temporary: true,
-            });
-            args.push(super::kernel::Arg::Array(id, p.name.span));
-        }
-        self.builders.push(Builder::new(vec![]));
-        self.expand_kernel(0, item, args, &[], k.name.span);
-        self.builders.pop();
     }
 }

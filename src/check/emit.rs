@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Val {
     pub ty: Ty,
     pub kind: ValKind,
+    /// What is known about an integer that is not index arithmetic.
+    pub range: Option<Interval>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,23 +29,27 @@ pub enum ValKind {
 
 impl Val {
     pub fn constant(value: Value) -> Val {
-        Val { ty: value.ty, kind: ValKind::Const { value, flex: false } }
+        Val { ty: value.ty, kind: ValKind::Const { value, flex: false }, range: None }
     }
     pub fn flex(value: Value) -> Val {
-        Val { ty: value.ty, kind: ValKind::Const { value, flex: true } }
+        Val { ty: value.ty, kind: ValKind::Const { value, flex: true }, range: None }
     }
     pub fn affine(a: Affine) -> Val {
         if a.terms.is_empty() {
             Val::constant(Value::i64(a.konst))
         } else {
-            Val { ty: Ty::I64, kind: ValKind::Affine(a) }
+            Val { ty: Ty::I64, kind: ValKind::Affine(a), range: None }
         }
     }
     pub fn reg(reg: Reg, ty: Ty) -> Val {
-        Val { ty, kind: ValKind::Reg(reg) }
+        Val { ty, kind: ValKind::Reg(reg), range: None }
     }
     pub fn slot(id: ScalarId, ty: Ty) -> Val {
-        Val { ty, kind: ValKind::Slot(id) }
+        Val { ty, kind: ValKind::Slot(id), range: None }
+    }
+    /// The same value, known to lie in `range`.
+    pub fn ranged(self, range: Option<Interval>) -> Val {
+        Val { range, ..self }
     }
     pub fn is_flex(&self) -> bool {
         matches!(self.kind, ValKind::Const { flex: true, .. })
@@ -86,6 +92,12 @@ pub struct Builder {
     pub counters: Vec<(Reg, Option<(Affine, Affine)>)>,
     /// Whether this is the code of a nest (else of workflow scalars).
     pub nest: bool,
+    /// Scalars that equal a function of the point where the code being written runs.
+    pub picks: Vec<(ScalarId, Affine)>,
+    /// Scalars made to lie in a range wherever the nest runs.
+    pub clamped: Vec<(ScalarId, Interval, ScalarId)>,
+    /// Whether the code being written may not run at all.
+    pub conditional: bool,
 }
 
 impl Builder {
@@ -113,7 +125,12 @@ impl Builder {
     /// Starts a nested instruction list.
     pub fn open(&mut self) -> Scope {
         self.blocks.push(vec![]);
-        Scope { shared: self.shared.clone(), within: self.within.clone() }
+        Scope {
+            shared: self.shared.clone(),
+            within: self.within.clone(),
+            counters: self.counters.clone(),
+            conditional: self.conditional,
+        }
     }
 
     /// Ends the nested list. With `inline` its instructions join the enclosing list and stay shared; else they are returned
@@ -121,6 +138,8 @@ impl Builder {
     pub fn close(&mut self, scope: Scope, inline: bool) -> Vec<Inst> {
         let list = self.blocks.pop().unwrap_or_default();
         self.within = scope.within;
+        self.counters = scope.counters;
+        self.conditional = scope.conditional;
         if inline {
             if let Some(block) = self.blocks.last_mut() {
                 block.extend(list);
@@ -264,7 +283,8 @@ impl Builder {
         let ty = if op.compares() { Ty::Bool } else { a.ty };
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
             let value = fold::binary(op, x, y);
-            return Val { ty, kind: ValKind::Const { value, flex: a.is_flex() && b.is_flex() && !op.compares() } };
+            let flex = a.is_flex() && b.is_flex() && !op.compares();
+            return Val { ty, kind: ValKind::Const { value, flex }, range: None };
         }
         if a.ty == Ty::I64
             && let Some(v) = affine_binary(op, a, b)
@@ -277,7 +297,8 @@ impl Builder {
 
     pub fn unary(&mut self, op: UnaryOp, a: &Val) -> Val {
         if let Some(x) = a.as_const() {
-            return Val { ty: a.ty, kind: ValKind::Const { value: fold::unary(op, x), flex: a.is_flex() } };
+            let kind = ValKind::Const { value: fold::unary(op, x), flex: a.is_flex() };
+            return Val { ty: a.ty, kind, range: None };
         }
         if let (UnaryOp::Neg, Some(f)) = (op, a.as_affine())
             && let Some(f) = f.scale(-1)
@@ -316,6 +337,8 @@ impl Builder {
 pub struct Scope {
     shared: BTreeMap<Key, Reg>,
     within: Vec<Interval>,
+    counters: Vec<(Reg, Option<(Affine, Affine)>)>,
+    conditional: bool,
 }
 
 fn affine_binary(op: BinaryOp, a: &Val, b: &Val) -> Option<Affine> {
@@ -325,8 +348,20 @@ fn affine_binary(op: BinaryOp, a: &Val, b: &Val) -> Option<Affine> {
         BinaryOp::Sub => x.add(&y.scale(-1)?),
         BinaryOp::Mul if y.terms.is_empty() => x.scale(y.konst),
         BinaryOp::Mul if x.terms.is_empty() => y.scale(x.konst),
+        BinaryOp::IntDiv | BinaryOp::Mod if y.terms.is_empty() => divided(op, &x, y.konst),
         _ => None,
     }
+}
+
+/// `(2 * i + 3) div 2` is `i + 1`, and `mod` 1: exact where the divisor divides every coefficient.
+fn divided(op: BinaryOp, a: &Affine, by: i64) -> Option<Affine> {
+    if by <= 0 || a.terms.iter().any(|t| t.1 % by != 0) {
+        return None;
+    }
+    if op == BinaryOp::Mod {
+        return Some(Affine::constant(a.konst.rem_euclid(by)));
+    }
+    Some(Affine { konst: a.konst.div_euclid(by), terms: a.terms.iter().map(|t| (t.0, t.1 / by)).collect() })
 }
 
 /// The registers that an operation reads.

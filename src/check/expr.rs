@@ -1,17 +1,13 @@
 //! Expressions to values.
 
 use super::Checker;
-use super::emit::{Val, ValKind};
+use super::emit::Val;
 use super::env::{Global, Local};
 use crate::diag::Diagnostic;
-use crate::ir::index_box::Interval;
-use crate::ir::kernel::{BinaryOp as B, Inst, Op, Sym, UnaryOp as U};
+use crate::ir::kernel::{BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{self, AssignOp, BinaryOp, Block, ExprId, ExprKind, Range, StmtKind, UnaryOp};
-
-/// Comparisons on one domain dimension that hold where code runs.
-pub(super) type Narrowing = Vec<(usize, Interval)>;
+use crate::syntax::ast::{BinaryOp, Block, ExprId, ExprKind, ReduceOp, UnaryOp};
 
 impl Checker<'_> {
     /// The value of an expression; `expected` gives literals inside it a type. `None`: an error was reported.
@@ -30,6 +26,10 @@ impl Checker<'_> {
             ExprKind::Binary { op, left, right, op_span } => self.binary(op, left, right, expected, op_span),
             ExprKind::If { cond, then, otherwise } => self.if_expr(cond, then, otherwise, expected),
             ExprKind::Block(block) => self.block_expr(&block, expected, e.span),
+            ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
+                let vals = self.arg_reduce(op, &indices, term, e.span)?;
+                self.single(vals, op.name(), e.span)
+            }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
             ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
             ExprKind::Scan { .. } => self.not_yet("`scan`", e.span),
@@ -53,8 +53,16 @@ impl Checker<'_> {
     /// An expression that must have type `ty`.
     pub(super) fn expr_as(&mut self, id: ExprId, ty: Ty) -> Option<Val> {
         let v = self.expr(id, Some(ty))?;
-        let span = self.span(id);
+        let span = self.value_span(id);
         self.convert(v, ty, span)
+    }
+
+    /// Where the value of an expression stands: in a block its last line.
+    fn value_span(&self, id: ExprId) -> Span {
+        match &self.modules[self.module].ast.expr(id).kind {
+            ExprKind::Block(Block { value: Some(v), .. }) => self.value_span(*v),
+            _ => self.span(id),
+        }
     }
 
     /// An expression with a constant value of type `ty`.
@@ -171,11 +179,11 @@ impl Checker<'_> {
         if v.ty == Ty::Bool {
             return self.fail_help("E0213", "`-` takes a number", span, "this is `bool`", "write `not …`");
         }
-        Some(self.builder().unary(U::Neg, &v))
+        Some(self.arithmetic_unary(U::Neg, &v))
     }
 
     /// Whether a literal inside this expression may need the type of the other operand.
-    fn wants_hint(&self, id: ExprId) -> bool {
+    pub(super) fn wants_hint(&self, id: ExprId) -> bool {
         match &self.modules[self.module].ast.expr(id).kind {
             ExprKind::If { .. } | ExprKind::Block(_) | ExprKind::Reduce { .. } => true,
             ExprKind::Call { callee, .. } => matches!(callee.name.as_str(), "min" | "max" | "select" | "abs"),
@@ -211,6 +219,9 @@ impl Checker<'_> {
         use BinaryOp as O;
         match op {
             O::And | O::Or => {
+                if let Some(v) = self.guarded_logic(op == O::And, left, right) {
+                    return v;
+                }
                 let (a, b) = (self.expr_as(left, Ty::Bool), self.expr_as(right, Ty::Bool));
                 let op = if op == O::And { B::And } else { B::Or };
                 return Some(self.logic(op, &a?, &b?));
@@ -268,7 +279,7 @@ impl Checker<'_> {
                 "write `i32(…)` for 0 and 1",
             );
         }
-        Some(self.builder().binary(op, &a, &b))
+        Some(self.arithmetic(op, &a, &b))
     }
 
     /// An integer beside a float literal becomes the float that is expected.
@@ -297,7 +308,7 @@ impl Checker<'_> {
 
     fn integers(&mut self, op: B, a: Val, b: Val, span: Span) -> Option<Val> {
         if a.ty.is_int() {
-            return Some(self.builder().binary(op, &a, &b));
+            return Some(self.arithmetic(op, &a, &b));
         }
         let help = if op == B::IntDiv { "write `floor(a / b)` for floats" } else { "bit operations take integers" };
         self.fail_help("E0213", "this operator takes integers", span, format!("the operands are `{}`", a.ty), help)
@@ -339,6 +350,7 @@ impl Checker<'_> {
                 "convert the base: `f64(…)^…`",
             );
         }
+        let (base, exponent) = self.lift_integers(base, exponent, (lt, rt), expected)?;
         let (a, b) = self.unify((base, lt), (exponent, rt), "`^`")?;
         self.elementary("pow", vec![(a, lt), (b, rt)], expected, span)
     }
@@ -353,447 +365,6 @@ impl Checker<'_> {
         let half = if k == 1 { return base.clone() } else { self.repeated_product(base, k / 2) };
         let square = self.builder().binary(B::Mul, &half, &half);
         if k % 2 == 1 { self.builder().binary(B::Mul, &square, base) } else { square }
-    }
-
-    /// What the truth (or falsehood) of a condition says about the domain's indices.
-    pub(super) fn narrowing(&mut self, cond: ExprId, holds: bool) -> Narrowing {
-        let e = self.node(cond);
-        match e.kind {
-            ExprKind::Binary { op: BinaryOp::And, left, right, .. } if holds => {
-                let mut out = self.narrowing(left, true);
-                out.extend(self.narrowing(right, true));
-                out
-            }
-            ExprKind::Binary { op: BinaryOp::Or, left, right, .. } if !holds => {
-                let mut out = self.narrowing(left, false);
-                out.extend(self.narrowing(right, false));
-                out
-            }
-            ExprKind::Unary { op: UnaryOp::Not, arg } => self.narrowing(arg, !holds),
-            ExprKind::Binary { op, left, right, .. } => {
-                self.compare_narrowing(op, left, right, holds).into_iter().collect()
-            }
-            _ => vec![],
-        }
-    }
-
-    fn compare_narrowing(
-        &mut self,
-        op: BinaryOp,
-        left: ExprId,
-        right: ExprId,
-        holds: bool,
-    ) -> Option<(usize, Interval)> {
-        use BinaryOp as O;
-        let op = match (op, holds) {
-            (O::Lt, true) | (O::Ge, false) => O::Lt,
-            (O::Le, true) | (O::Gt, false) => O::Le,
-            (O::Gt, true) | (O::Le, false) => O::Gt,
-            (O::Ge, true) | (O::Lt, false) => O::Ge,
-            (O::Eq, true) | (O::Ne, false) => O::Eq,
-            (O::Ne, true) | (O::Eq, false) => O::Ne,
-            _ => return None,
-        };
-        if !self.is_index_expr(left) || !self.is_index_expr(right) {
-            return None;
-        }
-        let (a, b) = (self.expr(left, None)?.as_affine()?, self.expr(right, None)?.as_affine()?);
-        let d = a.add(&b.scale(-1)?)?; // d OP 0
-        let [(Sym::Dim(dim), coef)] = d.terms[..] else { return None };
-        // i OP bound / |coef|, with the comparison turned round when the coefficient is negative.
-        let bound = if coef > 0 { -d.konst } else { d.konst };
-        let (below, exact) = (bound.div_euclid(coef.abs()), bound.rem_euclid(coef.abs()) == 0);
-        let op = match (op, coef > 0) {
-            (O::Lt, false) => O::Gt,
-            (O::Le, false) => O::Ge,
-            (O::Gt, false) => O::Lt,
-            (O::Ge, false) => O::Le,
-            (op, _) => op,
-        };
-        let all = *self.builder().within.get(dim)?;
-        let narrowed = match op {
-            O::Lt => Interval::new(all.lo, below + i64::from(!exact)),
-            O::Le => Interval::new(all.lo, below + 1),
-            O::Gt => Interval::new(below + 1, all.hi),
-            O::Ge => Interval::new(below + i64::from(!exact), all.hi),
-            O::Eq if !exact => Interval::EMPTY,
-            O::Eq => Interval::new(below, below + 1),
-            _ if exact && below == all.lo => Interval::new(all.lo + 1, all.hi),
-            _ if exact && below == all.hi - 1 => Interval::new(all.lo, all.hi - 1),
-            _ => return None,
-        };
-        Some((dim, narrowed))
-    }
-
-    /// Whether an expression is made of names, literals and `+ - * div mod` only, so that looking at it emits nothing odd.
-    fn is_index_expr(&self, id: ExprId) -> bool {
-        match &self.modules[self.module].ast.expr(id).kind {
-            ExprKind::Int(_) => true,
-            ExprKind::Name(n) => match self.env.find(n) {
-                Some(Local::Val(v)) => v.ty == Ty::I64,
-                Some(_) => false,
-                None => {
-                    matches!(self.modules[self.module].globals.get(n), Some((Global::Const(v), _)) if v.ty == Ty::I64)
-                }
-            },
-            ExprKind::Unary { op: UnaryOp::Neg, arg } => self.is_index_expr(*arg),
-            ExprKind::Binary { op, left, right, .. } => {
-                use BinaryOp as O;
-                matches!(op, O::Add | O::Sub | O::Mul | O::IntDiv | O::Mod)
-                    && self.is_index_expr(*left)
-                    && self.is_index_expr(*right)
-            }
-            _ => false,
-        }
-    }
-
-    pub(super) fn narrow(&mut self, facts: &Narrowing) {
-        let within = &mut self.builder().within;
-        for (d, r) in facts {
-            within[*d] = within[*d].intersect(*r);
-        }
-    }
-
-    fn if_expr(&mut self, cond: ExprId, then: ExprId, otherwise: ExprId, expected: Option<Ty>) -> Option<Val> {
-        let c = self.expr_as(cond, Ty::Bool)?;
-        if let Some(k) = c.as_const() {
-            return self.expr(if k.as_bool() { then } else { otherwise }, expected);
-        }
-        let (yes, no) = (self.narrowing(cond, true), self.narrowing(cond, false));
-        let (first, second) =
-            if self.wants_hint(then) || self.is_literal(then) { (otherwise, then) } else { (then, otherwise) };
-        let flip = first == otherwise;
-        let (f1, f2) = if flip { (&no, &yes) } else { (&yes, &no) };
-        let a = self.branch(first, f1, expected);
-        let hint = a.as_ref().and_then(|a| if a.0.is_flex() { None } else { Some(a.0.ty) }).or(expected);
-        let b = self.branch(second, f2, hint);
-        let ((a, a_code, a_pure), (b, b_code, b_pure)) = (a?, b?);
-        let (at, bt) = (self.span(first), self.span(second));
-        let (a, b) = match expected {
-            Some(ty) if a.is_flex() && b.is_flex() => (self.convert(a, ty, at)?, self.convert(b, ty, bt)?),
-            _ => self.unify((a, at), (b, bt), "`if`")?,
-        };
-        let (a, b) = (self.settle(a), self.settle(b));
-        if a_pure && b_pure {
-            for inst in a_code.into_iter().chain(b_code) {
-                self.builder().push(inst);
-            }
-            let (x, y) = if flip { (b, a) } else { (a, b) };
-            return Some(self.builder().select(&c, &x, &y));
-        }
-        let dst = self.builder().variable(a.ty);
-        let (mut a_code, mut b_code) = (a_code, b_code);
-        for (v, code) in [(&a, &mut a_code), (&b, &mut b_code)] {
-            let scope = self.builder().open();
-            let r = self.builder().materialise(v);
-            code.extend(self.builder().close(scope, false));
-            code.push(Inst::Op { dst, op: Op::Copy(r) });
-        }
-        let (then, otherwise) = if flip { (b_code, a_code) } else { (a_code, b_code) };
-        let cond = self.builder().materialise(&c);
-        self.builder().push(Inst::If { cond, then, otherwise });
-        Some(Val::reg(dst, a.ty))
-    }
-
-    fn is_literal(&self, id: ExprId) -> bool {
-        match &self.modules[self.module].ast.expr(id).kind {
-            ExprKind::Int(_) | ExprKind::Float(_) => true,
-            ExprKind::Unary { arg, .. } => self.is_literal(*arg),
-            _ => false,
-        }
-    }
-
-    /// One branch of an `if`: its value, its code, and whether the code may run where the condition does not hold.
-    fn branch(&mut self, id: ExprId, facts: &Narrowing, expected: Option<Ty>) -> Option<(Val, Vec<Inst>, bool)> {
-        let scope = self.builder().open();
-        let outer = self.builder().within_box();
-        self.narrow(facts);
-        let v = self.expr(id, expected);
-        // An affine or constant value must not become code in the branch's own list.
-        let narrowed = self.builder().within_box() != outer;
-        let code = self.builder().close(scope, false);
-        // Reads that the condition keeps in bounds must not run without it.
-        let guarded = narrowed && code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(_) | Op::Table { .. }, .. }));
-        let pure = !guarded && code.iter().all(|i| matches!(i, Inst::Op { .. }));
-        Some((v?, code, pure))
-    }
-
-    /// `{ var z = 0.0; for k in … { … }; z }`
-    fn block_expr(&mut self, block: &Block, expected: Option<Ty>, span: Span) -> Option<Val> {
-        let env = self.env.clone();
-        let ok = self.local_stmts(block, 0);
-        let value = match block.value {
-            Some(v) if ok => self.expr(v, expected),
-            Some(_) => None,
-            None => self.fail_help(
-                "E0224",
-                "this block has no value",
-                span,
-                "its last line is not an expression",
-                "end it with the value, as in `{ var z = 0.0; …; z }`",
-            ),
-        };
-        self.env = env;
-        value
-    }
-
-    /// The statements of a function's body.
-    pub(super) fn local_stmts_ok(&mut self, block: &Block) -> bool {
-        self.local_stmts(block, 0)
-    }
-
-    fn local_stmts(&mut self, block: &Block, loops: usize) -> bool {
-        let mut ok = true;
-        for s in &block.stmts {
-            ok &= self.local_stmt(s, loops).is_some();
-        }
-        ok
-    }
-
-    fn local_stmt(&mut self, s: &ast::Stmt, loops: usize) -> Option<()> {
-        match &s.kind {
-            StmtKind::Let { targets, ty, value } => {
-                let done = self.local_let(targets, ty.as_ref(), *value);
-                self.broken_unless(done, targets.iter().map(|t| &t.name))
-            }
-            StmtKind::Var { name, ty, value } => {
-                let done = self.local_var(name, ty.as_ref(), *value);
-                self.broken_unless(done, std::iter::once(name))
-            }
-            StmtKind::Assign { targets, op, value, .. } => self.local_assign(targets, *op, *value),
-            StmtKind::For { index, range, body } => self.local_for(index, range, body, loops),
-            StmtKind::If { cond, then, otherwise } => {
-                let c = self.expr_as(*cond, Ty::Bool)?;
-                let (yes, no) = (self.narrowing(*cond, true), self.narrowing(*cond, false));
-                let empty = Block { stmts: vec![], value: None, span: s.span };
-                let a = self.local_branch(then, &yes, loops);
-                let b = self.local_branch(otherwise.as_ref().unwrap_or(&empty), &no, loops);
-                let cond = self.builder().materialise(&c);
-                self.builder().push(Inst::If { cond, then: a?, otherwise: b? });
-                Some(())
-            }
-            StmtKind::Break if loops > 0 => {
-                self.builder().push(Inst::Break);
-                Some(())
-            }
-            StmtKind::Break => self.fail("E0225", "`break` stands outside a loop", s.span, "no loop around it"),
-            StmtKind::While { .. } => self.fail_help(
-                "E0226",
-                "an element-local loop needs a bound",
-                s.span,
-                "`while` has none",
-                "write `for k in 0..limit { … if done { break } }`",
-            ),
-            _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside an expression"),
-        }
-    }
-
-    fn local_var(&mut self, name: &ast::Ident, ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
-        let want = match ty {
-            Some(t) => Some(self.elem_type(t)?),
-            None => None,
-        };
-        let v = self.expr(value, want)?;
-        let v = match want {
-            Some(ty) => {
-                let at = self.span(value);
-                self.convert(v, ty, at)?
-            }
-            None => self.settle(v),
-        };
-        let from = self.builder().materialise(&v);
-        let reg = self.builder().variable(v.ty);
-        self.builder().set(reg, from);
-        self.env = self.env.with(&name.name, Local::Var(reg, v.ty));
-        Some(())
-    }
-
-    /// After a faulty declaration its names are known as broken, so that uses are not reported too.
-    pub(super) fn broken_unless<'n>(
-        &mut self,
-        done: Option<()>,
-        names: impl Iterator<Item = &'n ast::Ident>,
-    ) -> Option<()> {
-        if done.is_none() {
-            names.for_each(|n| self.env = self.env.with(&n.name, Local::Broken));
-        }
-        done
-    }
-
-    fn local_let(&mut self, targets: &[ast::Target], ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
-        let want = match ty {
-            Some(t) => Some(self.elem_type(t)?),
-            None => None,
-        };
-        let vals = self.values(value, targets.len(), want)?;
-        for (t, v) in targets.iter().zip(vals) {
-            if t.subscripts.is_some() {
-                return self.fail(
-                    "E0228",
-                    "an indexed `let` stands in a kernel's body, not inside an expression",
-                    t.span,
-                    "indexed here",
-                );
-            }
-            let v = match want {
-                Some(ty) => {
-                    let at = self.span(value);
-                    self.convert(v, ty, at)?
-                }
-                None => v,
-            };
-            // A variable's value now, not when the name is read.
-            let v = match v.kind {
-                ValKind::Reg(r) => Val::reg(self.snapshot(r, v.ty), v.ty),
-                _ => v,
-            };
-            self.env = self.env.with(&t.name.name, Local::Val(v));
-        }
-        Some(())
-    }
-
-    fn snapshot(&mut self, r: crate::ir::kernel::Reg, ty: Ty) -> crate::ir::kernel::Reg {
-        if !self.builder().is_varying(r) {
-            return r;
-        }
-        let copy = self.builder().variable(ty);
-        self.builder().set(copy, r);
-        copy
-    }
-
-    fn local_assign(&mut self, targets: &[ast::Target], op: AssignOp, value: ExprId) -> Option<()> {
-        let mut slots = vec![];
-        for t in targets {
-            match self.env.find(&t.name.name).cloned() {
-                Some(Local::Var(r, ty)) if t.subscripts.is_none() => slots.push((r, ty)),
-                Some(_) => {
-                    return self.fail_help(
-                        "E0229",
-                        format!("`{}` cannot be assigned here", t.name.name),
-                        t.span,
-                        "not a `var` of this block",
-                        "declare it with `var`",
-                    );
-                }
-                None if self.modules[self.module].globals.contains_key(&t.name.name) => {
-                    return self.fail_help(
-                        "E0229",
-                        format!("`{}` cannot be assigned inside an expression", t.name.name),
-                        t.span,
-                        "not a `var` of this block",
-                        "a block computes one element; assign arrays in an equation of their own",
-                    );
-                }
-                None => return self.unknown(&t.name.name, t.name.span, "variable"),
-            }
-        }
-        let vals = self.values(value, targets.len(), slots.first().map(|s| s.1))?;
-        let mut regs = vec![];
-        for (v, (reg, ty)) in vals.into_iter().zip(&slots) {
-            let at = self.span(value);
-            let v = self.convert(v, *ty, at)?;
-            let v = match compound(op) {
-                None => v,
-                Some(op) => self.builder().binary(op, &Val::reg(*reg, *ty), &v),
-            };
-            regs.push(self.builder().materialise(&v));
-        }
-        // Several targets change together: keep the values first.
-        if slots.len() > 1 {
-            for (r, s) in regs.iter_mut().zip(&slots) {
-                *r = self.snapshot(*r, s.1);
-            }
-        }
-        for (r, (reg, _)) in regs.into_iter().zip(slots) {
-            self.builder().set(reg, r);
-        }
-        Some(())
-    }
-
-    fn local_for(&mut self, index: &ast::Ident, range: &Range, body: &Block, loops: usize) -> Option<()> {
-        let (from, to) = (self.expr_as(range.from, Ty::I64)?, self.expr_as(range.to, Ty::I64)?);
-        let by = self.step(range)?;
-        let known = |v: &Val| v.as_const().and_then(|c| c.as_int()).and_then(|i| i64::try_from(i).ok());
-        if let (Some(a), Some(b)) = (known(&from), known(&to))
-            && b.saturating_sub(a) <= UNROLL * by
-            && !has_break(body)
-        {
-            return self.unrolled_for(index, (a, b, by), body);
-        }
-        let bounds = from.as_affine().zip(to.as_affine());
-        let (f, t) = (self.builder().materialise(&from), self.builder().materialise(&to));
-        let counter = self.builder().variable(Ty::I64);
-        let (env, scope) = (self.env.clone(), self.builder().open());
-        self.builder().counters.push((counter, bounds));
-        let v = Val::affine(crate::ir::kernel::Affine::sym(Sym::Counter(counter)));
-        self.env = self.env.with(&index.name, Local::Val(v));
-        let ok = self.local_stmts(body, loops + 1);
-        self.builder().counters.pop();
-        self.env = env;
-        let list = self.builder().close(scope, false);
-        self.builder().push(Inst::Loop { counter, from: f, to: t, by, body: list });
-        ok.then_some(())
-    }
-
-    /// A short loop with constant bounds and no `break`, written out.
-    fn unrolled_for(&mut self, index: &ast::Ident, (from, to, by): (i64, i64, i64), body: &Block) -> Option<()> {
-        let env = self.env.clone();
-        let mut k = from;
-        while k < to {
-            self.env = env.with(&index.name, Local::Val(Val::constant(Value::i64(k))));
-            let ok = self.local_stmts(body, 0);
-            self.env = env.clone();
-            if !ok {
-                return None;
-            }
-            k += by;
-        }
-        Some(())
-    }
-
-    /// The constant step of a range, 1 when it has none.
-    pub(super) fn step(&mut self, range: &Range) -> Option<i64> {
-        let Some(by) = range.by else { return Some(1) };
-        let v = self.const_as(by, Ty::I64, "the step of a range")?;
-        match v.as_int() {
-            Some(s) if s >= 1 => i64::try_from(s).ok(),
-            _ => {
-                let span = self.span(by);
-                self.fail("E0230", format!("the step of a range must be at least 1, and this is {v}"), span, "the step")
-            }
-        }
-    }
-
-    fn local_branch(&mut self, block: &Block, facts: &Narrowing, loops: usize) -> Option<Vec<Inst>> {
-        let (env, scope) = (self.env.clone(), self.builder().open());
-        self.narrow(facts);
-        let ok = self.local_stmts(block, loops);
-        self.env = env;
-        let list = self.builder().close(scope, false);
-        ok.then_some(list)
-    }
-}
-
-/// Loops up to this many rounds are written out.
-const UNROLL: i64 = 16;
-
-/// Whether a block leaves the loop around it.
-fn has_break(block: &Block) -> bool {
-    block.stmts.iter().any(|s| match &s.kind {
-        StmtKind::Break => true,
-        StmtKind::If { then, otherwise, .. } => has_break(then) || otherwise.as_ref().is_some_and(has_break),
-        _ => false,
-    })
-}
-
-/// The operation of `+=` and its kin; `None` for `=`.
-pub(super) fn compound(op: AssignOp) -> Option<B> {
-    match op {
-        AssignOp::Set => None,
-        AssignOp::Add => Some(B::Add),
-        AssignOp::Sub => Some(B::Sub),
-        AssignOp::Mul => Some(B::Mul),
-        AssignOp::Div => Some(B::Div),
     }
 }
 

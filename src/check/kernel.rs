@@ -1,17 +1,15 @@
 //! Kernels, expanded at the call: extents bound from the arguments, equations to nests, results to arrays or scalars.
 
 use super::Checker;
+use super::bind::Named;
+use super::cover::Region;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, IndexedLet, Local};
-use super::equation::Region;
-use crate::diag::Diagnostic;
 use crate::ir::kernel::{ArrayId, ScalarId};
-use crate::ir::program::{Array, Placement, StmtKind};
-use crate::ir::ty::{Ty, Value};
+use crate::ir::program::StmtKind;
+use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{
-    self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Parameter, Target,
-};
+use crate::syntax::ast::{self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Target};
 use std::rc::Rc;
 
 /// An argument of a kernel or workflow.
@@ -30,11 +28,8 @@ pub(super) enum Outcome {
 
 /// A result while its kernel is being expanded.
 struct Pending {
-    name: String,
-    ty: Ty,
-    array: Option<ArrayId>,
+    result: Named,
     regions: Vec<Region>,
-    span: Span,
     value: Option<Val>,
 }
 
@@ -57,7 +52,8 @@ impl Checker<'_> {
                 "write a `fn` for scalar code",
             );
         }
-        self.builders.push(Builder::new(vec![]));
+        self.push_builder(Builder::new(vec![]));
+        let held = self.solid_facts();
         let out = self.kernel_call(module, item, args, &[], span);
         let out = out.and_then(|mut out| match out.pop() {
             Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
@@ -69,6 +65,7 @@ impl Checker<'_> {
                 "assign its result to an array first",
             ),
         });
+        self.scalar_facts = held;
         self.builders.pop();
         out
     }
@@ -87,75 +84,28 @@ impl Checker<'_> {
         self.expand_kernel(module, item, args, targets, span)
     }
 
-    /// The arguments of a call, by the kinds of the parameters.
-    pub(super) fn arguments(
-        &mut self,
-        module: usize,
-        name: &str,
-        params: &[Parameter],
-        args: &[ExprId],
-        span: Span,
-    ) -> Option<Vec<Arg>> {
-        if args.len() != params.len() {
-            let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
-            return self.fail_help(
-                "E0243",
-                super::arguments_wanted(name, params.len(), args.len()),
-                span,
-                format!("{} given", args.len()),
-                format!("it takes ({})", takes.join(", ")),
-            );
-        }
-        let mut out = vec![];
-        for (p, &a) in params.iter().zip(args) {
-            let at = self.span(a);
-            let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty));
-            out.push(match (ty, &p.ty.shape) {
-                (None, _) => None,
-                (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
-                (Some(ty), None) => match self.expr_as(a, ty) {
-                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
-                    None => None,
-                },
-            });
-        }
-        out.into_iter().collect()
-    }
-
-    /// An array by name, or the array that a kernel call gives.
-    pub(super) fn array_argument(&mut self, id: ExprId) -> Option<ArrayId> {
-        let e = self.node(id);
-        match &e.kind {
-            ExprKind::Name(name) => self.array_named(&ast::Ident { name: name.clone(), span: e.span }),
-            ExprKind::Call { callee, args } => {
-                let out = self.call_outcomes(callee, args, &[], e.span)?;
-                match out[..] {
-                    [Outcome::Array(id)] => Some(id),
-                    _ => self.fail("E0247", "an array is expected here", e.span, "this is not one array"),
-                }
-            }
-            ExprKind::Hole => self.not_yet("a kernel with holes as an argument", e.span),
-            _ => self.fail_help(
-                "E0247",
-                "an array is expected here",
-                e.span,
-                "this is a single value",
-                "name an array, or assign the values to one first",
-            ),
-        }
-    }
-
     /// A value as a constant or workflow scalar, so that nests can read it.
     pub(super) fn in_slot(&mut self, v: Val, name: &str) -> Option<Val> {
         let v = self.settle(v);
         match v.kind {
             ValKind::Const { .. } | ValKind::Slot(_) => Some(v),
             _ => {
-                let id = self.new_scalar(name, v.ty);
+                let id = self.scalar_for(&v, name);
                 self.assign_slot(id, &v);
                 Some(Val::slot(id, v.ty))
             }
         }
+    }
+
+    /// A new scalar that will hold a value and is not set again, with what is known of it.
+    pub(super) fn scalar_for(&mut self, v: &Val, name: &str) -> ScalarId {
+        let id = self.new_scalar(name, v.ty);
+        if v.ty == Ty::I64
+            && let Some(r) = self.known_range(v)
+        {
+            self.program.scalar_ranges.insert(id, r);
+        }
+        id
     }
 
     /// Values as constants or workflow scalars, all read at once; the names are those of the new scalars.
@@ -167,7 +117,7 @@ impl Checker<'_> {
                 out.push(v);
                 continue;
             }
-            let id = self.new_scalar(name, v.ty);
+            let id = self.scalar_for(&v, name);
             out.push(Val::slot(id, v.ty));
             new.push((id, v));
         }
@@ -229,25 +179,11 @@ impl Checker<'_> {
         {
             return self.unnamed_result(decl, only);
         }
+        let whose = ("a kernel with several results names each", "write `-> a: …, b: …`");
         let mut pending = vec![];
-        for (k, r) in decl.results.iter().enumerate() {
-            let Some(name) = &r.name else {
-                return self.fail("E0248", "a kernel with several results names each", r.ty.span, "no name");
-            };
-            let ty = self.elem_type(&r.ty)?;
-            let array = match &r.ty.shape {
-                None => None,
-                Some(dims) => Some(self.result_array(
-                    &name.name,
-                    ty,
-                    dims,
-                    targets.get(k).copied().flatten(),
-                    &arrays,
-                    r.ty.span,
-                )?),
-            };
-            self.env = self.env.with(&name.name, Local::Unset(name.span));
-            pending.push(Pending { name: name.name.clone(), ty, array, regions: vec![], span: name.span, value: None });
+        for r in self.named_results(&decl.results, targets, &arrays, whose)? {
+            self.env = self.env.with(&r.name, Local::Unset(r.span));
+            pending.push(Pending { result: r, regions: vec![], value: None });
         }
         let KernelBody::Block(block) = &decl.body else {
             return self.fail_help(
@@ -276,28 +212,28 @@ impl Checker<'_> {
     fn finish_results(&mut self, pending: Vec<Pending>) -> Option<Vec<Outcome>> {
         let mut out = vec![];
         for p in pending {
-            match (p.array, p.value) {
+            match (p.result.array, p.value) {
                 (Some(id), _) => {
                     if p.regions.is_empty() && self.program.arrays[id.0 as usize].shape.iter().all(|n| *n > 0) {
                         return self.fail_help(
                             "E0402",
-                            format!("the result `{}` is never defined", p.name),
-                            p.span,
+                            format!("the result `{}` is never defined", p.result.name),
+                            p.result.span,
                             "declared here",
-                            format!("write `{}[…] = …`", p.name),
+                            format!("write `{}[…] = …`", p.result.name),
                         );
                     }
-                    self.prove_cover(id, &p.name, &p.regions, p.span);
+                    self.prove_cover(id, &p.result.name, &p.regions, p.result.span);
                     out.push(Outcome::Array(id));
                 }
                 (None, Some(v)) => out.push(Outcome::Scalar(v)),
                 (None, None) => {
                     return self.fail_help(
                         "E0402",
-                        format!("the result `{}` is never defined", p.name),
-                        p.span,
+                        format!("the result `{}` is never defined", p.result.name),
+                        p.result.span,
                         "declared here",
-                        format!("write `{} = …`", p.name),
+                        format!("write `{} = …`", p.result.name),
                     );
                 }
             }
@@ -339,120 +275,6 @@ impl Checker<'_> {
         };
         let v = self.in_slot(v, &decl.name.name)?;
         Some(vec![Outcome::Scalar(v)])
-    }
-
-    /// Binds parameters and extents.
-    pub(super) fn bind_params(&mut self, name: &str, params: &[Parameter], args: &[Arg], span: Span) -> Option<()> {
-        let mut bound: Vec<(String, i64, Span)> = vec![];
-        let mut later = vec![];
-        for (p, a) in params.iter().zip(args) {
-            let ty = self.elem_type(&p.ty)?;
-            match (a, &p.ty.shape) {
-                (Arg::Array(id, at), Some(dims)) => {
-                    let array = self.program.arrays[id.0 as usize].clone();
-                    if array.ty != ty {
-                        let d = Diagnostic::error(
-                            "E0311",
-                            format!(
-                                "`{name}` takes `{ty}` for `{}`, and `{}` is `{}`",
-                                p.name.name, array.name, array.ty
-                            ),
-                            *at,
-                            format!("this is `{}`", array.ty),
-                        )
-                        .label(p.ty.span, format!("declared as `{ty}`"));
-                        self.report(d);
-                        return None;
-                    }
-                    if array.shape.len() != dims.len() {
-                        let d = Diagnostic::error(
-                            "E0312",
-                            format!(
-                                "`{name}` takes {} dimension{} for `{}`, and `{}` has {}",
-                                dims.len(),
-                                if dims.len() == 1 { "" } else { "s" },
-                                p.name.name,
-                                array.name,
-                                array.shape.len()
-                            ),
-                            *at,
-                            format!("{} dimensions", array.shape.len()),
-                        )
-                        .label(p.ty.span, format!("{} dimensions", dims.len()));
-                        self.report(d);
-                        return None;
-                    }
-                    for (&d, &n) in dims.iter().zip(&array.shape) {
-                        later.push((d, n, *at, p.name.name.clone()));
-                    }
-                    self.env = self.env.with(&p.name.name, Local::Array(*id));
-                }
-                (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
-                (Arg::Array(_, at), None) | (Arg::Scalar(_, at), Some(_)) => {
-                    return self.fail(
-                        "E0247",
-                        format!("the parameter `{}` of `{name}` is of another kind", p.name.name),
-                        *at,
-                        "this argument",
-                    );
-                }
-            }
-        }
-        // Plain names bind; what is left must agree.
-        for (d, n, at, _) in &later {
-            let ExprKind::Name(e) = self.node(*d).kind else { continue };
-            if bound.iter().any(|b| b.0 == e) || self.env.find(&e).is_some() {
-                continue;
-            }
-            // A kernel's own extent hides a name of the program.
-            bound.push((e.clone(), *n, *at));
-            self.extent_names.push(e.clone());
-            self.env = self.env.with(&e, Local::Val(Val::constant(Value::i64(*n))));
-        }
-        for (d, n, at, param) in later {
-            let e = self.node(d);
-            let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
-            if want != n && !self.generic {
-                let text = self.sources.text(e.span).to_string();
-                let mut d = Diagnostic::error(
-                    "E0310",
-                    format!("the extents of `{name}` do not agree: `{text}` is {want}, and `{param}` has {n}"),
-                    at,
-                    format!("{n} here"),
-                )
-                .label(e.span, format!("`{text}` stands here"));
-                if let Some(b) = bound.iter().find(|b| b.0 == text) {
-                    d = d.label(b.2, format!("`{text}` is {want} from this argument"));
-                }
-                self.report(d);
-                return None;
-            }
-        }
-        let _ = span;
-        Some(())
-    }
-
-    /// The array of a result: laid out as the target it goes to, else by the rule for temporaries.
-    pub(super) fn result_array(
-        &mut self,
-        name: &str,
-        ty: Ty,
-        dims: &[ExprId],
-        target: Option<ArrayId>,
-        among: &[ArrayId],
-        span: Span,
-    ) -> Option<ArrayId> {
-        let shape = self.shape(dims, span)?;
-        let (mut name, mut proto) = (name.to_string(), self.temporary_like(&shape, ty, among));
-        if let Some(t) = target {
-            let t = self.program.arrays[t.0 as usize].clone();
-            if t.shape == shape && t.ty == ty {
-                name = format!("{}'", t.name);
-                proto = (t.placement, t.edges);
-            }
-        }
-        let (placement, edges): (Placement, _) = proto;
-        Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
     }
 
     fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut [Pending]) -> Option<()> {
@@ -532,7 +354,7 @@ impl Checker<'_> {
         pending: &mut [Pending],
     ) -> Option<()> {
         let name = &target.name.name;
-        let Some(k) = pending.iter().position(|p| p.name == *name) else {
+        let Some(k) = pending.iter().position(|p| p.result.name == *name) else {
             return match self.env.find(name) {
                 Some(Local::Array(_)) => self.fail_help(
                     "E0229",
@@ -544,7 +366,7 @@ impl Checker<'_> {
                 _ => self.unknown(name, target.name.span, "result"),
             };
         };
-        let Some(array) = pending[k].array else {
+        let Some(array) = pending[k].result.array else {
             if target.subscripts.is_some() {
                 return self.fail(
                     "E0250",
@@ -553,7 +375,7 @@ impl Checker<'_> {
                     "subscripted here",
                 );
             }
-            let ty = pending[k].ty;
+            let ty = pending[k].result.ty;
             let v = self.expr_as(value, ty)?;
             let v = self.in_slot(v, name)?;
             self.env = self.env.with(name, Local::Val(v.clone()));

@@ -3,9 +3,15 @@
 //! Kernels and functions are expanded where they are called, with concrete extents; those that nothing calls are expanded
 //! once with made-up extents so that their names and types are checked too.
 
+mod alone;
+mod arg_reduce;
+mod assign;
+mod bind;
+mod block;
 mod bounds;
 mod calls;
 mod clear;
+mod cover;
 mod declare;
 mod emit;
 mod env;
@@ -13,9 +19,16 @@ mod equation;
 mod expr;
 mod infer;
 mod kernel;
+mod left;
 mod modules;
+mod narrow;
+mod outcome;
 mod place;
+mod range;
 mod reduce;
+mod space;
+mod subscript;
+mod template;
 mod types;
 mod workflow;
 
@@ -84,6 +97,11 @@ pub struct Checker<'a> {
     params_seen: Vec<String>,
     /// Names of the kernels being expanded, for the plan.
     naming: Vec<String>,
+    /// Arrays that `let`s of the blocks being written named, and whole copies from such.
+    lets: Vec<ArrayId>,
+    copies: Vec<clear::Copy>,
+    /// Conditions on scalars around the code being written.
+    scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
 }
@@ -119,6 +137,9 @@ pub fn check(
         loading: vec![],
         params_seen: vec![],
         naming: vec![],
+        lets: vec![],
+        copies: vec![],
+        scalar_facts: vec![],
         read_only: vec![],
     };
     checker.program(ast);
@@ -201,6 +222,12 @@ impl Checker<'_> {
         }
         let last = self.builders.len() - 1;
         &mut self.builders[last]
+    }
+
+    /// Starts other code, which runs only where the present code does.
+    fn push_builder(&mut self, mut b: Builder) {
+        b.conditional = self.builders.last().is_some_and(|top| top.conditional);
+        self.builders.push(b);
     }
 
     fn emit_stmt(&mut self, kind: StmtKind, span: Span) {

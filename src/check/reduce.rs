@@ -4,8 +4,7 @@ use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::Local;
 use crate::diag::Diagnostic;
-use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Sym};
+use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
@@ -14,21 +13,21 @@ use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
 const UNROLL: i64 = 32;
 
 /// One index of a reduction: `from..to by by`.
-struct Axis {
-    name: Ident,
-    from: Val,
-    to: Val,
-    by: i64,
+pub(super) struct Axis {
+    pub name: Ident,
+    pub from: Val,
+    pub to: Val,
+    pub by: i64,
 }
 
 impl Axis {
-    fn constants(&self) -> Option<(i64, i64)> {
+    pub fn constants(&self) -> Option<(i64, i64)> {
         let int = |v: &Val| v.as_const().and_then(|c| c.as_int()).and_then(|i| i64::try_from(i).ok());
         int(&self.from).zip(int(&self.to))
     }
 
     /// The number of terms, if the bounds are constant.
-    fn count(&self) -> Option<i64> {
+    pub fn count(&self) -> Option<i64> {
         let (a, b) = self.constants()?;
         Some((b.checked_sub(a)?.max(0)).div_ceil_by(self.by))
     }
@@ -53,40 +52,43 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
-        if matches!(op, ReduceOp::ArgMin | ReduceOp::ArgMax) {
-            return self.not_yet("a reduction to the place of an element (`argmin`, `argmax`)", span);
+        if self.varies(indices, term) {
+            return self.fold_inside(op, indices, term, expected, span);
         }
-        let bounds = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(|r| [r.from, r.to]);
-        let names: Vec<String> = indices.iter().map(|i| i.0.name.clone()).collect();
-        let inside = self.builder().nest
-            && (self.needs_element_except(term, &names) || bounds.clone().any(|b| self.needs_element(b)));
-        if inside {
-            let axes = self.axes(indices, term)?;
-            return self.fold_inside(op, &axes, term, expected, span);
-        }
-        if self.builder().nest {
-            // The same for every element: computed once, before.
-            self.builders.push(Builder::new(vec![]));
-            let v = self.reduce_all(op, indices, term, expected, span);
-            let v = v.and_then(|v| self.in_slot(v, ""));
-            self.builders.pop();
-            return v;
-        }
-        self.reduce_all(op, indices, term, expected, span)
+        self.once(|c| c.reduce_all(op, indices, term, expected, span).map(|v| vec![v]))?.pop()
     }
 
-    fn needs_element_except(&mut self, term: ExprId, names: &[String]) -> bool {
-        let env = self.env.clone();
-        for n in names {
-            self.env = self.env.with(n, Local::Val(Val::constant(Value::i64(0))));
+    /// Whether a reduction differs from element to element of the nest being written.
+    pub(super) fn varies(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId) -> bool {
+        if !self.builder().nest {
+            return false;
         }
-        let out = self.needs_element(term);
+        let env = self.env.clone();
+        for (n, _) in indices {
+            self.env = self.env.with(&n.name, Local::Val(Val::constant(Value::i64(0))));
+        }
+        let mut bounds = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(|r| [r.from, r.to]);
+        let out = self.needs_element(term) || bounds.any(|b| self.needs_element(b));
         self.env = env;
         out
     }
 
+    /// Values that are the same for every element of the nest being written: computed once, before it.
+    pub(super) fn once(&mut self, values: impl FnOnce(&mut Self) -> Option<Vec<Val>>) -> Option<Vec<Val>> {
+        if !self.builder().nest {
+            return values(self);
+        }
+        self.push_builder(Builder::new(vec![]));
+        let held = self.solid_facts();
+        let v = values(self);
+        let v = v.map(|v| self.in_slots(&v.into_iter().map(|v| (v, "")).collect::<Vec<_>>()));
+        self.scalar_facts = held;
+        self.builders.pop();
+        v
+    }
+
     /// The ranges of a reduction's indices; an index with none takes the extent it subscripts.
-    fn axes(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Vec<Axis>> {
+    pub(super) fn axes(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Vec<Axis>> {
         let mut out = vec![];
         for (name, range) in indices {
             let axis = match range {
@@ -143,7 +145,7 @@ impl Checker<'_> {
     }
 
     /// The type that a reduction's terms are asked for, and how they combine.
-    fn term_value(&mut self, op: ReduceOp, term: ExprId, expected: Option<Ty>) -> Option<Val> {
+    pub(super) fn term_value(&mut self, op: ReduceOp, term: ExprId, expected: Option<Ty>) -> Option<Val> {
         let at = self.span(term);
         match op {
             ReduceOp::Any | ReduceOp::All => self.expr_as(term, Ty::Bool),
@@ -183,53 +185,31 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
-        let axes = self.axes(indices, term)?;
-        let mut domain = vec![];
-        let mut env = self.env.clone();
-        let mut total: i64 = 1;
-        for (d, axis) in axes.iter().enumerate() {
-            let Some((from, to)) = axis.constants() else {
-                return self.not_yet("a reduction whose range changes while the program runs", axis.name.span);
-            };
-            let count = axis.count().unwrap_or(0);
-            total = total.checked_mul(count).unwrap_or(i64::MAX);
-            let value = if axis.by == 1 {
-                domain.push(Interval::new(from, to.max(from)));
-                Affine::sym(Sym::Dim(d))
-            } else {
-                domain.push(Interval::new(0, count));
-                Affine { konst: from, terms: vec![(Sym::Dim(d), axis.by)] }
-            };
-            env = env.with(&axis.name.name, Local::Val(Val::affine(value)));
-        }
-        if total > 1 << 52 {
-            return self.fail("E0303", format!("this reduction has {total} terms"), span, "the limit is 2^52");
-        }
-        let names = axes.iter().map(|a| a.name.name.clone()).collect();
-        let names = std::mem::replace(&mut self.index_names, names);
-        let outer = std::mem::replace(&mut self.env, env);
-        self.builders.push(Builder::new_nest(domain));
-        let v = self.term_value(op, term, expected);
-        self.env = outer;
-        self.index_names = names;
-        let Some(v) = v else {
-            self.builders.pop();
-            return None;
-        };
-        let name = self.sources.text(span).split(char::is_whitespace).next().unwrap_or("").to_string();
-        let name = name.split('[').next().unwrap_or("").to_string();
-        let sum = self.finish_reduction(name, fold_op(op), v, span)?;
+        let space = self.space(indices, term, span)?;
+        let sum = self.over_space(&space, op.name(), fold_op(op), span, |c| {
+            c.within_space(&space, |c| c.term_value(op, term, expected), |_, ty| Val::constant(identity(op, ty)))
+        })?;
         if op != ReduceOp::Mean {
             return Some(sum);
         }
-        Some(self.divide_by_count(sum, total))
+        if space.ends.is_empty() {
+            return Some(self.divide_by(sum, Val::constant(Value::i64(space.total))));
+        }
+        let count = self.over_space(&space, "count", FoldOp::Sum, span, |c| {
+            c.within_space(
+                &space,
+                |_| Some(Val::constant(Value::i64(1))),
+                |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
+            )
+        })?;
+        Some(self.divide_by(sum, count))
     }
 
     /// `sum / count` in f64, rounded to the sum's type.
-    fn divide_by_count(&mut self, sum: Val, count: i64) -> Val {
+    fn divide_by(&mut self, sum: Val, count: Val) -> Val {
         let b = self.builder();
         let wide = b.cast(&sum, Ty::F64);
-        let n = Val::constant(Value::f64(count as f64));
+        let n = b.cast(&count, Ty::F64);
         let q = b.binary(B::Div, &wide, &n);
         b.cast(&q, sum.ty)
     }
@@ -239,19 +219,25 @@ impl Checker<'_> {
     fn fold_inside(
         &mut self,
         op: ReduceOp,
-        axes: &[Axis],
+        indices: &[(Ident, Option<Range>)],
         term: ExprId,
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
-        let counts: Option<Vec<i64>> = axes.iter().map(|a| a.count()).collect();
-        let total = counts.and_then(|c| c.iter().try_fold(1i64, |p, &n| p.checked_mul(n)));
-        if let Some(total) = total
-            && total <= UNROLL
-        {
-            return self.unroll(op, axes, term, expected, total);
+        if !self.nested_ranges(indices) {
+            let axes = self.axes(indices, term)?;
+            let total = axes.iter().try_fold(1i64, |p, a| p.checked_mul(a.count()?));
+            if let Some(total) = total.filter(|n| *n <= UNROLL) {
+                return self.unroll(op, &axes, term, expected, total);
+            }
         }
-        self.fold_loop(op, axes, term, expected, span)
+        self.fold_loop(op, indices, term, expected, span)
+    }
+
+    /// Whether a range names an index before it.
+    pub(super) fn nested_ranges(&self, indices: &[(Ident, Option<Range>)]) -> bool {
+        let named = |id: ExprId| indices.iter().any(|i| self.mentions(id, &i.0.name));
+        indices.iter().filter_map(|i| i.1.as_ref()).any(|r| named(r.from) || named(r.to))
     }
 
     fn unroll(&mut self, op: ReduceOp, axes: &[Axis], term: ExprId, expected: Option<Ty>, total: i64) -> Option<Val> {
@@ -284,69 +270,117 @@ impl Checker<'_> {
             Some(v) => v,
             None => Val::constant(identity(op, result_type(op, ty))),
         };
-        if op == ReduceOp::Mean { Some(self.divide_by_count(sum, total)) } else { Some(sum) }
+        let count = Val::constant(Value::i64(total));
+        if op == ReduceOp::Mean { Some(self.divide_by(sum, count)) } else { Some(sum) }
     }
 
     fn fold_loop(
         &mut self,
         op: ReduceOp,
-        axes: &[Axis],
+        indices: &[(Ident, Option<Range>)],
         term: ExprId,
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
         let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
+        let counted = op == ReduceOp::Mean;
+        let terms = self.builder().variable(Ty::I64);
+        let ((ty, wide), list) = self.loops(indices, term, |c, _| {
+            let v = c.term_value(op, term, expected)?;
+            let floats = matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod);
+            let wide = if v.ty == Ty::F32 && floats { Ty::F64 } else { v.ty };
+            c.builder().regs[acc.0 as usize] = wide;
+            let ty = v.ty;
+            c.accumulate(acc, wide, combine(op), &v);
+            if counted {
+                c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
+            }
+            Some((ty, wide))
+        })?;
+        let _ = span;
+        self.start_at(acc, identity(op, wide));
+        if counted {
+            self.start_at(terms, Value::i64(0));
+        }
+        for inst in list {
+            self.builder().push(inst);
+        }
+        let sum = self.finished(acc, wide);
+        let sum = match counted {
+            true => {
+                let n = self.finished(terms, Ty::I64);
+                self.divide_by(sum, n)
+            }
+            false => sum,
+        };
+        Some(self.builder().cast(&sum, ty))
+    }
+
+    /// `acc = acc op v`
+    fn accumulate(&mut self, acc: Reg, ty: Ty, op: B, v: &Val) {
+        let v = self.builder().cast(v, ty);
+        let next = self.builder().binary(op, &Val::reg(acc, ty), &v);
+        let next = self.builder().materialise(&next);
+        self.builder().set(acc, next);
+    }
+
+    pub(super) fn start_at(&mut self, var: Reg, value: Value) {
+        let start = self.builder().materialise(&Val::constant(value));
+        self.builder().set(var, start);
+    }
+
+    /// A variable's value after its loop.
+    pub(super) fn finished(&mut self, var: Reg, ty: Ty) -> Val {
+        let out = self.builder().variable(ty);
+        self.builder().set(out, var);
+        Val::reg(out, ty)
+    }
+
+    /// Loops over a reduction's indices inside one element; `body` writes what a round does, given the counters. Returns
+    /// the loops, which are not written yet.
+    pub(super) fn loops<T>(
+        &mut self,
+        indices: &[(Ident, Option<Range>)],
+        term: ExprId,
+        body: impl FnOnce(&mut Self, &[Val]) -> Option<T>,
+    ) -> Option<(T, Vec<Inst>)> {
         let env = self.env.clone();
-        let mut opened = vec![];
-        for axis in axes {
-            let bounds = axis.from.as_affine().zip(axis.to.as_affine());
-            let (from, to) = (self.builder().materialise(&axis.from), self.builder().materialise(&axis.to));
+        let nested = self.nested_ranges(indices);
+        let mut axes = if nested { vec![] } else { self.axes(indices, term)? };
+        let (mut opened, mut counters, mut ok) = (vec![], vec![], Some(()));
+        for (k, index) in indices.iter().enumerate() {
+            if nested {
+                // A range may name the indices before it.
+                match self.axes(std::slice::from_ref(index), term) {
+                    Some(found) => axes.extend(found),
+                    None => {
+                        ok = None;
+                        break;
+                    }
+                }
+            }
+            let (from, to, by) = (axes[k].from.clone(), axes[k].to.clone(), axes[k].by);
+            let runs = axes[k].constants().is_some_and(|(a, b)| a < b);
+            let bounds = self.loop_bounds(&from, &to);
+            let (from, to) = (self.builder().materialise(&from), self.builder().materialise(&to));
             let counter = self.builder().variable(Ty::I64);
             let scope = self.builder().open();
+            self.builder().conditional |= !runs;
             self.builder().counters.push((counter, bounds));
-            self.env = self.env.with(&axis.name.name, Local::Val(Val::affine(Affine::sym(Sym::Counter(counter)))));
-            opened.push((counter, from, to, axis.by, scope));
+            let v = Val::affine(Affine::sym(Sym::Counter(counter)));
+            self.env = self.env.with(&index.0.name, Local::Val(v.clone()));
+            opened.push((counter, from, to, by, scope));
+            counters.push(v);
         }
-        let v = self.term_value(op, term, expected);
+        let out = ok.and_then(|()| body(self, &counters));
         self.env = env;
-        let ty = v.as_ref().map_or(Ty::F64, |v| v.ty);
-        let wide =
-            if ty == Ty::F32 && matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod) { Ty::F64 } else { ty };
-        self.builder().regs[acc.0 as usize] = wide;
-        if let Some(v) = &v {
-            let v = self.builder().cast(v, wide);
-            let next = self.builder().binary(combine(op), &Val::reg(acc, wide), &v);
-            let next = self.builder().materialise(&next);
-            self.builder().set(acc, next);
-        }
         let mut list = vec![];
         for (counter, from, to, by, scope) in opened.into_iter().rev() {
-            self.builder().counters.pop();
             let mut body = self.builder().close(scope, false);
             body.append(&mut list);
             list = vec![Inst::Loop { counter, from, to, by, body }];
         }
-        let v = v?;
-        let zero = Val::constant(identity(op, wide));
-        let start = self.builder().materialise(&zero);
-        self.builder().set(acc, start);
-        for inst in list {
-            self.builder().push(inst);
-        }
-        let out = self.builder().variable(wide);
-        self.builder().set(out, acc);
-        let sum = Val::reg(out, wide);
-        let sum = match op {
-            ReduceOp::Mean => {
-                let count = axes.iter().try_fold(1i64, |p, a| p.checked_mul(a.count()?));
-                match count {
-                    Some(n) => self.divide_by_count(sum, n),
-                    None => return self.not_yet("`mean` over a range that changes from element to element", span),
-                }
-            }
-            _ => sum,
-        };
-        Some(self.builder().cast(&sum, v.ty))
+        Some((out?, list))
     }
 }
 

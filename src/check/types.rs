@@ -43,7 +43,7 @@ impl Checker<'_> {
             None => false,
         };
         if widens(v.ty, ty) || exact_f32 || exact_int {
-            return Some(self.builder().cast(&v, ty));
+            return Some(self.cast_value(&v, ty));
         }
         let (from, to) = (v.ty, ty);
         let help = match (from, to) {

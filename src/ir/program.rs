@@ -103,6 +103,8 @@ pub enum StmtKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
+        /// It is the compiler's: that a subscript lies in its array.
+        bounds: bool,
     },
     Load {
         array: ArrayId,

@@ -108,7 +108,9 @@ impl Scheduler<'_> {
             }
             StmtKind::Break => StepKind::Break,
             StmtKind::Print(p) => StepKind::Print(p.clone()),
-            StmtKind::Assert { cond, why } => StepKind::Assert { cond: *cond, why: why.clone() },
+            StmtKind::Assert { cond, why, bounds } => {
+                StepKind::Assert { cond: *cond, why: why.clone(), bounds: *bounds }
+            }
             StmtKind::Load { array, path } => {
                 self.written(*array);
                 StepKind::Load { array: *array, path: path.clone() }

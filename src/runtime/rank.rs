@@ -112,9 +112,12 @@ impl<'a> Rank<'a> {
             }
             StepKind::Break => return Ok(Flow::Break),
             StepKind::Print(parts) => self.print(parts)?,
-            StepKind::Assert { cond, why } => {
+            StepKind::Assert { cond, why, bounds } => {
                 if !self.holds(*cond)? {
                     let why = self.text(why)?;
+                    if *bounds {
+                        return Err(Failure::Agreed(Diagnostic::error("E0611", why, s.span, "read or written here")));
+                    }
                     let message = if why.is_empty() {
                         "the assertion does not hold".to_string()
                     } else {

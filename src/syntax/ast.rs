@@ -461,3 +461,21 @@ pub enum ReduceOp {
     ArgMin,
     ArgMax,
 }
+
+impl ReduceOp {
+    /// The word in a program.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReduceOp::Sum => "sum",
+            ReduceOp::Prod => "prod",
+            ReduceOp::Min => "min",
+            ReduceOp::Max => "max",
+            ReduceOp::Any => "any",
+            ReduceOp::All => "all",
+            ReduceOp::Count => "count",
+            ReduceOp::Mean => "mean",
+            ReduceOp::ArgMin => "argmin",
+            ReduceOp::ArgMax => "argmax",
+        }
+    }
+}

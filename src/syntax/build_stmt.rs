@@ -207,7 +207,7 @@ impl Builder<'_> {
                     targets.push(Target { name, subscripts, span: at });
                 }
                 Rule::type_expr => ty = Some(self.type_expr(p)),
-                _ => value = Some(self.expression(p)),
+                _ => value = Some(self.tuple(p)),
             }
         }
         let value = value.unwrap_or_else(|| self.dummy(span));
@@ -244,7 +244,7 @@ impl Builder<'_> {
             match p.as_rule() {
                 Rule::assign_op => op = Some((assign_op(p.as_str().trim_end()), self.span(&p))),
                 Rule::clause => clause = self.clause(p),
-                _ if op.is_some() => value = Some(self.expression(p)),
+                Rule::values => value = Some(self.tuple(p)),
                 _ => {
                     let at = self.span(&p);
                     left.push((self.expression(p), at));
@@ -266,6 +266,16 @@ impl Builder<'_> {
                 }
                 StmtKind::Expr(left.first().map_or_else(|| self.dummy(span), |l| l.0))
             }
+        }
+    }
+
+    /// A `values` pair: one expression, or a tuple.
+    fn tuple(&mut self, pair: Pair<'_, Rule>) -> ExprId {
+        let span = self.span(&pair);
+        let mut list: Vec<ExprId> = kids(pair).map(|p| self.expression(p)).collect();
+        match list.len() {
+            1 => list.remove(0),
+            _ => self.expr(ExprKind::Tuple(list), span),
         }
     }
 

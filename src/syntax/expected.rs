@@ -123,8 +123,8 @@ fn word(rule: Rule) -> Option<(u8, &'static str)> {
             (3, "a statement")
         }
         infix => (8, "an operator"),
-        expr | prefix | reduce | scan | number | boolean | if_chain | paren | table | blank | grad | postfix | hole
-        | range => (2, "a value"),
+        expr | values | prefix | reduce | scan | number | boolean | if_chain | paren | table | blank | grad
+        | postfix | hole | range => (2, "a value"),
         op_neg | op_not | reduce_op => (2, "a value"),
         nl | EOI => (9, "the end of the statement"),
         _ if is_operator(rule) => (8, "an operator"),

@@ -30,6 +30,8 @@ pub struct Array {
 pub struct Sub {
     pub konst: i64,
     pub terms: Vec<(String, i64)>,
+    /// An index `div 2`, or `mod 2`, besides.
+    pub half: Option<(String, bool)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +44,8 @@ pub enum Fold {
     All,
     Count,
     Mean,
+    ArgMin,
+    ArgMax,
 }
 
 /// `name in lo..hi by by`; `from` begins at another index's value, `upto` ends there.
@@ -283,12 +287,17 @@ fn left(l: &Left) -> String {
     match l {
         Left::At(k) => k.to_string(),
         Left::Index(n, 1, 0) => n.clone(),
+        Left::Index(n, 1, k) if *k < 0 => format!("{n} - {}", -k),
+        Left::Index(n, 1, k) => format!("{n} + {k}"),
         Left::Index(n, c, k) => format!("{c} * {n} + {k}"),
     }
 }
 
 fn sub(s: &Sub) -> String {
     let mut out = String::new();
+    if let Some((n, rest)) = &s.half {
+        out = format!("{n} {} 2", if *rest { "mod" } else { "div" });
+    }
     for (n, c) in &s.terms {
         match (out.is_empty(), *c) {
             (true, 1) => out += n,

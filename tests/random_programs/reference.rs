@@ -240,7 +240,7 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
 /// The fold of no terms.
 fn identity(op: Fold, ty: Ty) -> Value {
     match op {
-        Fold::Sum | Fold::Mean | Fold::Count => literal(ty, 0),
+        Fold::Sum | Fold::Mean | Fold::Count | Fold::ArgMin | Fold::ArgMax => literal(ty, 0),
         Fold::Prod => literal(ty, 1),
         Fold::Any => Value::bool(false),
         Fold::All => Value::bool(true),
@@ -425,7 +425,11 @@ impl Machine<'_> {
     }
 
     fn sub(&self, s: &Sub) -> i64 {
-        s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
+        let half = s.half.as_ref().map_or(0, |(n, rest)| {
+            let i = int(self.scope.scalars[n]) as i64;
+            if *rest { i.rem_euclid(2) } else { i.div_euclid(2) }
+        });
+        half + s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
     }
 
     fn eval(&mut self, e: &Expr) -> Value {
@@ -473,12 +477,22 @@ impl Machine<'_> {
     fn fold(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
         let mut acc = identity(op, ty);
         let mut count = 0;
-        self.points(axes, &mut vec![], &mut |m, _| {
+        let mut best: Option<Value> = None;
+        self.points(axes, &mut vec![], &mut |m, point| {
             let v = m.eval(term);
             count += 1;
             acc = match op {
                 Fold::Sum | Fold::Mean => binary("+", acc, v),
                 Fold::Prod => binary("*", acc, v),
+                Fold::ArgMin | Fold::ArgMax => {
+                    let word = if op == Fold::ArgMin { "<" } else { ">" };
+                    let nan = |v: Value| v.ty.is_float() && float(v).is_nan();
+                    let better = best.is_none_or(|b| binary(word, v, b).as_bool() || (nan(v) && !nan(b)));
+                    if better {
+                        best = Some(v);
+                    }
+                    if better { Value::i64(point[0]) } else { acc }
+                }
                 // NaN wins, whenever it comes.
                 Fold::Min | Fold::Max if ty.is_float() && float(v).is_nan() => v,
                 Fold::Min => binary("min", acc, v),

@@ -204,6 +204,8 @@ pub enum StepKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
+        /// It is the compiler's: that a subscript lies in its array.
+        bounds: bool,
     },
     Load {
         array: ArrayId,

@@ -6,7 +6,6 @@
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
-pub mod elem;
 pub mod exact_sum;
 pub mod host;
 pub mod leaf;
@@ -23,6 +22,7 @@ use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
 
+pub use crate::ir::elem;
 pub use exact_sum::ExactSum;
 pub use partial::Partial;
 

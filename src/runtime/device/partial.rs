@@ -1,8 +1,8 @@
 //! What a rank knows of a reduction before all ranks' contributions are combined.
 
+use crate::ir::elem;
 use crate::ir::kernel::FoldOp;
 use crate::ir::ty::{Ty, Value};
-use crate::runtime::device::elem;
 use crate::runtime::device::exact_sum::ExactSum;
 
 /// A partial result; see [`exact_sum`](crate::runtime::device::exact_sum) for why floats need more than one word.

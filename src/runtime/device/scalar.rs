@@ -1,7 +1,7 @@
 //! Evaluates code one point at a time: the workflow's scalar expressions, and the reference that tests compare with.
 
+use crate::ir::elem;
 use crate::ir::kernel::{AccessId, Code, Inst, Op, Reg, Table};
-use crate::runtime::device::elem;
 
 /// What code at one point of a domain can see besides scalars and tables.
 pub trait Point {

@@ -1,9 +1,9 @@
 //! Reductions of the block machine: strips of values into partial results.
 
+use crate::ir::elem::{CastTo, Elem, with_ty};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::FoldOp;
 use crate::ir::ty::Ty;
-use crate::runtime::device::elem::{CastTo, Elem, with_ty};
 use crate::runtime::device::leaf;
 use crate::runtime::device::partial::{Partial, fold, identity};
 use crate::runtime::device::vm::frame::{Frame, element, read};

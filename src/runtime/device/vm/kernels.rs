@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
+use crate::ir::elem::{CastTo, Elem};
 use crate::ir::kernel::{BinaryOp, UnaryOp};
 use crate::ir::ty::Ty;
-use crate::runtime::device::elem::{CastTo, Elem};
 
 /// Elements that a loop handles at a time; fixed, so that the compiler vectorises.
 pub const CHUNK: usize = 32;
@@ -333,6 +333,6 @@ pub fn copy(ty: Ty) -> Kernel {
 
 /// The loop of a conversion.
 pub fn cast(from: Ty, to: Ty) -> Kernel {
-    use crate::runtime::device::elem::with_ty;
+    use crate::ir::elem::with_ty;
     with_ty!(from, F => with_ty!(to, T => kernel1::<Cast<F, T>>()))
 }

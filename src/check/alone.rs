@@ -1,0 +1,137 @@
+//! Declarations that nothing uses: checked once with made-up arguments, for their names and types.
+
+use super::Checker;
+use super::emit::{Builder, Val};
+use super::env::{Env, Local};
+use super::kernel::Arg;
+use crate::ir::program::{Array, Edge};
+use crate::ir::ty::{Ty, Value};
+use crate::syntax::ast::{ExprId, ExprKind, FnDecl, ItemKind, KernelDecl, Parameter, ResultDecl, WorkflowDecl};
+
+/// The first made-up extent, and how far the next ones lie apart: distinct, and large enough for any stencil.
+const EXTENT: i64 = 1009;
+const APART: i64 = 10;
+
+impl Checker<'_> {
+    /// Functions, kernels and workflows of the main module that nothing used: checked with made-up arguments, so that
+    /// their names and types are reported; what they would add to the program is dropped.
+    pub(super) fn unused_items(&mut self) {
+        let ast = self.modules[0].ast.clone();
+        for (i, item) in ast.items.iter().enumerate() {
+            if self.modules[0].used.contains(&i) {
+                continue;
+            }
+            let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
+            self.blocks.push(vec![]);
+            self.builders.push(Builder::new_nest(vec![]));
+            self.module = 0;
+            self.env = Env::default();
+            self.generic = true;
+            match &item.kind {
+                ItemKind::Fn(f) => self.check_fn_alone(i, f),
+                ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
+                ItemKind::Workflow(w) if w.name.name != "main" => self.check_workflow_alone(i, w),
+                ItemKind::Test(t) => {
+                    self.generic = false;
+                    self.workflow_body(&t.body);
+                }
+                _ => {}
+            }
+            self.generic = false;
+            self.builders.pop();
+            self.blocks.pop();
+            self.program.arrays.truncate(sizes.0);
+            self.program.scalars.truncate(sizes.1);
+            self.program.nests.truncate(sizes.2);
+        }
+    }
+
+    fn check_fn_alone(&mut self, item: usize, f: &FnDecl) {
+        let mut args = vec![];
+        for p in &f.params {
+            let Some(ty) = self.elem_type(&p.ty) else { return };
+            let reg = self.builder().variable(ty);
+            args.push((Val::reg(reg, ty), p.name.span));
+        }
+        let span = f.name.span;
+        self.expand_fn_values(0, item, args, span);
+    }
+
+    fn check_kernel_alone(&mut self, item: usize, k: &KernelDecl) {
+        let Some(args) = self.made_up_args(&k.params, &k.results) else { return };
+        self.builders.push(Builder::new(vec![]));
+        self.expand_kernel(0, item, args, &[], k.name.span);
+        self.builders.pop();
+    }
+
+    fn check_workflow_alone(&mut self, item: usize, w: &WorkflowDecl) {
+        if let Some(p) = w.params.iter().find(|p| p.ty.elem.name == "kernel") {
+            self.not_yet::<()>("a kernel as a workflow's parameter", p.ty.span);
+            return;
+        }
+        // Without parameters nothing is made up: bounds are reported.
+        self.generic = !w.params.is_empty();
+        let Some(args) = self.made_up_args(&w.params, &w.results) else { return };
+        self.modules[0].used.insert(item);
+        self.expanding.push((0, item));
+        self.expand_workflow(w, args, &[], w.name.span);
+        self.expanding.pop();
+    }
+
+    /// Arguments for the parameters of an uncalled declaration.
+    fn made_up_args(&mut self, params: &[Parameter], results: &[ResultDecl]) -> Option<Vec<Arg>> {
+        let mut extents: Vec<String> = vec![];
+        let sizes = self.names_in_shapes(params, results);
+        let mut args = vec![];
+        for p in params {
+            let ty = self.elem_type(&p.ty)?;
+            args.push(match &p.ty.shape {
+                Some(dims) => self.made_up_array(p, ty, dims, &mut extents)?,
+                None if ty.is_int() && sizes.contains(&p.name.name) => {
+                    Arg::Scalar(Val::constant(Value::int(ty, EXTENT as i128)), p.name.span)
+                }
+                None => Arg::Scalar(Val::slot(self.new_scalar(&p.name.name, ty), ty), p.name.span),
+            });
+        }
+        Some(args)
+    }
+
+    /// The names that stand in the shapes of parameters and results.
+    fn names_in_shapes(&self, params: &[Parameter], results: &[ResultDecl]) -> Vec<String> {
+        let shapes = params.iter().map(|p| &p.ty).chain(results.iter().map(|r| &r.ty));
+        let mut sized: Vec<ExprId> = shapes.filter_map(|t| t.shape.clone()).flatten().collect();
+        let mut out = vec![];
+        while let Some(id) = sized.pop() {
+            sized.extend(super::infer::children(&self.ast(), id));
+            if let ExprKind::Name(n) = self.node(id).kind {
+                out.push(n);
+            }
+        }
+        out
+    }
+
+    fn made_up_array(&mut self, p: &Parameter, ty: Ty, dims: &[ExprId], extents: &mut Vec<String>) -> Option<Arg> {
+        let mut shape = vec![];
+        for &d in dims {
+            if let ExprKind::Name(n) = self.node(d).kind {
+                let at = extents.iter().position(|e| *e == n).unwrap_or_else(|| {
+                    extents.push(n.clone());
+                    extents.len() - 1
+                });
+                shape.push(EXTENT + APART * at as i64);
+                continue;
+            }
+            let mut env = Env::default();
+            for (k, e) in extents.iter().enumerate() {
+                env = env.with(e, Local::Val(Val::constant(Value::i64(EXTENT + APART * k as i64))));
+            }
+            let n = self.in_scope(0, env, |c| c.const_as(d, Ty::I64, "an extent"))?;
+            shape.push(n.as_int()? as i64);
+        }
+        let (placement, _) = self.temporary_like(&shape, ty, &[]);
+        let edges = vec![Edge::Clamp; shape.len()];
+        let (name, span) = (p.name.name.clone(), p.name.span);
+        let id = self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true });
+        Some(Arg::Array(id, span))
+    }
+}

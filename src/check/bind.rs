@@ -1,0 +1,217 @@
+//! Parameters and results of kernels and workflows: arguments by kind, extents by name, arrays for results.
+
+use super::Checker;
+use super::emit::Val;
+use super::env::{Env, Local};
+use super::kernel::{Arg, Outcome};
+use crate::diag::Diagnostic;
+use crate::ir::kernel::ArrayId;
+use crate::ir::program::{Array, Placement};
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+use crate::syntax::ast::{self, ExprId, ExprKind, Parameter, ResultDecl};
+
+/// A result with its name; one without an array is a single value.
+pub(super) struct Named {
+    pub name: String,
+    pub ty: Ty,
+    pub array: Option<ArrayId>,
+    pub span: Span,
+}
+
+impl Checker<'_> {
+    /// The arguments of a call, by the kinds of the parameters.
+    pub(super) fn arguments(
+        &mut self,
+        module: usize,
+        name: &str,
+        params: &[Parameter],
+        args: &[ExprId],
+        span: Span,
+    ) -> Option<Vec<Arg>> {
+        if args.len() != params.len() {
+            let takes: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
+            return self.fail_help(
+                "E0243",
+                super::arguments_wanted(name, params.len(), args.len()),
+                span,
+                format!("{} given", args.len()),
+                format!("it takes ({})", takes.join(", ")),
+            );
+        }
+        let mut out = vec![];
+        for (p, &a) in params.iter().zip(args) {
+            let at = self.span(a);
+            let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty));
+            out.push(match (ty, &p.ty.shape) {
+                (None, _) => None,
+                (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
+                (Some(ty), None) => match self.expr_as(a, ty) {
+                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
+                    None => None,
+                },
+            });
+        }
+        out.into_iter().collect()
+    }
+
+    /// An array by name, or the array that a kernel call gives.
+    pub(super) fn array_argument(&mut self, id: ExprId) -> Option<ArrayId> {
+        let e = self.node(id);
+        match &e.kind {
+            ExprKind::Name(name) => self.array_named(&ast::Ident { name: name.clone(), span: e.span }),
+            ExprKind::Call { callee, args } => {
+                let out = self.call_outcomes(callee, args, &[], e.span)?;
+                match out[..] {
+                    [Outcome::Array(id)] => Some(id),
+                    _ => self.fail("E0247", "an array is expected here", e.span, "this is not one array"),
+                }
+            }
+            ExprKind::Hole => self.not_yet("a kernel with holes as an argument", e.span),
+            _ => self.fail_help(
+                "E0247",
+                "an array is expected here",
+                e.span,
+                "this is a single value",
+                "name an array, or assign the values to one first",
+            ),
+        }
+    }
+
+    /// Binds parameters and extents.
+    pub(super) fn bind_params(&mut self, name: &str, params: &[Parameter], args: &[Arg], span: Span) -> Option<()> {
+        let mut bound: Vec<(String, i64, Span)> = vec![];
+        let mut later = vec![];
+        for (p, a) in params.iter().zip(args) {
+            let ty = self.elem_type(&p.ty)?;
+            match (a, &p.ty.shape) {
+                (Arg::Array(id, at), Some(dims)) => {
+                    let array = self.program.arrays[id.0 as usize].clone();
+                    if array.ty != ty {
+                        let d = Diagnostic::error(
+                            "E0311",
+                            format!(
+                                "`{name}` takes `{ty}` for `{}`, and `{}` is `{}`",
+                                p.name.name, array.name, array.ty
+                            ),
+                            *at,
+                            format!("this is `{}`", array.ty),
+                        )
+                        .label(p.ty.span, format!("declared as `{ty}`"));
+                        self.report(d);
+                        return None;
+                    }
+                    if array.shape.len() != dims.len() {
+                        let d = Diagnostic::error(
+                            "E0312",
+                            format!(
+                                "`{name}` takes {} dimension{} for `{}`, and `{}` has {}",
+                                dims.len(),
+                                if dims.len() == 1 { "" } else { "s" },
+                                p.name.name,
+                                array.name,
+                                array.shape.len()
+                            ),
+                            *at,
+                            format!("{} dimensions", array.shape.len()),
+                        )
+                        .label(p.ty.span, format!("{} dimensions", dims.len()));
+                        self.report(d);
+                        return None;
+                    }
+                    for (&d, &n) in dims.iter().zip(&array.shape) {
+                        later.push((d, n, *at, p.name.name.clone()));
+                    }
+                    self.env = self.env.with(&p.name.name, Local::Array(*id));
+                }
+                (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
+                (Arg::Array(_, at), None) | (Arg::Scalar(_, at), Some(_)) => {
+                    return self.fail(
+                        "E0247",
+                        format!("the parameter `{}` of `{name}` is of another kind", p.name.name),
+                        *at,
+                        "this argument",
+                    );
+                }
+            }
+        }
+        // Plain names bind; what is left must agree.
+        for (d, n, at, _) in &later {
+            let ExprKind::Name(e) = self.node(*d).kind else { continue };
+            if bound.iter().any(|b| b.0 == e) || self.env.find(&e).is_some() {
+                continue;
+            }
+            // A kernel's own extent hides a name of the program.
+            bound.push((e.clone(), *n, *at));
+            self.extent_names.push(e.clone());
+            self.env = self.env.with(&e, Local::Val(Val::constant(Value::i64(*n))));
+        }
+        for (d, n, at, param) in later {
+            let e = self.node(d);
+            let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
+            if want != n && !self.generic {
+                let text = self.sources.text(e.span).to_string();
+                let mut d = Diagnostic::error(
+                    "E0310",
+                    format!("the extents of `{name}` do not agree: `{text}` is {want}, and `{param}` has {n}"),
+                    at,
+                    format!("{n} here"),
+                )
+                .label(e.span, format!("`{text}` stands here"));
+                if let Some(b) = bound.iter().find(|b| b.0 == text) {
+                    d = d.label(b.2, format!("`{text}` is {want} from this argument"));
+                }
+                self.report(d);
+                return None;
+            }
+        }
+        let _ = span;
+        Some(())
+    }
+
+    /// The array of a result: laid out as the target it goes to, else by the rule for temporaries.
+    fn result_array(
+        &mut self,
+        name: &str,
+        ty: Ty,
+        dims: &[ExprId],
+        target: Option<ArrayId>,
+        among: &[ArrayId],
+        span: Span,
+    ) -> Option<ArrayId> {
+        let shape = self.shape(dims, span)?;
+        let (mut name, mut proto) = (name.to_string(), self.temporary_like(&shape, ty, among));
+        if let Some(t) = target {
+            let t = self.program.arrays[t.0 as usize].clone();
+            if t.shape == shape && t.ty == ty {
+                name = format!("{}'", t.name);
+                proto = (t.placement, t.edges);
+            }
+        }
+        let (placement, edges): (Placement, _) = proto;
+        Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
+    }
+
+    /// The results of a kernel or workflow, each with a name; `whose` says so where one lacks it. `targets`: arrays whose
+    /// layout they take, by position; `among`: arguments whose layout they take otherwise.
+    pub(super) fn named_results(
+        &mut self,
+        results: &[ResultDecl],
+        targets: &[Option<ArrayId>],
+        among: &[ArrayId],
+        whose: (&str, &str),
+    ) -> Option<Vec<Named>> {
+        let mut out = vec![];
+        for (k, r) in results.iter().enumerate() {
+            let Some(name) = &r.name else { return self.fail_help("E0248", whose.0, r.ty.span, "no name", whose.1) };
+            let ty = self.elem_type(&r.ty)?;
+            let target = targets.get(k).copied().flatten();
+            let array = match &r.ty.shape {
+                None => None,
+                Some(dims) => Some(self.result_array(&name.name, ty, dims, target, among, r.ty.span)?),
+            };
+            out.push(Named { name: name.name.clone(), ty, array, span: name.span });
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,6 @@
+image = table((17, 23), lambda i, j: np.float32((i * 7 + j * 3) % 20) / np.float32(20), np.float32)
+edges = np.arange(7, dtype=np.float32) / np.float32(6)
+h = np.array([((image >= a) & (image < b)).sum() for a, b in zip(edges, edges[1:])])
+print(h, np.array2string(h.cumsum() / image.size, formatter={"float": lambda v: f"{v:.4f}"}))
+total = sum(float(image[j, i]) * (i - j) for i, j in np.ndindex(23, 17))
+print(image[4, 3], image[4, 3], image[16, 5], image[16, 5], np.float32(total))

@@ -1,0 +1,285 @@
+//! Draws expressions whose reads stay in bounds, or fall past an edge that catches them.
+
+use super::*;
+
+impl Generator {
+    fn lit(&mut self, ty: Ty) -> Expr {
+        match ty {
+            Ty::Bool => Expr::Lit(ty, self.r.range(0, 2)),
+            Ty::U32 | Ty::U64 => Expr::Lit(ty, self.r.range(0, 10)),
+            _ => Expr::Lit(ty, self.r.range(-5, 10)),
+        }
+    }
+
+    pub(super) fn leaf(&mut self, scope: &Scope, ty: Ty) -> Expr {
+        if scope.indices.iter().any(|i| i.lo >= i.hi) {
+            return self.lit(ty);
+        }
+        match self.r.range(0, 10) {
+            0 => self.lit(ty),
+            1 if ty != Ty::Bool && !scope.indices.is_empty() => {
+                let i = self.r.pick(&scope.indices).name.clone();
+                Expr::Index(ty, i)
+            }
+            2 if !scope.scalars.is_empty() => {
+                let (name, t) = self.r.pick(&scope.scalars).clone();
+                if t == ty { Expr::Scalar(t, name) } else { Expr::Cast(ty, Box::new(Expr::Scalar(t, name))) }
+            }
+            _ => {
+                let same: Vec<Array> = scope.arrays.iter().filter(|a| a.ty == ty).cloned().collect();
+                let a = if same.is_empty() || self.r.chance(10) {
+                    self.r.pick(&scope.arrays).clone()
+                } else {
+                    self.r.pick(&same).clone()
+                };
+                let subs =
+                    a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(scope, d, n, e)).collect();
+                let read = Expr::Read(a.ty, a.name, subs);
+                if a.ty == ty { read } else { Expr::Cast(ty, Box::new(read)) }
+            }
+        }
+    }
+
+    fn sub(&mut self, scope: &Scope, d: usize, n: i64, edge: Edge) -> Sub {
+        let own = scope.indices.iter().position(|i| i.name == index_name(d) && i.narrows);
+        let chosen = match own {
+            Some(k) if self.r.chance(70) => Some(scope.indices[k].clone()),
+            _ if !scope.indices.is_empty() && self.r.chance(85) => Some(self.r.pick(&scope.indices).clone()),
+            _ => None,
+        };
+        let Some(i) = chosen else {
+            let konst = if edge == Edge::None { self.r.range(0, n) } else { self.r.range(-n - 1, 2 * n + 2) };
+            return Sub { konst, terms: vec![], half: None };
+        };
+        if i.halves && i.lo >= 0 && self.r.chance(10) {
+            return self.halved(&i, n, edge);
+        }
+        if edge == Edge::None {
+            return self.inside(&i, n);
+        }
+        let coef = *self.r.pick(&[1, 1, 1, 1, 1, 1, -1, 2]);
+        let konst = match self.r.range(0, 10) {
+            0..=2 => 0,
+            3..=7 => self.r.range(-3, 4),
+            _ => self.r.range(-2 * n - 1, 2 * n + 2),
+        };
+        let mut terms = vec![(i.name.clone(), coef)];
+        if self.r.chance(12) {
+            let other = self.r.pick(&scope.indices).name.clone();
+            if other != i.name {
+                terms.push((other, 1));
+            }
+        }
+        Sub { konst, terms, half: None }
+    }
+
+    /// `i div 2` or `i mod 2`, moved to stay inside where no edge catches it.
+    fn halved(&mut self, i: &Ix, n: i64, edge: Edge) -> Sub {
+        let rest = self.r.chance(40);
+        let (least, most) = if rest { (0, 1) } else { (i.lo.div_euclid(2), (i.hi - 1).div_euclid(2)) };
+        let konst = match edge {
+            Edge::None if most - least < n => self.r.range(-least, n - most),
+            Edge::None => return self.inside(i, n),
+            _ => self.r.range(-2, 3),
+        };
+        Sub { konst, terms: vec![], half: Some((i.name.clone(), rest)) }
+    }
+
+    /// A subscript that stays in `0..n`.
+    fn inside(&mut self, i: &Ix, n: i64) -> Sub {
+        if self.r.chance(20) && i.hi - i.lo <= n {
+            // konst - i
+            let (least, most) = (i.hi - 1, n - 1 + i.lo);
+            return Sub { konst: self.r.range(least, most + 1), terms: vec![(i.name.clone(), -1)], half: None };
+        }
+        let (least, most) = (-i.lo, n - i.hi);
+        if least > most {
+            return Sub { konst: self.r.range(0, n), terms: vec![], half: None };
+        }
+        let konst = if least <= 0 && most >= 0 && self.r.chance(50) { 0 } else { self.r.range(least, most + 1) };
+        Sub { konst, terms: vec![(i.name.clone(), 1)], half: None }
+    }
+
+    pub(super) fn expr(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
+        if depth == 0 || scope.indices.iter().any(|i| i.lo >= i.hi) {
+            return self.leaf(scope, ty);
+        }
+        let sub = |g: &mut Generator, ty| Box::new(g.expr(scope, ty, depth - 1));
+        match self.r.range(0, 20) {
+            0..=8 => self.operation(scope, ty, depth),
+            9 => {
+                Expr::Call(ty_or(ty), self.r.word(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty)
+            }
+            10 if ty.is_float() || ty.is_signed() => Expr::Neg(ty, sub(self, ty)),
+            11 | 12 => self.guarded(scope, ty, depth),
+            13 => {
+                let t = self.number();
+                let op = self.r.word(&["<", "<=", ">", ">=", "==", "!="]);
+                let c = Expr::Bin(Ty::Bool, op, sub(self, t), sub(self, t));
+                Expr::If(ty, Box::new(c), sub(self, ty), sub(self, ty))
+            }
+            14 => {
+                let from = self.ty();
+                if from == ty { self.leaf(scope, ty) } else { Expr::Cast(ty, sub(self, from)) }
+            }
+            15 | 16 => self.fold(scope, ty, depth),
+            17 if scope.element && ty != Ty::Bool => self.looped(scope, ty),
+            _ => self.leaf(scope, ty),
+        }
+    }
+
+    fn operation(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
+        let a = self.expr(scope, ty, depth - 1);
+        let b = self.expr(scope, ty, depth - 1);
+        if ty == Ty::Bool {
+            return match self.r.range(0, 4) {
+                0 => Expr::Not(Box::new(a)),
+                1 => Expr::Bin(ty, "==", Box::new(a), Box::new(b)),
+                _ => Expr::Bin(ty, self.r.word(&["and", "or"]), Box::new(a), Box::new(b)),
+            };
+        }
+        match self.r.range(0, 9) {
+            0..=2 => Expr::Bin(ty, "+", Box::new(a), Box::new(b)),
+            3 | 4 => Expr::Bin(ty, "-", Box::new(a), Box::new(b)),
+            5 | 6 => Expr::Bin(ty, "*", Box::new(a), Box::new(b)),
+            7 if ty.is_float() => Expr::Bin(ty, "/", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
+            8 if ty.is_float() => Expr::Bin(ty, "mod", Box::new(a), Box::new(Expr::Lit(ty, self.r.range(2, 9)))),
+            7 => Expr::Bin(ty, self.r.word(&["div", "mod"]), Box::new(a), Box::new(b)),
+            _ if self.r.chance(50) => {
+                Expr::Bin(ty, self.r.word(&["bitand", "bitor", "bitxor"]), Box::new(a), Box::new(b))
+            }
+            _ => Expr::Bin(ty, self.r.word(&["shl", "shr"]), Box::new(a), Box::new(Expr::Lit(ty, self.r.range(0, 12)))),
+        }
+    }
+
+    /// `if i >= c { … } else { … }`: each branch may read what the condition allows.
+    fn guarded(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
+        let open: Vec<usize> = (0..scope.indices.len()).filter(|&k| scope.indices[k].narrows).collect();
+        if open.is_empty() {
+            return self.leaf(scope, ty);
+        }
+        let k = *self.r.pick(&open);
+        let i = scope.indices[k].clone();
+        let c = self.r.range(i.lo, i.hi + 1);
+        let name = || Box::new(Expr::Index(Ty::I64, i.name.clone()));
+        let (op, yes, no) = match self.r.range(0, 4) {
+            0 => ("<", (i.lo, i.hi.min(c)), (i.lo.max(c), i.hi)),
+            1 => (">=", (i.lo.max(c), i.hi), (i.lo, i.hi.min(c))),
+            2 => ("<=", (i.lo, i.hi.min(c + 1)), (i.lo.max(c + 1), i.hi)),
+            _ => ("==", (c, (c + 1).min(i.hi)), (i.lo, i.hi)),
+        };
+        let cond = Expr::Bin(Ty::Bool, op, name(), Box::new(Expr::Plain(c)));
+        let branch = |g: &mut Generator, r: (i64, i64)| {
+            let mut s = scope.clone();
+            (s.indices[k].lo, s.indices[k].hi) = r;
+            Box::new(g.expr(&s, ty, depth - 1))
+        };
+        Expr::If(ty, Box::new(cond), branch(self, yes), branch(self, no))
+    }
+
+    pub(super) fn fold(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
+        let op = match ty {
+            Ty::Bool => *self.r.pick(&[Fold::Any, Fold::All]),
+            Ty::I64 => *self.r.pick(&[
+                Fold::Sum,
+                Fold::Sum,
+                Fold::Prod,
+                Fold::Min,
+                Fold::Max,
+                Fold::Count,
+                Fold::ArgMin,
+                Fold::ArgMax,
+            ]),
+            ty if ty.is_float() => *self.r.pick(&[Fold::Sum, Fold::Sum, Fold::Min, Fold::Max, Fold::Mean]),
+            _ => *self.r.pick(&[Fold::Sum, Fold::Prod, Fold::Min, Fold::Max]),
+        };
+        let a = self.r.pick(&scope.arrays).clone();
+        let mut inner = scope.clone();
+        let mut axes: Vec<Axis> = vec![];
+        let places = matches!(op, Fold::ArgMin | Fold::ArgMax);
+        let most = if places {
+            1
+        } else if scope.element {
+            2
+        } else {
+            3
+        };
+        for &n in a.shape.iter().take(most) {
+            let name = self.name("red");
+            let mut axis = match self.r.range(0, 6) {
+                0 => Axis { lo: self.r.range(0, n), hi: n, by: self.r.range(1, 4), name, upto: None },
+                1 => Axis { lo: self.r.range(-2, 3), hi: n + self.r.range(-1, 4), by: 1, name, upto: None },
+                _ => Axis { lo: 0, hi: n, by: 1, name, upto: None },
+            };
+            if scope.element {
+                axis.hi = axis.hi.min(axis.lo + 12);
+                let outer: Vec<&Ix> = scope.indices.iter().filter(|i| i.narrows && i.hi <= 16).collect();
+                if !outer.is_empty() && self.r.chance(15) {
+                    let i = (*self.r.pick(&outer)).clone();
+                    (axis.upto, axis.hi) = (Some(i.name), i.hi - 1);
+                }
+            }
+            if (places || op == Fold::Mean) && axis.hi <= axis.lo {
+                (axis.lo, axis.hi, axis.by, axis.upto) = (0, n.min(12), 1, None);
+            }
+            axes.push(axis);
+        }
+        self.nested_range(&mut axes);
+        if places || op == Fold::Mean {
+            axes.iter_mut().for_each(|x| x.upto = None);
+            axes.iter_mut().filter(|x| x.hi <= x.lo).for_each(|x| (x.lo, x.hi) = (0, 1));
+        }
+        for x in &axes {
+            inner.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows: !scope.element, halves: false });
+        }
+        self.cost += axes.iter().map(|x| (x.hi - x.lo).max(1)).product::<i64>();
+        inner.element = true;
+        let deep = if self.cost > 2000 { 0 } else { depth.min(2) - 1 };
+        let term = match op {
+            Fold::ArgMin | Fold::ArgMax => self.number(),
+            Fold::Count | Fold::Any | Fold::All => Ty::Bool,
+            _ => ty,
+        };
+        let mut value = self.expr(&inner, term, deep);
+        if term.is_float() {
+            // Terms whose sums are exact in any order.
+            value = Expr::Bin(term, "mod", Box::new(Expr::Floor(term, Box::new(value))), Box::new(Expr::Lit(term, 64)));
+        }
+        if term == Ty::Bool && ty != Ty::Bool {
+            return Expr::Fold(Ty::I64, op, axes, Box::new(value));
+        }
+        Expr::Fold(ty, op, axes, Box::new(value))
+    }
+
+    /// The last range of a reduction may end where its first index stands.
+    fn nested_range(&mut self, axes: &mut [Axis]) {
+        let [first, .., last] = axes else { return };
+        if last.upto.is_none() && first.upto.is_none() && first.hi > first.lo && self.r.chance(25) {
+            (last.upto, last.hi) = (Some(first.name.clone()), first.hi - 1);
+        }
+    }
+
+    fn looped(&mut self, scope: &Scope, ty: Ty) -> Expr {
+        let (var, name) = (self.name("v"), self.name("l"));
+        let lo = self.r.range(-2, 3);
+        let axis = Axis { name: name.clone(), lo, hi: lo + self.r.range(1, 22), by: self.r.range(1, 3), upto: None };
+        let first = Box::new(self.expr(scope, ty, 0));
+        let mut inner = scope.clone();
+        inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false, halves: false });
+        inner.scalars.push((var.clone(), ty));
+        let stop = self.r.chance(40).then(|| {
+            let op = self.r.word(&["<", ">", "=="]);
+            Box::new(Expr::Bin(Ty::Bool, op, Box::new(self.leaf(&inner, ty)), Box::new(self.leaf(&inner, ty))))
+        });
+        let op = self.r.word(&["+", "-"]);
+        let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
+        Expr::Loop { ty, var, first, axis, stop, step: Box::new(step) }
+    }
+}
+
+impl Expr {
+    /// This expression, or as a value of `ty` when it was made for numbers.
+    fn only(self, ty: Ty) -> Expr {
+        if self.ty() == ty { self } else { Expr::Cast(ty, Box::new(self)) }
+    }
+}
