@@ -11,6 +11,7 @@ mod emit;
 mod env;
 mod equation;
 mod expr;
+mod facts;
 mod infer;
 mod kernel;
 mod modules;
@@ -19,7 +20,9 @@ mod reduce;
 mod types;
 mod workflow;
 
-pub use modules::Loader;
+pub use calls::NAMES as BUILTIN_FUNCTIONS;
+pub use facts::Facts;
+pub use modules::{LIBRARY, Loader};
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
@@ -86,6 +89,8 @@ pub struct Checker<'a> {
     naming: Vec<String>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
+    /// What editors want to know, where one asks.
+    facts: Option<&'a mut Facts>,
 }
 
 /// Checks the module `file` (already parsed as `ast`) and everything it uses.
@@ -95,6 +100,18 @@ pub fn check(
     loader: &dyn Loader,
     options: &Options,
     sink: &mut Sink,
+) -> Option<Program> {
+    check_noting(ast, sources, loader, options, sink, None)
+}
+
+/// [`check`], with the types and values of the main module's expressions written down, whether or not it succeeds.
+pub fn check_noting(
+    ast: Ast,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+    facts: Option<&mut Facts>,
 ) -> Option<Program> {
     let mut checker = Checker {
         sink,
@@ -120,6 +137,7 @@ pub fn check(
         params_seen: vec![],
         naming: vec![],
         read_only: vec![],
+        facts,
     };
     checker.program(ast);
     let mut program = std::mem::take(&mut checker.program);

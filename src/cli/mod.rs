@@ -6,6 +6,8 @@ mod doctor;
 mod emit;
 mod explain;
 mod fmt;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod plan;
 mod run;
 
@@ -40,6 +42,9 @@ enum Verb {
     Doctor(doctor::DoctorArgs),
     /// Explain a diagnostic's code
     Explain(explain::ExplainArgs),
+    /// Serve an editor: the language server, on the standard streams
+    #[cfg(feature = "lsp")]
+    Lsp(lsp::LspArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -88,6 +93,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Emit(a)) => emit::emit(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
+        #[cfg(feature = "lsp")]
+        Some(Verb::Lsp(a)) => lsp::lsp(&a),
         Some(Verb::Completions { shell }) => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "mgpu", &mut std::io::stdout());
