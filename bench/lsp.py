@@ -20,7 +20,7 @@ def program(lines):
     k = 0
     while len(out) + len(body) + 2 < lines:
         out += [
-            f"array u{k}: f32[n, n] in tiles edge clamp",
+            f"array layer{k}: f32[n, n] in tiles edge clamp",
             "",
             f"/// The speed of layer {k}.",
             f"fn speed{k}(x: f64) -> f64 = 0.1 + 0.05 * exp(-x^2) * sin({k}.0 + x)",
@@ -33,9 +33,9 @@ def program(lines):
             "",
         ]
         body += [
-            f"    u{k}[i, j] = f32(i + j) / 512",
-            f"    for t in 0..10 {{ u{k} = step{k}(u{k}, f32(speed{k}(0.5))) }}",
-            f"    let total{k} = sum[i, j] u{k}[i, j]",
+            f"    layer{k}[i, j] = f32(i + j) / 512",
+            f"    for t in 0..10 {{ layer{k} = step{k}(layer{k}, f32(speed{k}(0.5))) }}",
+            f"    let total{k} = sum[i, j] layer{k}[i, j]",
             f'    print "layer {k}: {{total{k}:.3f}}"',
         ]
         k += 1

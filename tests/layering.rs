@@ -32,6 +32,10 @@ const NEVER: &[(&str, &[&str])] = &[
         ],
     ),
     ("src/check", &["crate::planner", "crate::codegen", "crate::runtime", "crate::cli", "pest::", "miette::"]),
+    (
+        "src/picture",
+        &["crate::syntax", "crate::check", "crate::planner", "crate::codegen", "crate::runtime", "crate::cli"],
+    ),
     ("src/planner", &["crate::syntax", "crate::check", "crate::codegen", "crate::runtime", "crate::cli"]),
     ("src/codegen", &["crate::syntax", "crate::check", "crate::planner", "crate::cli"]),
     (

@@ -5,6 +5,7 @@ mod compile;
 mod doctor;
 mod emit;
 mod explain;
+mod explain_line;
 mod fmt;
 #[cfg(feature = "lsp")]
 mod lsp;
@@ -40,7 +41,7 @@ enum Verb {
     Emit(emit::EmitArgs),
     /// Say what this machine offers: compilers, MPI, devices
     Doctor(doctor::DoctorArgs),
-    /// Explain a diagnostic's code
+    /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, on the standard streams
     #[cfg(feature = "lsp")]
