@@ -9,7 +9,8 @@ use support::Run;
 
 fn draw(example: &str, ranks: usize, dir: &Path) -> (String, String) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{example}.mgpu"));
-    let args = ["plan", &file.display().to_string(), "-n", &ranks.to_string(), "--html", "plan.html", "--svg", "plan.svg"];
+    let args =
+        ["plan", &file.display().to_string(), "-n", &ranks.to_string(), "--html", "plan.html", "--svg", "plan.svg"];
     let got = run_in(&args, dir);
     assert_eq!((got.exit, got.err.as_str()), (0, ""), "{example}");
     let text = |name: &str| String::from_utf8(got.files[name].clone()).unwrap();

@@ -29,9 +29,10 @@ pub fn hover(view: &View, params: &Value) -> Answer {
 fn about(view: &View, byte: usize) -> Option<String> {
     match target(view, byte) {
         Some(Target::Here(k)) => Some(symbol_text(view, &view.now.names.symbols[k], byte)),
-        Some(Target::There(o, s)) => {
+        Some(Target::There(there)) => {
+            let (o, s) = &*there;
             let file = o.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            Some(declared(&s, &format!("{}, from `{file}`", s.kind.word())))
+            Some(declared(s, &format!("{}, from `{file}`", s.kind.word())))
         }
         Some(Target::Library(m, s)) => Some(library_text(view, byte, m, s)),
         Some(Target::Whole(_)) => None,

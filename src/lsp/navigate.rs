@@ -36,7 +36,7 @@ pub enum Target<'a> {
     /// A symbol of this file, by index.
     Here(usize),
     /// A symbol of a file that this one uses.
-    There(Box<Other>, Symbol),
+    There(Box<(Other, Symbol)>),
     /// A symbol of the library.
     Library(&'static library::Module, &'static Symbol),
     /// A whole module: the place between the quotes or after `use`.
@@ -71,7 +71,7 @@ pub fn through<'a>(view: &View<'a>, symbol: usize) -> Target<'a> {
         Some(Module::File(p)) => {
             let other = path_beside(view, p).and_then(|p| Other::read(view, &p));
             match other.and_then(|o| Some((o.names.top(&s.name)?.clone(), o))) {
-                Some((s, o)) => Target::There(Box::new(o), s),
+                Some((s, o)) => Target::There(Box::new((o, s))),
                 None => Target::Here(symbol),
             }
         }
@@ -96,7 +96,10 @@ pub fn definition(view: &View, params: &Value) -> Answer {
             let span = view.now.names.symbols[k].span;
             Some(location(view.uri, view.now.lines.range_of(&view.now.text, span)))
         }
-        Target::There(o, s) => Some(location(&uri_of(&o.path), o.lines.range_of(&o.text, s.span))),
+        Target::There(there) => {
+            let (o, s) = &*there;
+            Some(location(&uri_of(&o.path), o.lines.range_of(&o.text, s.span)))
+        }
         Target::Library(m, s) => Some(location(&uri_of(&m.path()?), m.lines.range_of(m.text, s.span))),
         Target::Whole(Module::Library(name)) => {
             Some(location(&uri_of(&library::module(name)?.path()?), Range::default()))
@@ -131,7 +134,8 @@ pub fn places(view: &View, byte: usize, declaration: bool) -> Vec<(String, Range
         out.push((view.uri.to_string(), view.now.lines.range_of(&view.now.text, p.span)));
     }
     let (home, name) = match through(view, o.symbol) {
-        Target::There(other, s) => {
+        Target::There(there) => {
+            let (other, s) = *there;
             out.extend(of_symbol(&other, &s.name, declaration));
             (Some(other.path), s.name)
         }

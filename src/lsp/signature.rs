@@ -57,7 +57,7 @@ fn signatures(view: &View, byte: usize, name: &str) -> Vec<Value> {
     if let Some(s) = names.visible_at(byte).into_iter().find(|s| s.name == name) {
         let k = names.symbols.iter().position(|o| std::ptr::eq(o, s));
         let found = match k.map(|k| through(view, k)) {
-            Some(Target::There(_, s)) => Some(s),
+            Some(Target::There(there)) => Some(there.1),
             Some(Target::Library(_, s)) => Some(s.clone()),
             _ => Some(s.clone()),
         };

@@ -87,7 +87,7 @@ fn paint(view: &View) -> Vec<Painted> {
     let text = &view.now.text;
     let known = meanings(view);
     let (reserved, types) = (words::reserved(), words::types());
-    let holes = view.now.ast.as_ref().map_or(vec![], |a| holes(a));
+    let holes = view.now.ast.as_ref().map_or(vec![], holes);
     let word = |start: usize, end: usize| -> Option<Painted> {
         let w = text.get(start..end)?;
         if reserved.iter().any(|r| r == w) {
@@ -183,7 +183,7 @@ fn meanings(view: &View) -> HashMap<usize, (u32, u32)> {
     }
     for i in &names.others {
         let called = view.now.text.get(i.span.end as usize..).is_some_and(|t| t.starts_with('('));
-        let kind = if words::types().iter().any(|t| *t == i.name) {
+        let kind = if words::types().contains(&i.name) {
             TYPE
         } else if called {
             FUNCTION
