@@ -71,6 +71,20 @@ fn the_figure_shows_owners_and_the_largest_exchange() {
     assert!(refused.exit == 2 && refused.err.contains("at most 64 ranks"), "{}", refused.err);
 }
 
+#[test]
+fn the_figure_of_the_readme_is_what_the_program_draws() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, svg) = draw("05_heat", 6, dir.path());
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/img/plan.svg");
+    if support::bless() {
+        std::fs::write(&kept, &svg).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&kept).unwrap_or_default() == svg,
+        "docs/img/plan.svg is old: MGPU_BLESS=1 writes it anew"
+    );
+}
+
 /// What a reader would do: slide, click, press keys, point at an arrow, choose a rank; and what is then shown.
 const READER: &str = r#"
 const out = [], shown = (s) => [...document.querySelectorAll(s)].filter((e) => getComputedStyle(e).display !== "none");
