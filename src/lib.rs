@@ -5,6 +5,9 @@ pub mod cli;
 pub mod codegen;
 pub mod diag;
 pub mod ir;
+#[cfg(feature = "lsp")]
+pub mod lsp;
+pub mod picture;
 pub mod planner;
 pub mod runtime;
 pub mod source;

@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, ReduceOp};
 
 /// Functions that are always in scope.
-pub(super) const NAMES: &[&str] = &[
+pub const NAMES: &[&str] = &[
     "sqrt",
     "abs",
     "min",

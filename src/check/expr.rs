@@ -12,6 +12,14 @@ use crate::syntax::ast::{BinaryOp, Block, ExprId, ExprKind, ReduceOp, UnaryOp};
 impl Checker<'_> {
     /// The value of an expression; `expected` gives literals inside it a type. `None`: an error was reported.
     pub(super) fn expr(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
+        let v = self.expr_unnoted(id, expected)?;
+        if let Some(facts) = self.facts.as_deref_mut() {
+            facts.note(self.modules[self.module].ast.expr(id).span, &v);
+        }
+        Some(v)
+    }
+
+    fn expr_unnoted(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
         let e = self.node(id);
         match e.kind {
             ExprKind::Int(v) => {

@@ -17,6 +17,7 @@ mod emit;
 mod env;
 mod equation;
 mod expr;
+mod facts;
 mod infer;
 mod kernel;
 mod left;
@@ -32,7 +33,9 @@ mod template;
 mod types;
 mod workflow;
 
-pub use modules::Loader;
+pub use calls::NAMES as BUILTIN_FUNCTIONS;
+pub use facts::Facts;
+pub use modules::{LIBRARY, Loader};
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
@@ -104,6 +107,8 @@ pub struct Checker<'a> {
     scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
+    /// What editors want to know, where one asks.
+    facts: Option<&'a mut Facts>,
 }
 
 /// Checks the module `file` (already parsed as `ast`) and everything it uses.
@@ -113,6 +118,18 @@ pub fn check(
     loader: &dyn Loader,
     options: &Options,
     sink: &mut Sink,
+) -> Option<Program> {
+    check_noting(ast, sources, loader, options, sink, None)
+}
+
+/// [`check`], with the types and values of the main module's expressions written down, whether or not it succeeds.
+pub fn check_noting(
+    ast: Ast,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+    facts: Option<&mut Facts>,
 ) -> Option<Program> {
     let mut checker = Checker {
         sink,
@@ -141,6 +158,7 @@ pub fn check(
         copies: vec![],
         scalar_facts: vec![],
         read_only: vec![],
+        facts,
     };
     checker.program(ast);
     let mut program = std::mem::take(&mut checker.program);

@@ -16,7 +16,7 @@ pub trait Loader {
 }
 
 /// The library's modules by name.
-const LIBRARY: &[(&str, &str)] =
+pub const LIBRARY: &[(&str, &str)] =
     &[("math", include_str!("../../stdlib/math.mgpu")), ("random", include_str!("../../stdlib/random.mgpu"))];
 
 /// Files one program may use.

@@ -75,11 +75,16 @@ impl Session {
 
     /// Compiles a program to the plan for `ranks` ranks, on a thread with a stack deep enough for any accepted program.
     pub fn plan(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
+        self.on_deep_stack(|s| {
+            let program = s.program(args, ranks)?;
+            crate::planner::plan(program, ranks, &mut s.sink)
+        })
+    }
+
+    /// Runs `f` on a thread with a stack deep enough for any accepted program.
+    pub fn on_deep_stack<T: Send>(&mut self, f: impl FnOnce(&mut Session) -> Option<T> + Send) -> Option<T> {
         std::thread::scope(|scope| {
-            let body = || {
-                let program = self.program(args, ranks)?;
-                crate::planner::plan(program, ranks, &mut self.sink)
-            };
+            let body = || f(self);
             std::thread::Builder::new().stack_size(256 << 20).spawn_scoped(scope, body).ok()?.join().ok()?
         })
     }

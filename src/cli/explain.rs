@@ -1,30 +1,36 @@
-//! `mgpu explain`
+//! `mgpu explain`: the page of a code, or the plan of one line in prose.
 
+use super::explain_line::{LineArgs, explain_line};
 use crate::runtime::failure::exit;
 use clap::Args;
 
 #[derive(Args, Clone)]
 pub struct ExplainArgs {
-    /// The code of a diagnostic, such as E0302; none: list them all
-    code: Option<String>,
+    /// The code of a diagnostic, such as E0302, or a line of a program, such as heat.mgpu:14; none: list the codes
+    what: Option<String>,
+    #[command(flatten)]
+    line: LineArgs,
 }
 
-/// Prints the page of a code; gives the exit code.
+/// Prints the page of a code, or explains a line; gives the exit code.
 pub fn explain(args: &ExplainArgs) -> u8 {
     let pages = crate::diag::pages::PAGES;
-    let Some(code) = &args.code else {
+    let Some(what) = &args.what else {
         pages.iter().for_each(|(code, page)| {
             println!("{code}  {}", page.lines().next().unwrap_or("").trim_start_matches("# "))
         });
         return exit::OK;
     };
-    match pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(code)) {
-        Some((_, page)) => {
-            print!("{}", shown(page));
-            exit::OK
-        }
-        None => {
-            eprintln!("there is no code `{code}`; `mgpu explain` lists them");
+    if let Some((_, page)) = pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(what)) {
+        print!("{}", shown(page));
+        return exit::OK;
+    }
+    match what.rsplit_once(':').map(|(file, line)| (file, line.parse::<usize>())) {
+        Some((file, Ok(line))) => explain_line(file, line, &args.line),
+        _ => {
+            eprintln!(
+                "there is no code `{what}`; `mgpu explain` lists them, `mgpu explain prog.mgpu:14` explains a line"
+            );
             exit::USAGE
         }
     }

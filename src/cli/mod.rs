@@ -6,7 +6,10 @@ mod doctor;
 mod emit;
 mod engine;
 mod explain;
+mod explain_line;
 mod fmt;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod plan;
 mod run;
 
@@ -39,8 +42,11 @@ enum Verb {
     Emit(emit::EmitArgs),
     /// Say what this machine offers: compilers, MPI, devices
     Doctor(doctor::DoctorArgs),
-    /// Explain a diagnostic's code
+    /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
     Explain(explain::ExplainArgs),
+    /// Serve an editor: the language server, on the standard streams
+    #[cfg(feature = "lsp")]
+    Lsp(lsp::LspArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -89,6 +95,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Emit(a)) => emit::emit(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
+        #[cfg(feature = "lsp")]
+        Some(Verb::Lsp(a)) => lsp::lsp(&a),
         Some(Verb::Completions { shell }) => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "mgpu", &mut std::io::stdout());

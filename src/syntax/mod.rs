@@ -10,6 +10,7 @@ mod expected;
 mod explain;
 mod grammar;
 mod hints;
+pub mod lex;
 mod lines;
 pub mod parse;
 pub mod print;

@@ -37,13 +37,22 @@ const STACK: usize = 64 << 20;
 
 /// Parses a file. Faulty declarations are left out of the tree and reported in `sink`; `None` if nothing could be read.
 pub fn parse(file: FileId, text: &str, sink: &mut Sink) -> Option<Ast> {
+    parse_as(file, text, false, sink)
+}
+
+/// [`parse`], but a declaration stays in the tree without its faulty statements, as far as it can be read: for editors.
+pub fn parse_tolerant(file: FileId, text: &str, sink: &mut Sink) -> Option<Ast> {
+    parse_as(file, text, true, sink)
+}
+
+fn parse_as(file: FileId, text: &str, keep: bool, sink: &mut Sink) -> Option<Ast> {
     if text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} (1 MiB) are read", text.len());
         let d = Diagnostic::error("E0110", message, Span::new(file, 0, 0), "too large");
         sink.push(d.help("split the file, or read data with `load`"));
         return None;
     }
-    let work = |sink: &mut Sink| Parser::new(file, text, sink).file();
+    let work = |sink: &mut Sink| Parser::new(file, text, keep, sink).file();
     std::thread::scope(|s| {
         let handle = std::thread::Builder::new().stack_size(STACK).spawn_scoped(s, || {
             let mut own = Sink::default();
@@ -70,17 +79,19 @@ struct Parser<'a> {
     lines: Lines,
     /// Errors of single tokens and of brackets, by place.
     early: Vec<Diagnostic>,
+    /// Faulty declarations stay in the tree.
+    keep: bool,
     sink: &'a mut Sink,
 }
 
 impl<'a> Parser<'a> {
-    fn new(file: FileId, text: &'a str, sink: &'a mut Sink) -> Parser<'a> {
+    fn new(file: FileId, text: &'a str, keep: bool, sink: &'a mut Sink) -> Parser<'a> {
         let mut lexical = Sink::default();
         let toks = scan(file, 0, text, &mut lexical);
         let mut early = lexical.items;
         let lines = split(file, 0, text, &toks, &mut early);
         early.sort_by_key(start_of);
-        Parser { file, text, toks, lines, early, sink }
+        Parser { file, text, toks, lines, early, keep, sink }
     }
 
     fn file(mut self) -> Ast {
@@ -153,6 +164,7 @@ impl<'a> Parser<'a> {
         if chunk.fatal || bytes.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
+        let mut kept = None;
         let mut unpaired: Vec<_> = chunk.unpaired.iter().map(|u| Some(*u)).collect();
         while errors < MAX_ERRORS {
             let text = String::from_utf8_lossy(&bytes);
@@ -175,16 +187,20 @@ impl<'a> Parser<'a> {
             builder.bad = bad;
             let item = pairs.flat_map(|p| p.into_inner()).find(|p| p.as_rule() == Rule::item);
             let built = item.and_then(|p| builder.item(p));
-            if builder.bad {
-                builder.truncate(before);
-                break;
+            if !builder.bad {
+                return built;
             }
-            return built;
+            if self.keep {
+                kept = built;
+            } else {
+                builder.truncate(before);
+            }
+            break;
         }
         for u in unpaired.into_iter().flatten() {
             builder.sink().push(self.never_closed(u.open, u.suspect));
         }
-        None
+        kept
     }
 
     /// Reports a parse error together with the bracket whose absence caused it.

@@ -48,6 +48,36 @@ pub fn placement(p: &Placement, f: &mut dyn FnMut(ExprId)) {
     over.iter().flatten().flatten().for_each(|e| f(*e));
 }
 
+/// The printed texts and paths of a file.
+pub fn templates(ast: &Ast, f: &mut dyn FnMut(&Template)) {
+    for item in &ast.items {
+        match &item.kind {
+            ItemKind::Workflow(w) => block_templates(&w.body, f),
+            ItemKind::Test(t) => block_templates(&t.body, f),
+            ItemKind::Kernel(KernelDecl { body: KernelBody::Block(b), .. }) => block_templates(b, f),
+            _ => {}
+        }
+    }
+}
+
+fn block_templates(b: &Block, f: &mut dyn FnMut(&Template)) {
+    for s in &b.stmts {
+        match &s.kind {
+            StmtKind::For { body, .. } | StmtKind::While { body, .. } => block_templates(body, f),
+            StmtKind::If { then, otherwise, .. } => {
+                block_templates(then, f);
+                otherwise.iter().for_each(|b| block_templates(b, f));
+            }
+            StmtKind::Print { text: t }
+            | StmtKind::Assert { why: Some(t), .. }
+            | StmtKind::Load { path: t, .. }
+            | StmtKind::Save { path: t, .. }
+            | StmtKind::Plot { path: t, .. } => f(t),
+            _ => {}
+        }
+    }
+}
+
 /// The expressions of a text's holes.
 pub fn template(t: &Template, f: &mut dyn FnMut(ExprId)) {
     for part in &t.parts {

@@ -1,9 +1,9 @@
 //! The plan as text for people.
 
-use super::{Exchange, Home, Item, Plan, PlanNestId, Step, StepKind};
+use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
 use crate::ir::kernel::ScalarId;
 use crate::ir::program::{Edge, PrintPart};
-use crate::source::SourceMap;
+use crate::source::{SourceMap, Span};
 use std::fmt::Write;
 
 /// Bytes with a unit that keeps three or four digits.
@@ -19,6 +19,20 @@ pub fn bytes(n: i64) -> String {
 
 /// Ranks whose traffic is looked at one by one; of more ranks, this many spread evenly.
 const LOOKED_AT: i64 = 64;
+
+impl PlanArray {
+    /// `f32[512@0, 512@1 | halo 1, 1]`, and the mesh.
+    pub fn layout_text(&self) -> (String, String) {
+        let one = |g: &(i64, i64)| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) };
+        let halo: Vec<String> = self.ghost.iter().map(one).collect();
+        let stored = self.ghost.iter().any(|g| *g != (0, 0));
+        let halo = if stored { format!(" | halo {}", halo.join(", ")) } else { String::new() };
+        let layout = self.layout.to_string();
+        let mesh: Vec<String> = self.layout.mesh.iter().map(|m| m.to_string()).collect();
+        let place = if mesh.is_empty() { "on every rank".to_string() } else { format!("mesh {}", mesh.join(" x ")) };
+        (format!("{}{}{halo}]", self.array.ty, layout.trim_end_matches(']')), place)
+    }
+}
 
 impl Plan {
     /// The ranks that stand for all: every one, or an even sample.
@@ -53,32 +67,10 @@ impl Plan {
         }
         let _ = writeln!(out, "\narrays");
         for a in self.arrays.iter().filter(|a| a.used) {
-            let halo: Vec<String> = a
-                .ghost
-                .iter()
-                .map(|g| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) })
-                .collect();
-            let halo = if a.ghost.iter().any(|g| *g != (0, 0)) {
-                format!(" | halo {}", halo.join(", "))
-            } else {
-                String::new()
-            };
-            let layout = a.layout.to_string();
-            let inner = layout.trim_end_matches(']');
-            let mesh: Vec<String> = a.layout.mesh.iter().map(|m| m.to_string()).collect();
-            let place = if a.layout.mesh.is_empty() {
-                "on every rank".to_string()
-            } else {
-                format!("mesh {}", mesh.join(" x "))
-            };
+            let (layout, place) = a.layout_text();
             let part = a.layout.part(0);
-            let _ = writeln!(
-                out,
-                "  {:12} {}{inner}{halo}]  {place}, rank 0 owns {part}{}",
-                a.array.name,
-                a.array.ty,
-                edges(&a.array.edges)
-            );
+            let edge = edges(&a.array.edges);
+            let _ = writeln!(out, "  {:12} {layout}  {place}, rank 0 owns {part}{edge}", a.array.name);
         }
         let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
         let _ = writeln!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
@@ -103,47 +95,8 @@ impl Plan {
                 );
             };
             match &s.kind {
-                StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", &mut say),
-                StepKind::Compute { nest, overlap } => {
-                    if let Some(e) = overlap {
-                        self.exchange_text(
-                            &self.exchanges[e.0 as usize],
-                            "exchange, while the interior computes",
-                            &mut say,
-                        );
-                    }
-                    say(self.compute_text(*nest));
-                }
-                StepKind::AllReduce(items) => {
-                    let names: Vec<String> = items
-                        .iter()
-                        .map(|(n, r)| {
-                            format!("{:?} of {}", self.nest(*n).nest.reductions[*r].op, self.nest(*n).nest.name)
-                                .to_lowercase()
-                        })
-                        .collect();
-                    say(format!("all-reduce, one message: {}", names.join(", ")));
-                }
-                StepKind::Finish(_) => {}
-                StepKind::Scalars { results, .. } => {
-                    let named: Vec<String> =
-                        results.iter().map(|(_, id)| self.scalar_name(*id)).filter(|n| !n.is_empty()).collect();
-                    if !named.is_empty() {
-                        say(format!("set {}", named.join(", ")));
-                    }
-                }
-                StepKind::Swap(a, b) => {
-                    say(format!("swap {} and {}", self.array(*a).array.name, self.array(*b).array.name))
-                }
                 StepKind::For { counter, body, .. } => {
-                    say(format!(
-                        "for {}{}",
-                        self.scalar_name(*counter),
-                        self.program
-                            .scalar_ranges
-                            .get(counter)
-                            .map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))
-                    ));
+                    say(format!("for {}{}", self.scalar_name(*counter), self.range_text(*counter)));
                     self.steps_text(body, depth + 1, sources, out);
                 }
                 StepKind::While { before, body, .. } => {
@@ -159,23 +112,85 @@ impl Plan {
                         self.steps_text(otherwise, depth + 1, sources, out);
                     }
                 }
-                StepKind::Break => say("break".into()),
-                StepKind::Print(_) => say("print".into()),
-                StepKind::Assert { .. } => say("assert".into()),
-                StepKind::Load { array, path } => {
-                    say(format!("load {} from {}", self.array(*array).array.name, path_text(path)))
-                }
-                StepKind::Save { array, path } => {
-                    say(format!("save {} to {}, every rank its part", self.array(*array).array.name, path_text(path)))
-                }
-                StepKind::Plot { array, path } => {
-                    say(format!("plot {} to {}, gathered on rank 0", self.array(*array).array.name, path_text(path)))
-                }
+                _ => self.leaf_text(s, &mut say),
             }
         }
     }
 
-    fn exchange_text(&self, e: &Exchange, what: &str, say: &mut dyn FnMut(String)) {
+    /// What the steps of some places compute and communicate, one line each.
+    pub fn text_at(&self, here: &dyn Fn(Span) -> bool) -> Vec<String> {
+        let mut out = vec![];
+        self.each_step(&self.steps, &mut |s| {
+            if here(s.span) {
+                self.leaf_text(s, &mut |line| out.push(line));
+            }
+        });
+        out
+    }
+
+    /// Calls `f` with every step, those inside loops and choices included, in the order of the text.
+    pub fn each_step<'a>(&'a self, steps: &'a [Step], f: &mut dyn FnMut(&'a Step)) {
+        for s in steps {
+            f(s);
+            match &s.kind {
+                StepKind::For { body, .. } => self.each_step(body, f),
+                StepKind::While { before: a, body: b, .. } | StepKind::If { then: a, otherwise: b, .. } => {
+                    self.each_step(a, f);
+                    self.each_step(b, f);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// ` in 0..500`, where the range of a counter is known.
+    pub fn range_text(&self, counter: ScalarId) -> String {
+        self.program.scalar_ranges.get(&counter).map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))
+    }
+
+    /// A step that holds no others.
+    pub fn leaf_text(&self, s: &Step, say: &mut dyn FnMut(String)) {
+        let name = |a: &crate::ir::kernel::ArrayId| self.array(*a).array.name.clone();
+        match &s.kind {
+            StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", say),
+            StepKind::Compute { nest, overlap } => {
+                if let Some(e) = overlap {
+                    let what = "exchange, while the interior computes";
+                    self.exchange_text(&self.exchanges[e.0 as usize], what, say);
+                }
+                say(self.compute_text(*nest));
+            }
+            StepKind::AllReduce(items) => {
+                let one = |(n, r): &(PlanNestId, usize)| {
+                    let nest = &self.nest(*n).nest;
+                    format!("{:?} of {}", nest.reductions[*r].op, nest.name).to_lowercase()
+                };
+                let names: Vec<String> = items.iter().map(one).collect();
+                say(format!("all-reduce, one message: {}", names.join(", ")));
+            }
+            StepKind::Scalars { results, .. } => {
+                let named: Vec<String> =
+                    results.iter().map(|(_, id)| self.scalar_name(*id)).filter(|n| !n.is_empty()).collect();
+                if !named.is_empty() {
+                    say(format!("set {}", named.join(", ")));
+                }
+            }
+            StepKind::Swap(a, b) => say(format!("swap {} and {}", name(a), name(b))),
+            StepKind::Break => say("break".into()),
+            StepKind::Print(_) => say("print".into()),
+            StepKind::Assert { .. } => say("assert".into()),
+            StepKind::Load { array, path } => say(format!("load {} from {}", name(array), path_text(path))),
+            StepKind::Save { array, path } => {
+                say(format!("save {} to {}, every rank its part", name(array), path_text(path)))
+            }
+            StepKind::Plot { array, path } => {
+                say(format!("plot {} to {}, gathered on rank 0", name(array), path_text(path)))
+            }
+            StepKind::Finish(_) | StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } => {}
+        }
+    }
+
+    pub(crate) fn exchange_text(&self, e: &Exchange, what: &str, say: &mut dyn FnMut(String)) {
         let items: Vec<String> = e
             .items
             .iter()
@@ -196,7 +211,7 @@ impl Plan {
         say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
     }
 
-    fn compute_text(&self, id: PlanNestId) -> String {
+    pub(crate) fn compute_text(&self, id: PlanNestId) -> String {
         let n = self.plan_nest_places(id);
         let nest = &self.nest(id).nest;
         let kind = if nest.stores.is_empty() { "reduce" } else { "compute" };
@@ -210,7 +225,7 @@ impl Plan {
         }
     }
 
-    fn scalar_name(&self, id: ScalarId) -> String {
+    pub fn scalar_name(&self, id: ScalarId) -> String {
         self.program.scalars[id.0 as usize].name.clone()
     }
 }
@@ -221,7 +236,7 @@ fn arm_text(widths: &[(i64, i64)]) -> String {
     each.join(" x ")
 }
 
-fn edges(edges: &[Edge]) -> String {
+pub(crate) fn edges(edges: &[Edge]) -> String {
     let name = |e: &Edge| match e {
         Edge::None => "none".to_string(),
         Edge::Clamp => "clamp".into(),

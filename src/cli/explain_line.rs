@@ -1,0 +1,169 @@
+//! `mgpu explain prog.mgpu:14`: what each rank owns, what is exchanged and why, and what would remove it. The last part is
+//! measured: the program is planned again with other partitions.
+
+use super::compile::Session;
+use super::{MessageFormat, ProgramArgs};
+use crate::diag::Sink;
+use crate::ir::index_box::Interval;
+use crate::ir::kernel::ArrayId;
+use crate::ir::layout::Dist;
+use crate::ir::plan::text::bytes;
+use crate::ir::plan::{Item, Plan, prose};
+use crate::ir::program::{Placement, Program};
+use crate::runtime::failure::exit;
+use crate::source::{FileId, Span};
+use crate::syntax::ast::ItemKind;
+use crate::syntax::lex::{TokenKind, tokens};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args, Clone)]
+pub struct LineArgs {
+    /// Number of ranks to explain a line for
+    #[arg(short = 'n', long, default_value_t = 4)]
+    ranks: i64,
+    /// Set a parameter of the program: `-p n=4096`
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    param: Vec<String>,
+    /// Folder beneath which the program reads and writes [default: the program's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+/// Explains a line of a program; gives the exit code.
+pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
+    let ranks = args.ranks.clamp(1, 4096);
+    let program = ProgramArgs {
+        file: PathBuf::from(file),
+        param: args.param.clone(),
+        root: args.root.clone(),
+        message_format: MessageFormat::Human,
+    };
+    let mut session = Session::new(MessageFormat::Human);
+    let both = session.on_deep_stack(|s| {
+        let program = s.program(&program, ranks)?;
+        let plan = crate::planner::plan(program.clone(), ranks, &mut s.sink)?;
+        Some((program, plan))
+    });
+    let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
+    session.flush();
+    let Some((program, plan)) = both.filter(|_| !rejected) else { return refusal };
+    let text = session.sources.file(FileId(0)).text.clone();
+    let Some(row) = text.lines().nth(line.wrapping_sub(1)) else {
+        eprintln!("`{file}` has no line {line}: it ends with line {}", text.lines().count());
+        return exit::USAGE;
+    };
+    let places = places(&text, line, &session);
+    let here = |s: Span| {
+        s.end > 0
+            && s.file == FileId(0)
+            && places.iter().any(|p| p.lo <= i64::from(s.start) && i64::from(s.start) < p.hi)
+    };
+    println!("{line} | {}\n", row.trim());
+    println!("On {ranks} rank{}:\n", if ranks == 1 { "" } else { "s" });
+    let said = plan.prose(&session.sources, &here);
+    if said.is_empty() {
+        println!("Nothing is computed or sent for this line itself.");
+        return exit::OK;
+    }
+    said.iter().for_each(|p| println!("{p}\n"));
+    let advice = advice(&program, &plan, &here);
+    if !advice.is_empty() {
+        println!("What would remove messages here:");
+        advice.iter().for_each(|a| println!("    {a}"));
+    }
+    exit::OK
+}
+
+/// The bytes that a line stands for: its own, and those of the kernels that it calls.
+fn places(text: &str, line: usize, session: &Session) -> Vec<Interval> {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let row = text.get(start..).and_then(|t| t.lines().next()).unwrap_or("");
+    let mut out = vec![Interval::new(start as i64, (start + row.len()) as i64 + 1)];
+    let Some(ast) = crate::syntax::parse::parse(FileId(0), text, &mut Sink::default()) else { return out };
+    let words: Vec<&str> =
+        tokens(row).iter().filter(|t| t.kind == TokenKind::Word).map(|t| &row[t.start..t.end]).collect();
+    for item in &ast.items {
+        if let ItemKind::Kernel(k) = &item.kind
+            && words.contains(&k.name.name.as_str())
+            && session.sources.line_col(k.name.span).0 != line
+        {
+            out.push(Interval::new(i64::from(item.span.start), i64::from(item.span.end)));
+        }
+    }
+    out
+}
+
+/// Other partitions of the arrays that a line exchanges, with what the line then costs, cheapest first.
+fn advice(program: &Program, plan: &Plan, here: &dyn Fn(Span) -> bool) -> Vec<String> {
+    let now = plan.traffic_at(here);
+    if now.0 == 0 {
+        return vec![];
+    }
+    let mut sent: Vec<ArrayId> = vec![];
+    for e in plan.find(here).iter().filter_map(|f| prose::exchange_of(f.step)) {
+        for item in &plan.exchanges[e.0 as usize].items {
+            let id = match item {
+                Item::Ghost { array, .. } => *array,
+                Item::View(v) => plan.views[v.0 as usize].array,
+            };
+            let known = sent.iter().any(|s| plan.array(*s).array.name == plan.array(id).array.name);
+            if !known {
+                sent.push(id);
+            }
+        }
+    }
+    let mut found: Vec<((i64, i64), String)> = vec![];
+    for id in sent {
+        for (placement, words) in alternatives(program, id) {
+            let other = changed(program, id, &placement);
+            let Some(other) = crate::planner::plan(other, plan.ranks, &mut Sink::default()) else { continue };
+            let then = other.traffic_at(here);
+            if then.0 < now.0 || then.1 < now.1 {
+                let more = other.memory(0) - plan.memory(0);
+                let memory = if more > 0 { format!(", and rank 0 keeps {} more", bytes(more)) } else { String::new() };
+                let cost = match then.0 {
+                    0 => "no message here".to_string(),
+                    n => format!("{n} messages with {} here, not {} with {}", bytes(then.1), now.0, bytes(now.1)),
+                };
+                found.push((then, format!("`{}` {words}: {cost}{memory}", declared(plan, id))));
+            }
+        }
+    }
+    found.sort();
+    found.dedup_by(|a, b| a.1 == b.1);
+    found.into_iter().map(|f| f.1).take(4).collect()
+}
+
+/// The name under which the program declares an array.
+fn declared(plan: &Plan, id: ArrayId) -> String {
+    plan.array(id).array.name.trim_end_matches('\'').to_string()
+}
+
+/// Ways to keep more of an array whole.
+fn alternatives(program: &Program, id: ArrayId) -> Vec<(Placement, String)> {
+    let a = &program.arrays[id.0 as usize];
+    let Placement::Divided { dists, .. } = &a.placement else { return vec![] };
+    let blocks = dists.iter().filter(|d| **d == Dist::Block).count();
+    let mut out = vec![];
+    for d in (0..dists.len()).filter(|d| dists[*d] == Dist::Block && blocks > 1) {
+        let mut dists = dists.clone();
+        dists[d] = Dist::Whole;
+        let words: Vec<&str> = dists.iter().map(|d| if *d == Dist::Block { "block" } else { "*" }).collect();
+        out.push((Placement::Divided { dists, over: vec![] }, format!("in ({})", words.join(", "))));
+    }
+    out.push((Placement::Replicated, "in replicated".into()));
+    out
+}
+
+/// The program with another partition for an array and all that have its shape and partition.
+fn changed(program: &Program, id: ArrayId, placement: &Placement) -> Program {
+    let mut out = program.clone();
+    let like = program.arrays[id.0 as usize].clone();
+    for a in &mut out.arrays {
+        if a.shape == like.shape && a.placement == like.placement {
+            a.placement = placement.clone();
+        }
+    }
+    out
+}

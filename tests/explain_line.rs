@@ -1,0 +1,59 @@
+//! `mgpu explain prog.mgpu:LINE`: goldens in `tests/explain_line`, written anew with MGPU_BLESS=1.
+
+mod support;
+
+use std::path::Path;
+use support::{bless, first_difference, run};
+
+/// Example, line, ranks. The name of the golden says the same.
+const CASES: &[(&str, usize, usize)] = &[
+    ("04_ring", 21, 4),
+    ("05_heat", 20, 4),
+    ("05_heat", 38, 4),
+    ("05_heat", 38, 1),
+    ("05_heat", 38, 64),
+    ("05_heat", 39, 4),
+    ("06_game_of_life", 39, 6),
+    ("09_digits", 27, 4),
+    ("10_power", 29, 3),
+];
+
+fn explain(what: &str, ranks: usize, here: &Path) -> support::Run {
+    run(&["explain".into(), what.into(), "-n".into(), ranks.to_string()], here)
+}
+
+#[test]
+fn lines_are_explained_as_they_were() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scratch = tempfile::tempdir().unwrap();
+    let mut wrong = vec![];
+    for (name, line, ranks) in CASES {
+        let file = root.join(format!("examples/{name}.mgpu"));
+        let got = explain(&format!("{}:{line}", file.display()), *ranks, scratch.path());
+        assert_eq!(got.exit, 0, "{name}:{line}: {}", got.err);
+        let golden = root.join(format!("tests/explain_line/{name}_{line}_on_{ranks}.txt"));
+        if bless() {
+            std::fs::write(&golden, &got.out).unwrap();
+        }
+        let wanted = std::fs::read_to_string(&golden).unwrap_or_default();
+        if wanted != got.out {
+            wrong.push(format!("{}: {}", golden.display(), first_difference(&wanted, &got.out)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_cannot_be_explained_is_said() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("a.mgpu"), "array u: f64[8]\nworkflow main { u[i] = u[i-1] }\n").unwrap();
+    std::fs::write(here.path().join("b.mgpu"), "workflow main { print \"x\" }\n").unwrap();
+    let at = |name: &str| here.path().join(name).display().to_string();
+    let rejected = explain(&format!("{}:2", at("a.mgpu")), 4, here.path());
+    assert!(rejected.exit == 1 && rejected.err.contains("E0302"), "{}", rejected.err);
+    let beyond = explain(&format!("{}:9", at("b.mgpu")), 4, here.path());
+    assert!(beyond.exit == 2 && beyond.err.contains("has no line 9"), "{}", beyond.err);
+    assert_eq!(explain("nothing.mgpu:1", 4, here.path()).exit, 2);
+    assert_eq!(explain("b.mgpu:x", 4, here.path()).exit, 2);
+    assert_eq!(explain("E9999", 4, here.path()).exit, 2);
+}

@@ -1,0 +1,578 @@
+//! A recorded session with `mgpu lsp`: every request over the standard streams, as an editor speaks.
+#![cfg(feature = "lsp")]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use support::MGPU;
+
+/// An editor that talks to one server in a folder of its own.
+struct Editor {
+    child: Child,
+    input: Option<ChildStdin>,
+    messages: Receiver<Value>,
+    folder: tempfile::TempDir,
+    next: i64,
+    /// Diagnostics as they came, with URI and version.
+    published: Vec<(String, Option<i64>, Value)>,
+}
+
+fn read_messages(output: impl Read + Send + 'static) -> Receiver<Value> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        loop {
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if output.read_line(&mut line).unwrap_or(0) == 0 {
+                    return;
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+                if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = n.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; length];
+            if output.read_exact(&mut body).is_err() || send.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}
+
+impl Editor {
+    fn start(options: Value) -> Editor {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(MGPU)
+            .arg("lsp")
+            .env("MGPU_CACHE", folder.path().join("cache"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let messages = read_messages(child.stdout.take().unwrap());
+        let mut e = Editor { child, input, messages, folder, next: 0, published: vec![] };
+        let related = json!({"textDocument": {"publishDiagnostics": {"relatedInformation": true}}});
+        let hello =
+            json!({"processId": null, "rootUri": null, "capabilities": related, "initializationOptions": options});
+        let told = e.request("initialize", hello);
+        assert_eq!(told["serverInfo"]["name"], "mgpu");
+        assert_eq!(told["capabilities"]["textDocumentSync"], 1);
+        e.notify("initialized", json!({}));
+        e
+    }
+
+    fn send(&mut self, message: &Value) {
+        let body = message.to_string();
+        let input = self.input.as_mut().unwrap();
+        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        input.flush().unwrap();
+    }
+
+    fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    fn receive(&mut self) -> Value {
+        self.messages.recv_timeout(Duration::from_secs(60)).expect("the server answers")
+    }
+
+    /// The whole answer to a request.
+    fn answer(&mut self, method: &str, params: Value) -> Value {
+        self.next += 1;
+        let id = self.next;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        loop {
+            let m = self.receive();
+            if m["id"] == id {
+                return m;
+            }
+            self.note(&m);
+        }
+    }
+
+    fn request(&mut self, method: &str, params: Value) -> Value {
+        let m = self.answer(method, params);
+        assert!(m.get("error").is_none(), "{method}: {m}");
+        m["result"].clone()
+    }
+
+    fn note(&mut self, m: &Value) {
+        if m["method"] == "textDocument/publishDiagnostics" {
+            let uri = m["params"]["uri"].as_str().unwrap().to_string();
+            self.published.push((uri, m["params"]["version"].as_i64(), m["params"]["diagnostics"].clone()));
+        }
+    }
+
+    /// The diagnostics of a version of a file, once they are published.
+    fn diagnostics(&mut self, uri: &str, version: i64) -> Value {
+        loop {
+            if let Some(k) = self.published.iter().position(|p| p.0 == uri && p.1 == Some(version)) {
+                return self.published.remove(k).2;
+            }
+            let m = self.receive();
+            self.note(&m);
+        }
+    }
+
+    fn uri(&self, name: &str) -> String {
+        format!("file://{}", self.path(name).display())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        std::fs::canonicalize(self.folder.path()).unwrap().join(name)
+    }
+
+    fn open(&mut self, name: &str, text: &str) -> String {
+        let uri = self.uri(name);
+        std::fs::write(self.path(name), text).unwrap();
+        self.notify(
+            "textDocument/didOpen",
+            json!({"textDocument": {"uri": uri, "languageId": "mgpu", "version": 1, "text": text}}),
+        );
+        uri
+    }
+
+    fn change(&mut self, uri: &str, version: i64, text: &str) {
+        let document = json!({"uri": uri, "version": version});
+        self.notify("textDocument/didChange", json!({"textDocument": document, "contentChanges": [{"text": text}]}));
+    }
+
+    /// A request about the place of `needle` (its `nth` occurrence, from 0) in `text`.
+    fn at(&mut self, method: &str, uri: &str, text: &str, needle: &str, nth: usize) -> Value {
+        let params = json!({"textDocument": {"uri": uri}, "position": place(text, needle, nth), "context": {"includeDeclaration": true}});
+        self.request(method, params)
+    }
+
+    fn hover(&mut self, uri: &str, text: &str, needle: &str, nth: usize) -> String {
+        self.at("textDocument/hover", uri, text, needle, nth)["contents"]["value"].as_str().unwrap_or("").to_string()
+    }
+
+    fn about(&mut self, method: &str, uri: &str) -> Value {
+        let range = json!({"start": {"line": 0, "character": 0}, "end": {"line": 9999, "character": 0}});
+        self.request(method, json!({"textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": []}, "options": {"tabSize": 4, "insertSpaces": true}}))
+    }
+
+    fn end(mut self) {
+        assert_eq!(self.request("shutdown", Value::Null), Value::Null);
+        self.notify("exit", Value::Null);
+        drop(self.input.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+/// The protocol's place of the `nth` occurrence of `needle`.
+fn place(text: &str, needle: &str, nth: usize) -> Value {
+    let (at, _) = text.match_indices(needle).nth(nth).unwrap_or_else(|| panic!("no `{needle}` in the text"));
+    let line = text[..at].matches('\n').count();
+    let column = text[..at].rsplit('\n').next().unwrap().encode_utf16().count();
+    json!({"line": line, "character": column})
+}
+
+/// The text with edits of one file applied.
+fn applied(text: &str, edits: &Value) -> String {
+    let offset = |p: &Value| {
+        let line = p["line"].as_u64().unwrap() as usize;
+        let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+        let (mut left, mut at) = (p["character"].as_u64().unwrap() as usize, start);
+        for c in text[start..].chars().take_while(|c| *c != '\n') {
+            if left == 0 {
+                break;
+            }
+            left -= c.len_utf16();
+            at += c.len_utf8();
+        }
+        at
+    };
+    let mut list: Vec<(usize, usize, String)> = edits
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            let new = e["newText"].as_str().unwrap().to_string();
+            (offset(&e["range"]["start"]), offset(&e["range"]["end"]), new)
+        })
+        .collect();
+    list.sort();
+    let mut out = text.to_string();
+    for (start, end, new) in list.into_iter().rev() {
+        out.replace_range(start..end, &new);
+    }
+    out
+}
+
+fn labels(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|i| i["label"].as_str().unwrap().to_string()).collect()
+}
+
+const HEAT: &str = "\
+/// Heat spreads: \u{1d6fc} is the speed.
+
+param n: i64 = 64        /// cells on a side
+let half = n div 2
+partition tiles = (block, block)
+
+array u: f32[n, n] in tiles edge clamp
+
+/// One step in time.
+kernel diffuse(u: f32[n, m], alpha: f32) -> next: f32[n, m] {
+    let centre[i, j] = 4 * u[i, j]
+    next[i, j] = u[i, j] + alpha * (u[i-1, j] + u[i+1, j] + u[i, j-1] + u[i, j+1] - centre[i, j])
+}
+
+fn bump(x: f64) -> f64 = exp(-x^2)
+
+workflow main {
+    u[i, j] = f32(bump(f64(i - half)))
+    for t in 0..10 { u = diffuse(u, 0.2) }
+    let total = sum[i, j] u[i, j]
+    print \"\u{1d6fc}: heat left {total:.3f} of {n}\"
+    save u to \"heat.npy\"
+}
+";
+
+#[test]
+fn diagnostics_are_those_of_check_and_come_after_every_change() {
+    let mut e = Editor::start(json!({"ranks": 4}));
+    let uri = e.open("heat.mgpu", HEAT);
+    assert_eq!(e.diagnostics(&uri, 1), json!([]));
+    let bad = HEAT.replace("edge clamp", "").replace("f32(bump(", "f32(bmp(").replace("{total:.3f}", "{totl:.3f}");
+    e.change(&uri, 2, &bad);
+    let found = e.diagnostics(&uri, 2);
+    let codes: Vec<&str> = found.as_array().unwrap().iter().map(|d| d["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["E0200", "E0302", "E0302", "E0302", "E0302", "E0200"], "{found:#}");
+    // Columns count UTF-16 units: the letter before `totl` takes two.
+    assert_eq!(found[5]["range"]["start"], place(&bad, "totl:", 0));
+    assert_eq!(found[5]["range"]["start"]["character"], json!(26));
+    assert!(found[1]["message"].as_str().unwrap().contains("reaches -1 when i = 0"), "{found:#}");
+    assert!(found[1]["relatedInformation"][0]["message"].as_str().unwrap().contains("comes from this call"));
+    e.change(&uri, 3, HEAT);
+    assert_eq!(e.diagnostics(&uri, 3), json!([]));
+    e.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
+    e.end();
+}
+
+#[test]
+fn quick_fixes_mend_what_they_belong_to() {
+    let mut e = Editor::start(json!({}));
+    let cases = [
+        ("fn f(x: f64) -> f64 = sqt(x)\n", "fn f(x: f64) -> f64 = sqrt(x)\n"),
+        ("fn f(x: bool, y: bool) -> bool = x && y\n", "fn f(x: bool, y: bool) -> bool = x and y\n"),
+        ("fn f(x: f64) -> f64 = x \u{d7} 2\n", "fn f(x: f64) -> f64 = x * 2\n"),
+        ("fn f(x: f64) -> bool = 0 < x < 1\n", "fn f(x: f64) -> bool = 0 < x and x < 1\n"),
+        ("fn f(x: f64) -> f32 = x\n", "fn f(x: f64) -> f32 = f32(x)\n"),
+        ("fn f(a: i64, b: i64) -> i64 = a / b\n", "fn f(a: i64, b: i64) -> i64 = a div b\n"),
+        ("array u: float[8]\n", "array u: f32[8]\n"),
+        ("fn f(x: f64) -> f64 = x * 2.\n", "fn f(x: f64) -> f64 = x * 2.0\n"),
+        (
+            "workflow main { print \"{uniform(1, 2, 0)}\" }\n",
+            "use std.random: uniform\nworkflow main { print \"{uniform(1, 2, 0)}\" }\n",
+        ),
+        (
+            "array u: f64[8]\nworkflow main { u[i] = u[i-1] }\n",
+            "array u: f64[8] edge clamp\nworkflow main { u[i] = u[i-1] }\n",
+        ),
+    ];
+    for (k, (bad, good)) in cases.iter().enumerate() {
+        let uri = e.open(&format!("case{k}.mgpu"), bad);
+        let actions = e.about("textDocument/codeAction", &uri);
+        let first = &actions[0];
+        assert_eq!(first["kind"], "quickfix", "{bad}: {actions:#}");
+        assert_eq!(applied(bad, &first["edit"]["changes"][&uri]), *good);
+        e.change(&uri, 2, good);
+        assert_eq!(e.diagnostics(&uri, 2), json!([]), "{good}");
+    }
+    e.end();
+}
+
+#[test]
+fn hover_says_type_shape_layout_messages_and_documentation() {
+    let mut e = Editor::start(json!({"ranks": 4}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let array = e.hover(&uri, HEAT, "u: f32", 0);
+    for part in [
+        "array u: f32[n, n] in tiles edge clamp",
+        "here `f32[64, 64]`",
+        "f32[64@0, 64@1 | halo 1, 1]",
+        "mesh 2 x 2",
+        "rank 0 owns `[0..32, 0..32]` and keeps `[-1..33, -1..33]`",
+    ] {
+        assert!(array.contains(part), "{part} in {array}");
+    }
+    let step = e.hover(&uri, HEAT, "diffuse(u, 0.2)", 0);
+    for part in [
+        "kernel diffuse(u: f32[n, m], alpha: f32) -> next: f32[n, m]",
+        "One step in time.",
+        "on 4 ranks this line does",
+        "halo of u (0 x 1, 1 x 0)",
+        "a rank receives at most 2 messages, 256 B; all ranks 8 messages, 1024 B",
+    ] {
+        assert!(step.contains(part), "{part} in {step}");
+    }
+    assert!(e.hover(&uri, HEAT, "n: i64", 0).contains("`i64 = 64`"));
+    assert!(e.hover(&uri, HEAT, "n: i64", 0).contains("cells on a side"));
+    assert!(e.hover(&uri, HEAT, "total:.3f", 0).contains("`f32`"));
+    let exp = e.hover(&uri, HEAT, "exp(-x", 0);
+    assert!(
+        exp.contains("fn exp_f64(x: f64) -> f64") && exp.contains("fn exp_f32") && exp.contains("Error 1.0 ulp"),
+        "{exp}"
+    );
+    assert!(e.hover(&uri, HEAT, "clamp", 0).contains("the nearest element"));
+    assert!(e.hover(&uri, HEAT, "sum[i", 0).contains("same bits on any number of ranks"));
+    assert_eq!(e.hover(&uri, HEAT, "spreads", 0), "");
+    // With an error elsewhere the last layout is still told.
+    let bad = HEAT.replace("let total = sum", "let total = smu");
+    e.change(&uri, 2, &bad);
+    assert!(e.hover(&uri, &bad, "u: f32", 0).contains("f32[64@0, 64@1 | halo 1, 1]"));
+    e.end();
+}
+
+#[test]
+fn inlay_hints_show_ranges_halos_and_types() {
+    let mut e = Editor::start(json!({}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let hints = e.about("textDocument/inlayHint", &uri);
+    let shown: Vec<(u64, String)> = hints
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|h| (h["position"]["line"].as_u64().unwrap() + 1, h["label"].as_str().unwrap().to_string()))
+        .collect();
+    let wanted = [
+        (4, ": i64"),
+        (7, "halo 1, 1"),
+        (12, "for i in 0..64, j in 0..64"),
+        (18, "for i in 0..64, j in 0..64"),
+        (20, ": f32"),
+        (20, "in 0..64"),
+        (20, "in 0..64"),
+    ];
+    assert_eq!(shown, wanted.map(|(l, t)| (l, t.to_string())));
+    e.end();
+}
+
+#[test]
+fn definitions_lead_into_other_files_and_the_library() {
+    let mut e = Editor::start(json!({}));
+    let flux = "/// Half of it.\nfn half(x: f64) -> f64 = x / 2\n";
+    e.open("flux.mgpu", flux);
+    let main = "use \"flux.mgpu\": half\nuse std.random: uniform\n\nworkflow main { print \"{half(uniform(1, 2, 0))} {log(2.0)}\" }\n";
+    let uri = e.open("main.mgpu", main);
+    let local = e.at("textDocument/definition", &uri, main, "half(", 0);
+    assert_eq!(
+        (local["uri"].as_str().unwrap(), &local["range"]["start"]),
+        (e.uri("flux.mgpu").as_str(), &place(flux, "half", 0))
+    );
+    for (name, file) in [("uniform(", "random.mgpu"), ("log(", "math.mgpu"), ("std.random", "random.mgpu")] {
+        let found = e.at("textDocument/definition", &uri, main, name, 0);
+        let path = found["uri"].as_str().unwrap().strip_prefix("file://").unwrap().to_string();
+        assert!(path.ends_with(&format!("/{file}")), "{found}");
+        let text = std::fs::read_to_string(Path::new(&path)).unwrap();
+        let line = text.lines().nth(found["range"]["start"]["line"].as_u64().unwrap() as usize).unwrap();
+        assert!(line.starts_with(&format!("fn {}", name.trim_end_matches('('))) || name == "std.random", "{line}");
+    }
+    assert!(e.hover(&uri, main, "half(", 0).contains("Half of it."));
+    e.end();
+}
+
+#[test]
+fn references_and_rename_reach_every_file() {
+    let mut e = Editor::start(json!({}));
+    let flux = "fn half(x: f64) -> f64 = x / 2\nfn quarter(x: f64) -> f64 = half(half(x))\n";
+    let flux_uri = e.open("flux.mgpu", flux);
+    let main = "use \"flux.mgpu\": half\n\nworkflow main { print \"\u{1d6fc} {half(1.0)}\" }\n";
+    let uri = e.open("main.mgpu", main);
+    let found = e.at("textDocument/references", &flux_uri, flux, "half", 0);
+    assert_eq!(found.as_array().unwrap().len(), 5, "{found:#}");
+    let params = json!({"textDocument": {"uri": uri}, "position": place(main, "half(", 0), "newName": "halved"});
+    let edits = e.request("textDocument/rename", params)["changes"].clone();
+    assert_eq!(applied(flux, &edits[&flux_uri]), flux.replace("half", "halved"));
+    assert_eq!(applied(main, &edits[&uri]), main.replace("half", "halved"));
+    let prepared = e.at("textDocument/prepareRename", &uri, main, "half(", 0);
+    assert_eq!(prepared["placeholder"], "half");
+    for (name, why) in [("for", "is not a name"), ("2x", "is not a name"), ("quarter", "already is a name here")] {
+        let params = json!({"textDocument": {"uri": flux_uri}, "position": place(flux, "half", 0), "newName": name});
+        let refused = e.answer("textDocument/rename", params);
+        assert!(refused["error"]["message"].as_str().unwrap().contains(why), "{refused}");
+    }
+    // An index is renamed where it is seen, and nowhere else.
+    let heat = e.open("heat.mgpu", HEAT);
+    let params = json!({"textDocument": {"uri": heat}, "position": place(HEAT, "i, j] = u", 0), "newName": "row"});
+    let edits = e.request("textDocument/rename", params)["changes"][&heat].clone();
+    let renamed = applied(HEAT, &edits);
+    assert!(renamed.contains("next[row, j] = u[row, j] + alpha * (u[row-1, j] + u[row+1, j]"), "{renamed}");
+    assert!(renamed.contains("let centre[i, j] = 4 * u[i, j]"), "{renamed}");
+    let marks = e.at("textDocument/documentHighlight", &heat, HEAT, "centre[i, j])", 0);
+    assert_eq!(marks.as_array().unwrap().len(), 2);
+    e.end();
+}
+
+#[test]
+fn completion_knows_the_place() {
+    let mut e = Editor::start(json!({}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let mut ask = |text: &str, needle: &str| {
+        e.change(&uri, 2, text);
+        let mut at = place(text, needle, 0);
+        at["character"] = json!(at["character"].as_u64().unwrap() + needle.encode_utf16().count() as u64);
+        labels(&e.request("textDocument/completion", json!({"textDocument": {"uri": uri}, "position": at})))
+    };
+    let has = |list: &[String], wanted: &[&str], not: &[&str]| {
+        assert!(wanted.iter().all(|w| list.iter().any(|l| l == w)), "{wanted:?} in {list:?}");
+        assert!(!not.iter().any(|w| list.iter().any(|l| l == w)), "{not:?} not in {list:?}");
+    };
+    has(
+        &ask(&HEAT.replace("    save", "    sa\n    save"), "    sa"),
+        &["save", "u", "total", "half", "diffuse", "exp"],
+        &["alpha", "centre", "kernel"],
+    );
+    has(
+        &ask(&HEAT.replace("- centre[i, j])", "- )"), "- "),
+        &["alpha", "centre", "i", "j", "u", "n", "m"],
+        &["total", "x"],
+    );
+    has(&ask(&HEAT.replace("edge clamp", "edge "), "in tiles edge "), &["clamp", "periodic"], &["u"]);
+    has(&ask(&HEAT.replace("in tiles edge clamp", "in "), "f32[n, n] in "), &["tiles", "block", "replicated"], &["u"]);
+    has(&ask(&HEAT.replace("alpha: f32", "alpha: "), "alpha: "), &["f32", "f64"], &["u"]);
+    has(&ask(&format!("{HEAT}\nwor\n"), "\nwor"), &["workflow", "kernel", "array"], &["u"]);
+    has(&ask(&format!("use std.\n{HEAT}"), "use std."), &["math", "random"], &["u"]);
+    has(&ask(&format!("use std.random: \n{HEAT}"), "use std.random: "), &["uniform", "normal"], &["u"]);
+    assert_eq!(ask(HEAT, "// Heat sp"), Vec::<String>::new());
+    e.end();
+}
+
+#[test]
+fn signature_help_follows_the_arguments() {
+    let mut e = Editor::start(json!({}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let mut ask = |text: &str, needle: &str| {
+        e.change(&uri, 2, text);
+        let mut at = place(text, needle, 0);
+        at["character"] = json!(at["character"].as_u64().unwrap() + needle.encode_utf16().count() as u64);
+        e.request("textDocument/signatureHelp", json!({"textDocument": {"uri": uri}, "position": at}))
+    };
+    let open = HEAT.replace("u = diffuse(u, 0.2)", "u = diffuse(u, ");
+    let told = ask(&open, "u = diffuse(u, ");
+    let label = told["signatures"][0]["label"].as_str().unwrap();
+    assert_eq!(label, "kernel diffuse(u: f32[n, m], alpha: f32) -> next: f32[n, m]");
+    assert_eq!(told["activeParameter"], 1);
+    let range = &told["signatures"][0]["parameters"][1]["label"];
+    assert_eq!(&label[range[0].as_u64().unwrap() as usize..range[1].as_u64().unwrap() as usize], "alpha: f32");
+    assert_eq!(ask(HEAT, "exp(")["signatures"][0]["label"], "fn exp(x: f64) -> f64");
+    assert_eq!(ask(&HEAT.replace("exp(-x^2)", "fma(x, x, "), "fma(x, x, ")["activeParameter"], 2);
+    assert_eq!(ask(HEAT, "workflow main "), Value::Null);
+    e.end();
+}
+
+#[test]
+fn outline_folds_format_and_tokens() {
+    let mut e = Editor::start(json!({}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let symbols = e.about("textDocument/documentSymbol", &uri);
+    let names: Vec<&str> = symbols.as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["n", "half", "tiles", "u", "diffuse", "bump", "main"]);
+    let inner: Vec<&str> =
+        symbols[4]["children"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(inner, ["next", "centre"]);
+    let folds = e.about("textDocument/foldingRange", &uri);
+    assert_eq!(folds.as_array().unwrap().len(), 2, "{folds}");
+    let rough = HEAT.replace("let total = sum[i, j] u[i, j]", "let   total=sum[i,j]u[i,j]");
+    e.change(&uri, 2, &rough);
+    let edits = e.about("textDocument/formatting", &uri);
+    assert_eq!(applied(&rough, &edits), HEAT);
+    e.change(&uri, 3, HEAT);
+    let data = e.about("textDocument/semanticTokens/full", &uri)["data"].clone();
+    let numbers: Vec<u64> = data.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    let (mut line, mut column, mut seen) = (0, 0, vec![]);
+    let text: Vec<Vec<u16>> = HEAT.lines().map(|l| l.encode_utf16().collect()).collect();
+    for t in numbers.chunks(5) {
+        column = if t[0] == 0 { column + t[1] } else { t[1] };
+        line += t[0];
+        let word = String::from_utf16(&text[line as usize][column as usize..(column + t[2]) as usize]).unwrap();
+        seen.push((line + 1, word, t[3], t[4]));
+    }
+    let has = |line: u64, word: &str, kind: u64, modifiers: u64| {
+        assert!(seen.contains(&(line, word.to_string(), kind, modifiers)), "{word} on line {line} in {seen:?}");
+    };
+    has(3, "param", 0, 0);
+    has(3, "n", 3, 3);
+    has(3, "i64", 1, 0);
+    has(10, "diffuse", 2, 1);
+    has(12, "alpha", 4, 0);
+    has(15, "exp", 2, 6);
+    has(21, "total", 3, 2);
+    has(21, "\"\u{1d6fc}: heat left {", 8, 0);
+    e.end();
+}
+
+#[test]
+fn a_file_with_errors_still_has_symbols_hover_and_completion() {
+    let mut e = Editor::start(json!({}));
+    let bad = HEAT
+        .replace("let centre[i, j] = 4 * u[i, j]", "let centre[i, j] = 4 * * u[i,")
+        .replace("partition tiles = (block, block)", "partition tiles = (");
+    let uri = e.open("heat.mgpu", &bad);
+    let found = e.diagnostics(&uri, 1);
+    assert!(found.as_array().unwrap().len() >= 2, "{found:#}");
+    let symbols = e.about("textDocument/documentSymbol", &uri);
+    let names: Vec<&str> = symbols.as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    for n in ["n", "half", "tiles", "u", "diffuse", "bump", "main"] {
+        assert!(names.contains(&n), "{n} in {names:?}");
+    }
+    assert!(e.hover(&uri, &bad, "diffuse(u, 0.2)", 0).contains("One step in time."));
+    assert!(e.hover(&uri, &bad, "n: i64", 0).contains("`i64 = 64`"));
+    e.end();
+}
+
+/// Texts that are no programs, and programs cut off anywhere: every request is answered, none with a defect.
+#[test]
+fn no_text_makes_it_panic() {
+    let mut e = Editor::start(json!({}));
+    let uri = e.open("heat.mgpu", HEAT);
+    let mut texts: Vec<String> = vec![
+        String::new(),
+        "\u{1d6fc}\u{1d6fc}".into(),
+        "{{{{((((".into(),
+        "}\n)]\"\n".into(),
+        "use\nuse :\nuse \"\": x\nuse std.".into(),
+        "array u: f32[u] from \"nothing.npy\"\narray v like v\n".into(),
+        "kernel k(u: f32[n]) -> v: f32[n] { v[i] = w for i in 0.. }\r\n\tlet\r\n".into(),
+        "(".repeat(4000),
+    ];
+    texts.extend(HEAT.char_indices().step_by(23).map(|(i, _)| HEAT[..i].to_string()));
+    texts.extend(
+        HEAT.char_indices().step_by(37).map(|(i, _)| format!("{}{}", &HEAT[..i], HEAT.get(i + 9..).unwrap_or(""))),
+    );
+    let asked =
+        ["hover", "definition", "references", "documentHighlight", "prepareRename", "completion", "signatureHelp"];
+    let whole = ["inlayHint", "documentSymbol", "foldingRange", "formatting", "codeAction", "semanticTokens/full"];
+    for (k, text) in texts.iter().enumerate() {
+        e.change(&uri, k as i64 + 2, text);
+        let lines = text.lines().count() as u64;
+        for (line, character) in [(0, 0), (lines / 2, 7), (lines, 3), (9999, 9999)] {
+            for method in asked {
+                let at = json!({"line": line, "character": character});
+                let m =
+                    e.answer(&format!("textDocument/{method}"), json!({"textDocument": {"uri": uri}, "position": at}));
+                assert_ne!(m["error"]["code"], json!(-32603), "{method} at {line}:{character} of\n{text}");
+            }
+        }
+        for method in whole {
+            e.about(&format!("textDocument/{method}"), &uri);
+        }
+    }
+    assert_eq!(e.answer("textDocument/unheardOf", json!({}))["error"]["code"], json!(-32601));
+    e.notify("textDocument/didChange", json!({"nonsense": []}));
+    e.end();
+}
