@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/packages.sh
 export RUST_BACKTRACE=0
+# Kernels for GPUs are compiled, without a GPU.
+MGPU_CUDA_LIB=$(scripts/nvrtc.sh)
+export MGPU_CUDA_LIB MGPU_REQUIRE_NVRTC=1
 # The tests start Open MPI on few cores, perhaps as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 cargo fmt --check

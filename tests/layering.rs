@@ -105,6 +105,7 @@ fn fences_hold() {
             }
         };
         fence("mpi::ffi", &["src/runtime/comm/mpi.rs"]);
+        fence("cudarc::", &["src/runtime/device/cuda"]);
         fence("unsafe {", &["src/runtime", "src/cli"]);
         fence("println!", &["src/cli", "src/runtime"]);
         fence("std::fs::", &["src/cli", "src/lsp", "src/runtime"]);

@@ -1,8 +1,8 @@
 //! One rank's share of an exchange, worked out once: what to pack for whom, what to unpack from whom.
 
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::kernel::ArrayId;
+use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::plan::{ExchangeId, Item, Plan, Source, ViewId};
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::comm::{Comm, Lost};

@@ -217,8 +217,11 @@ impl Rank<'_> {
             if part.is_empty() {
                 continue;
             }
-            let data =
-                if r == 0 { self.device.read(id, &part)? } else { self.state.comm.receive(r, part.len() as usize * ty.size())? };
+            let data = if r == 0 {
+                self.device.read(id, &part)?
+            } else {
+                self.state.comm.receive(r, part.len() as usize * ty.size())?
+            };
             let copy = BoxCopy::new(
                 Stored { storage: &part, part: &part },
                 Stored { storage: &whole, part: &part },

@@ -11,7 +11,7 @@ mod reference;
 use mgpu::check::{Loader, Options, check};
 use mgpu::diag::{Sink, render};
 use mgpu::ir::ty::Ty;
-use mgpu::runtime::device::{Executor, native::Native, vm::Vm};
+use mgpu::runtime::device::{OnHost, Executor, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
 use mgpu::runtime::launch::{Manner, run_threads};
 use mgpu::source::SourceMap;
@@ -79,8 +79,8 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
         }
         for e in executors {
             let mut out: Vec<u8> = vec![];
-            let done = run_threads(&plan, &*e, &root, &mut out, Manner::default());
             let here = format!("{n} ranks, {}", e.name());
+            let done = run_threads(&plan, &OnHost(e), &root, &mut out, Manner::default());
             if let Err(f) = done {
                 return Err((Kind::Failed, format!("{here}: {f:?}")));
             }

@@ -133,7 +133,8 @@ fn fold(out: &mut String, nest: &Nest, threads: i64, each: i64) {
         }
         let mut s = threads / 2;
         while s > 0 {
-            let _ = writeln!(out, "        sum{r}[0] = sum{r}[0] {op} __shfl_down_sync(~0u, sum{r}[0], {s}, {threads});");
+            let _ =
+                writeln!(out, "        sum{r}[0] = sum{r}[0] {op} __shfl_down_sync(~0u, sum{r}[0], {s}, {threads});");
             s /= 2;
         }
         keep(out, nest, r, &format!("sum{r}[0]"), "!t && at < leaves", "at");

@@ -132,9 +132,8 @@ impl<'a> Marcher<'a> {
             let near: Vec<i64> = f.reads.iter().filter(|o| o.1.abs() < vector).map(|o| o.0).collect();
             f.window = near.iter().min().zip(near.iter().max()).map(|(a, b)| (*a, *b));
         }
-        let aligned: Vec<usize> = (0..w.groups.len())
-            .filter(|g| families[*g].window.is_some() || w.groups[*g].store)
-            .collect();
+        let aligned: Vec<usize> =
+            (0..w.groups.len()).filter(|g| families[*g].window.is_some() || w.groups[*g].store).collect();
         // A store whose column offset is no multiple of a vector would be split.
         let stores = nest.accesses.len()..offsets.len();
         if offsets[stores].iter().flatten().any(|o| o.1 % vector != 0) {
@@ -146,7 +145,8 @@ impl<'a> Marcher<'a> {
         if aligned.iter().flat_map(|g| steps(*g)).any(odd) {
             return None;
         }
-        let guarded = offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
+        let guarded =
+            offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
         let m = geometry(placed, dim, vector, ordered, lanes, aligned);
         Some(Marcher { w, m, families, offsets, guarded })
     }
@@ -257,8 +257,10 @@ impl<'a> Marcher<'a> {
                 }
             }
             let ty = c_memory(self.w.memory_ty(g));
-            let (constant, restrict) =
-                (if self.w.groups[g].store { "" } else { "const " }, if self.w.aliased(g) { "" } else { "__restrict__ " });
+            let (constant, restrict) = (
+                if self.w.groups[g].store { "" } else { "const " },
+                if self.w.aliased(g) { "" } else { "__restrict__ " },
+            );
             let _ = writeln!(out, "    {constant}{ty} *{restrict}q{g} = p{g} + ({});", at.join(" + "));
         }
     }
@@ -275,12 +277,7 @@ impl<'a> Marcher<'a> {
     }
 
     fn load_row(&self, out: &mut String, g: usize, slot: &str, row: &str, indent: usize) {
-        let _ = writeln!(
-            out,
-            "{:indent$}mg_get(w{g}[{slot}], q{g} + (i64)({row}) * {}LL);",
-            "",
-            self.row_step(g)
-        );
+        let _ = writeln!(out, "{:indent$}mg_get(w{g}[{slot}], q{g} + (i64)({row}) * {}LL);", "", self.row_step(g));
     }
 
     fn rows(&self, out: &mut String) {
@@ -559,7 +556,11 @@ impl Surroundings for Marcher<'_> {
             Some((lo, _)) if col == 0 => format!("w{g}[u + {}].v[v]", row - lo),
             Some((lo, _)) if col.abs() < self.m.vector => {
                 let v = self.m.vector;
-                format!("(v + {col} >= 0 && v + {col} < {v} ? w{g}[u + {}].v[(v + {col}) & {}] : {beside})", row - lo, v - 1)
+                format!(
+                    "(v + {col} >= 0 && v + {col} < {v} ? w{g}[u + {}].v[(v + {col}) & {}] : {beside})",
+                    row - lo,
+                    v - 1
+                )
             }
             _ => beside,
         };
@@ -677,18 +678,13 @@ fn reads_tables(insts: &[Inst]) -> bool {
     })
 }
 
-fn geometry(
-    placed: &Placed,
-    dim: Option<usize>,
-    vector: i64,
-    ordered: bool,
-    lanes: i64,
-    aligned: Vec<usize>,
-) -> March {
+fn geometry(placed: &Placed, dim: Option<usize>, vector: i64, ordered: bool, lanes: i64, aligned: Vec<usize>) -> March {
     let nest = placed.nest;
     let last = nest.domain.rank() - 1;
     let vectors = placed.extent[last] / vector + 1;
-    let wide = |most: i64| (32..=most as u32).rev().find(|b| b.is_power_of_two() && *b as i64 <= vectors.max(32)).unwrap_or(32);
+    let wide = |most: i64| {
+        (32..=most as u32).rev().find(|b| b.is_power_of_two() && *b as i64 <= vectors.max(32)).unwrap_or(32)
+    };
     let mut m = March {
         vector,
         block: (256, 1),

@@ -81,7 +81,9 @@ pub enum Form {
     /// A thread a point, in blocks over the last dimension and the rows.
     Points,
     /// `threads` threads a leaf.
-    Leaves { threads: i64 },
+    Leaves {
+        threads: i64,
+    },
     March(March),
 }
 

@@ -207,9 +207,10 @@ impl Device for HostDevice<'_> {
 impl Memory {
     fn new(plan: &Plan, me: i64) -> Result<Memory, Problem> {
         let block = |bytes: i64, name: &str| {
-            usize::try_from(bytes).ok().and_then(Buffer::new).ok_or_else(|| {
-                Problem::new("E0602", format!("no memory for {bytes} bytes of `{name}` on rank {me}"))
-            })
+            usize::try_from(bytes)
+                .ok()
+                .and_then(Buffer::new)
+                .ok_or_else(|| Problem::new("E0602", format!("no memory for {bytes} bytes of `{name}` on rank {me}")))
         };
         let mut blocks: Vec<Option<Buffer>> = (0..plan.arrays.len()).map(|_| None).collect();
         for a in plan.arrays.iter().filter(|a| a.used) {

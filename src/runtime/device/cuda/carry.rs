@@ -41,7 +41,12 @@ pub const MOST_PIECES: usize = 256;
 pub const MOST_JOINED: usize = 32;
 
 /// The copies that a copy of a schedule needs on a device: one, or several where a dimension is very long.
-pub fn device_copy(copy: &BoxCopy, from: u64, to: u64, constant: Option<Value>) -> std::result::Result<DeviceCopy, String> {
+pub fn device_copy(
+    copy: &BoxCopy,
+    from: u64,
+    to: u64,
+    constant: Option<Value>,
+) -> std::result::Result<DeviceCopy, String> {
     let n = copy.numbers();
     if n.dims.len() > 6 {
         return Err("a region has more than six dimensions".into());
@@ -63,7 +68,8 @@ pub fn device_copy(copy: &BoxCopy, from: u64, to: u64, constant: Option<Value>) 
         ..DeviceCopy::default()
     };
     for (k, (count, src, dst)) in n.dims.iter().enumerate() {
-        c.count[k] = u32::try_from(*count).map_err(|_| "a region has a dimension of more than 2^32 elements".to_string())?;
+        c.count[k] =
+            u32::try_from(*count).map_err(|_| "a region has a dimension of more than 2^32 elements".to_string())?;
         (c.from_step[k], c.to_step[k]) = (*src as i64, *dst as i64);
     }
     Ok(c)
@@ -96,10 +102,11 @@ pub fn device_piece(p: &Piece, storage: &IndexBox, base: u64, size: i64, store: 
         return None;
     }
     let steps = strides(storage);
-    let mut out = DevicePiece { hi: [1; 4], repeat: [1; 4], store: store as u32, negate: p.negate as u32, ..Default::default() };
+    let mut out =
+        DevicePiece { hi: [1; 4], repeat: [1; 4], store: store as u32, negate: p.negate as u32, ..Default::default() };
     let mut at = 0i64;
-    for d in 0..rank {
-        let (src, dst, step) = (p.src.dims[d], p.dst.dims[d], steps[d] * size);
+    for (d, step) in steps.iter().enumerate().take(rank) {
+        let (src, dst, step) = (p.src.dims[d], p.dst.dims[d], step * size);
         (out.lo[d], out.hi[d]) = (src.lo, src.hi);
         match p.modes[d] {
             Mode::Shift => {

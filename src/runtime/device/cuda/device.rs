@@ -6,38 +6,24 @@ use std::time::Instant;
 
 use super::carry::{self, DeviceCopy, MOST_JOINED, MOST_PIECES};
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch};
+use super::engine::device_code;
 use super::launch::Around;
 use super::queue::{Queue, Stores};
 use super::storage::padded;
-use super::engine::device_code;
-use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, Unit, Word, acc_words, first_key, ordered, value_of_key};
+use super::work::{Work, leaf_positions, memory, points_that_store, refuse_too_much, work_of};
+use crate::codegen::cuda::{self as generate, COPIES, Unit, Word, first_key, ordered, value_of_key};
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{ArrayId, Code, FoldOp, Nest, Reg, ScalarId, Sym};
+use crate::ir::kernel::{ArrayId, Code, FoldOp, Reg, ScalarId};
 use crate::ir::plan::region::Mode;
-use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId, ViewId};
-use crate::runtime::copy::{BoxCopy, Stored, strides};
-use crate::runtime::device::{Device, ExactSum, Partial, leaf};
+use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId};
+use crate::runtime::copy::{BoxCopy, Stored};
+use crate::runtime::device::{Device, ExactSum, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
 
 /// Bytes of a chunk that travels between device and files.
 const CHUNK: i64 = 64 << 20;
-
-/// A nest on this rank.
-struct Work {
-    part: Option<IndexBox>,
-    places: Vec<Place>,
-    boxes: Vec<(Vec<i64>, Vec<i64>)>,
-    general: Function,
-    fast: Option<Function>,
-    finish: Option<Function>,
-    /// Where each reduction accumulates, and in how many words.
-    accumulators: Vec<u64>,
-    acc_words: Vec<usize>,
-    /// Scalars of the table that the kernels read.
-    moving: Vec<ScalarId>,
-}
 
 /// Staging memory of a message.
 #[derive(Clone, Copy)]
@@ -107,7 +93,13 @@ fn lost(e: CudaError) -> Failure {
 
 impl<'a> CudaDevice<'a> {
     /// Takes a GPU and allocates everything that the plan names.
-    pub fn new(plan: &'a Plan, me: i64, info: &GpuInfo, unit: &'a Unit, code: &[u8]) -> Result<CudaDevice<'a>, Problem> {
+    pub fn new(
+        plan: &'a Plan,
+        me: i64,
+        info: &GpuInfo,
+        unit: &'a Unit,
+        code: &[u8],
+    ) -> Result<CudaDevice<'a>, Problem> {
         let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
         let mut gpu = Gpu::new(info.ordinal).map_err(bad)?;
         refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
@@ -197,7 +189,8 @@ impl<'a> CudaDevice<'a> {
         let moving = self.work[k].moving.clone();
         self.send_scalars(&moving, state)?;
         let (work, kernels) = (&self.work[k], &self.unit.kernels[k]);
-        let operands = work.places.iter().zip(&work.boxes).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
+        let operands =
+            work.places.iter().zip(&work.boxes).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
         let around = Around {
             nest: &self.plan.nests[k].nest,
             part,
@@ -261,7 +254,8 @@ impl<'a> CudaDevice<'a> {
                 all.map(|((p, c), to)| carry::device_copy(c, at(p), to, None)).collect()
             }
             Which::Receive => {
-                let all = s.receives.iter().zip(receives).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
+                let all =
+                    s.receives.iter().zip(receives).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
                 all.map(|((p, c), from)| carry::device_copy(c, from, at(p), None)).collect()
             }
         }
@@ -399,7 +393,9 @@ impl<'a> CudaDevice<'a> {
         }
         if red.op == FoldOp::Prod {
             let Some(part) = self.work[k].part.as_ref() else { return Ok(Partial::Leaves(vec![])) };
-            return Ok(Partial::Leaves(leaf_positions(nest, part).into_iter().enumerate().map(|(i, p)| (p, word(i))).collect()));
+            return Ok(Partial::Leaves(
+                leaf_positions(nest, part).into_iter().enumerate().map(|(i, p)| (p, word(i))).collect(),
+            ));
         }
         let mut sum = ExactSum::default();
         for c in 0..COPIES {
@@ -460,7 +456,9 @@ impl<'a> CudaDevice<'a> {
 
     /// Boxes of at most [`CHUNK`] bytes that make up a region.
     fn chunks(region: &IndexBox, size: i64) -> Vec<IndexBox> {
-        let Some(first) = region.dims.first().copied().filter(|_| !region.is_empty()) else { return vec![region.clone()] };
+        let Some(first) = region.dims.first().copied().filter(|_| !region.is_empty()) else {
+            return vec![region.clone()];
+        };
         let row = (region.len() / first.len() * size).max(1);
         let rows = (CHUNK / row).max(1);
         let mut out = vec![];
@@ -477,12 +475,7 @@ impl<'a> CudaDevice<'a> {
 }
 
 impl Device for CudaDevice<'_> {
-    fn compute(
-        &mut self,
-        id: PlanNestId,
-        overlap: Option<ExchangeId>,
-        state: &mut RankState,
-    ) -> Result<(), Failure> {
+    fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
         let clock = Instant::now();
         if let Some(ex) = overlap {
             self.start(ex, state)?;
@@ -594,135 +587,4 @@ impl Device for CudaDevice<'_> {
         self.queue.flush(&self.gpu).map_err(lost)?;
         self.gpu.wait().map_err(lost)
     }
-}
-
-/// The blocks of the static memory plan and the views.
-fn memory(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<(Vec<u64>, Vec<u64>), CudaError> {
-    let mut blocks = vec![0; plan.arrays.len()];
-    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
-        let block = &mut blocks[a.buffer as usize];
-        if *block == 0 {
-            let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len();
-            *block = gpu.alloc(elements as usize * a.array.ty.size())?;
-        }
-    }
-    let mut views = vec![];
-    for (k, v) in plan.views.iter().enumerate() {
-        let elements = padded(plan, Place::View(ViewId(k as u32)), me).len();
-        views.push(gpu.alloc(elements as usize * plan.array(v.array).array.ty.size())?);
-    }
-    Ok((blocks, views))
-}
-
-/// Refuses a plan that the device cannot hold, before anything is allocated.
-fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
-    let mut sizes: Vec<(i64, String)> = vec![];
-    let mut seen = HashSet::new();
-    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
-        if seen.insert(a.buffer) {
-            let bytes = padded(plan, Place::Array(ArrayId(k as u32)), me).len() * a.array.ty.size() as i64;
-            sizes.push((bytes, a.array.name.clone()));
-        }
-    }
-    for (k, v) in plan.views.iter().enumerate() {
-        let a = &plan.array(v.array).array;
-        let bytes = padded(plan, Place::View(ViewId(k as u32)), me).len() * a.ty.size() as i64;
-        sizes.push((bytes, format!("what rank {me} reads of {}", a.name)));
-    }
-    let total: i64 = sizes.iter().map(|s| s.0).sum();
-    // The driver, the code and staging memory need some room too.
-    if (total as u64).saturating_add(256 << 20) <= free {
-        return Ok(());
-    }
-    sizes.sort_by(|a, b| b.cmp(a));
-    let largest: Vec<String> =
-        sizes.iter().take(4).map(|(b, n)| format!("`{n}` {:.2} GiB", *b as f64 / (1u64 << 30) as f64)).collect();
-    let gib = |b: f64| b / (1u64 << 30) as f64;
-    let mut p = Problem::new(
-        "E0602",
-        format!("rank {me} needs {:.2} GiB of its GPU's memory, of which {:.2} GiB are free", gib(total as f64), gib(free as f64)),
-    );
-    p.help = Some(format!("the largest are {}; use more ranks on more GPUs, or smaller arrays", largest.join(", ")));
-    Err(p)
-}
-
-fn work_of(
-    plan: &Plan,
-    id: PlanNestId,
-    me: i64,
-    kernels: &generate::Kernels,
-    module: &super::driver::Module,
-    gpu: &mut Gpu,
-) -> Result<Work, CudaError> {
-    let n = plan.nest(id);
-    let part = n.part(me);
-    let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
-    let boxes = places.iter().map(|p| {
-        let b = padded(plan, *p, me);
-        (b.dims.iter().map(|d| d.lo).collect(), strides(&b))
-    });
-    let leaves = part.as_ref().map_or(1, |p| leaf::count(p, &n.nest.leaf));
-    let (mut accumulators, mut words) = (vec![], vec![]);
-    for r in &n.nest.reductions {
-        let count = acc_words(&n.nest, r, leaves);
-        let at = gpu.alloc(8 * count)?;
-        if !ordered(&n.nest, r) {
-            gpu.put(at, &first_key(r.op).to_le_bytes())?;
-        }
-        accumulators.push(at);
-        words.push(count);
-    }
-    let function = |k: &Kernel| module.function(&k.name);
-    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_)));
-    Ok(Work {
-        part,
-        boxes: boxes.collect(),
-        places,
-        general: function(&kernels.general)?,
-        fast: fast.map(function).transpose()?,
-        finish: kernels.finish.as_ref().map(function).transpose()?,
-        accumulators,
-        acc_words: words,
-        moving: kernels.moving.iter().copied().collect(),
-    })
-}
-
-/// The points of a part that store the elements of `src`; `None` when it does not store all of them.
-fn points_that_store(nest: &Nest, part: &IndexBox, store: usize, src: &IndexBox) -> Option<IndexBox> {
-    let mut points = part.clone();
-    for (a, r) in nest.stores[store].index.iter().zip(&src.dims) {
-        match a.terms[..] {
-            [(Sym::Dim(d), 1)] => {
-                let want = r.shift(-a.konst);
-                if !part.dims[d].contains(want) {
-                    return None;
-                }
-                points.dims[d] = want;
-            }
-            [] if *r == Interval::new(a.konst, a.konst + 1) => {}
-            _ => return None,
-        }
-    }
-    Some(points)
-}
-
-/// The position in the domain of each leaf of a part, in the order in which the kernel numbers them.
-fn leaf_positions(nest: &Nest, part: &IndexBox) -> Vec<u64> {
-    let mut out = vec![];
-    let grid: Vec<(i64, i64)> = part
-        .dims
-        .iter()
-        .zip(&nest.leaf)
-        .map(|(d, n)| (leaf::start(d.lo, *n), (leaf::start(d.hi - 1, *n) - leaf::start(d.lo, *n)) / n + 1))
-        .collect();
-    for at in 0..leaf::count(part, &nest.leaf) as i64 {
-        let mut rest = at;
-        let mut corner = vec![0; grid.len()];
-        for d in (0..grid.len()).rev() {
-            corner[d] = (grid[d].0 + rest % grid[d].1 * nest.leaf[d]).max(nest.domain.dims[d].lo);
-            rest /= grid[d].1;
-        }
-        out.push(leaf::position(&nest.domain, &nest.leaf, corner.into_iter()));
-    }
-    out
 }

@@ -91,7 +91,8 @@ impl Engine for CudaEngine {
     fn name(&self) -> String {
         let mut names: BTreeMap<&str, usize> = BTreeMap::new();
         self.gpus.iter().for_each(|g| *names.entry(&g.name).or_default() += 1);
-        let text: Vec<String> = names.iter().map(|(n, k)| if *k == 1 { n.to_string() } else { format!("{k} {n}") }).collect();
+        let text: Vec<String> =
+            names.iter().map(|(n, k)| if *k == 1 { n.to_string() } else { format!("{k} {n}") }).collect();
         text.join(", ")
     }
 
@@ -162,7 +163,8 @@ fn reads(code: &Code) -> BTreeSet<ScalarId> {
 
 /// Scalars that a device may compute: results of reductions and what follows from them.
 fn born_on_device(plan: &Plan) -> BTreeSet<ScalarId> {
-    let mut born: BTreeSet<ScalarId> = plan.nests.iter().flat_map(|n| n.nest.reductions.iter().map(|r| r.into)).collect();
+    let mut born: BTreeSet<ScalarId> =
+        plan.nests.iter().flat_map(|n| n.nest.reductions.iter().map(|r| r.into)).collect();
     let mut steps = vec![];
     scalar_steps(&plan.steps, false, &mut steps);
     loop {

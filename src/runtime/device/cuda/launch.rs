@@ -44,7 +44,7 @@ impl Around<'_> {
         for g in &m.aligned {
             let size = self.nest.operands[k.groups[*g].operand.0 as usize].ty.size() as u64;
             let address = self.address(&k.groups[*g]);
-            if address % size != 0 {
+            if !address.is_multiple_of(size) {
                 return None;
             }
             let s = (address / size % m.vector as u64) as i64;
@@ -95,7 +95,11 @@ impl Around<'_> {
                 }
             }
         };
-        if grid.1 > MOST_Y || grid.2 > MOST_Y || grid.0 > i32::MAX as i64 || (m.dim.is_some() && len(last) > i32::MAX as i64 / 2) {
+        if grid.1 > MOST_Y
+            || grid.2 > MOST_Y
+            || grid.0 > i32::MAX as i64
+            || (m.dim.is_some() && len(last) > i32::MAX as i64 / 2)
+        {
             return None;
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);
@@ -107,10 +111,16 @@ impl Around<'_> {
         let words = self.words(k, 0);
         let (grid, block) = match &k.form {
             Form::Leaves { threads } => {
-                let leaves: i64 = self.part.dims.iter().zip(&self.nest.leaf).map(|(d, n)| {
-                    let shift = n.trailing_zeros();
-                    ((d.hi - 1) >> shift) - (d.lo >> shift) + 1
-                }).product();
+                let leaves: i64 = self
+                    .part
+                    .dims
+                    .iter()
+                    .zip(&self.nest.leaf)
+                    .map(|(d, n)| {
+                        let shift = n.trailing_zeros();
+                        ((d.hi - 1) >> shift) - (d.lo >> shift) + 1
+                    })
+                    .product();
                 let blocks = (leaves * threads + BLOCK as i64 - 1) / BLOCK as i64;
                 ((blocks.clamp(1, self.most_blocks as i64) as u32, 1, 1), (BLOCK, 1))
             }

@@ -8,5 +8,6 @@ mod launch;
 pub mod nvrtc;
 mod queue;
 mod storage;
+mod work;
 
 pub use engine::{CudaEngine, Options, unit};

@@ -36,7 +36,8 @@ fn preload() {
         found.sort();
         // The builtins first: NVRTC looks for them by name when it compiles.
         let named = |p: &PathBuf, stem: &str| {
-            p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(stem) && !n.to_string_lossy().contains(".alt"))
+            p.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with(stem) && !n.to_string_lossy().contains(".alt"))
         };
         for stem in ["libnvrtc-builtins.so", "libnvrtc.so"] {
             if let Some(path) = found.iter().rev().find(|p| named(p, stem)) {
@@ -74,7 +75,10 @@ pub fn cubin(source: &str, capability: (i32, i32), driver: i32) -> Result<(Vec<u
 fn key(source: &str, arch: &str, driver: i32) -> String {
     let mut hash = blake3::Hasher::new();
     let (major, minor) = version();
-    for part in [env!("CARGO_PKG_VERSION"), source, arch, &format!("{major}.{minor} {driver}")].into_iter().chain(FLAGS.iter().copied()) {
+    for part in [env!("CARGO_PKG_VERSION"), source, arch, &format!("{major}.{minor} {driver}")]
+        .into_iter()
+        .chain(FLAGS.iter().copied())
+    {
         hash.update(&(part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

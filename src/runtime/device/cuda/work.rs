@@ -1,0 +1,164 @@
+//! What a rank sets up on its GPU before step 0: memory for arrays and views, and each nest's functions and accumulators.
+
+use std::collections::HashSet;
+
+use super::driver::{CudaError, Function, Gpu};
+use super::storage::padded;
+use crate::codegen::cuda::{self as generate, Form, Kernel, acc_words, first_key, ordered};
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{ArrayId, Nest, ScalarId, Sym};
+use crate::ir::plan::{Plan, PlanNestId, ViewId};
+use crate::runtime::copy::strides;
+use crate::runtime::device::leaf;
+use crate::runtime::exchange::Place;
+use crate::runtime::failure::Problem;
+
+/// A nest on this rank.
+pub struct Work {
+    pub part: Option<IndexBox>,
+    pub places: Vec<Place>,
+    pub boxes: Vec<(Vec<i64>, Vec<i64>)>,
+    pub general: Function,
+    pub fast: Option<Function>,
+    pub finish: Option<Function>,
+    /// Where each reduction accumulates, and in how many words.
+    pub accumulators: Vec<u64>,
+    pub acc_words: Vec<usize>,
+    /// Scalars of the table that the kernels read.
+    pub moving: Vec<ScalarId>,
+}
+
+/// The blocks of the static memory plan and the views.
+pub fn memory(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<(Vec<u64>, Vec<u64>), CudaError> {
+    let mut blocks = vec![0; plan.arrays.len()];
+    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
+        let block = &mut blocks[a.buffer as usize];
+        if *block == 0 {
+            let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len();
+            *block = gpu.alloc(elements as usize * a.array.ty.size())?;
+        }
+    }
+    let mut views = vec![];
+    for (k, v) in plan.views.iter().enumerate() {
+        let elements = padded(plan, Place::View(ViewId(k as u32)), me).len();
+        views.push(gpu.alloc(elements as usize * plan.array(v.array).array.ty.size())?);
+    }
+    Ok((blocks, views))
+}
+
+/// Refuses a plan that the device cannot hold, before anything is allocated.
+pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
+    let mut sizes: Vec<(i64, String)> = vec![];
+    let mut seen = HashSet::new();
+    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
+        if seen.insert(a.buffer) {
+            let bytes = padded(plan, Place::Array(ArrayId(k as u32)), me).len() * a.array.ty.size() as i64;
+            sizes.push((bytes, a.array.name.clone()));
+        }
+    }
+    for (k, v) in plan.views.iter().enumerate() {
+        let a = &plan.array(v.array).array;
+        let bytes = padded(plan, Place::View(ViewId(k as u32)), me).len() * a.ty.size() as i64;
+        sizes.push((bytes, format!("what rank {me} reads of {}", a.name)));
+    }
+    let total: i64 = sizes.iter().map(|s| s.0).sum();
+    // The driver, the code and staging memory need some room too.
+    if (total as u64).saturating_add(256 << 20) <= free {
+        return Ok(());
+    }
+    sizes.sort_by(|a, b| b.cmp(a));
+    let largest: Vec<String> =
+        sizes.iter().take(4).map(|(b, n)| format!("`{n}` {:.2} GiB", *b as f64 / (1u64 << 30) as f64)).collect();
+    let gib = |b: f64| b / (1u64 << 30) as f64;
+    let mut p = Problem::new(
+        "E0602",
+        format!(
+            "rank {me} needs {:.2} GiB of its GPU's memory, of which {:.2} GiB are free",
+            gib(total as f64),
+            gib(free as f64)
+        ),
+    );
+    p.help = Some(format!("the largest are {}; use more ranks on more GPUs, or smaller arrays", largest.join(", ")));
+    Err(p)
+}
+
+pub fn work_of(
+    plan: &Plan,
+    id: PlanNestId,
+    me: i64,
+    kernels: &generate::Kernels,
+    module: &super::driver::Module,
+    gpu: &mut Gpu,
+) -> Result<Work, CudaError> {
+    let n = plan.nest(id);
+    let part = n.part(me);
+    let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
+    let boxes = places.iter().map(|p| {
+        let b = padded(plan, *p, me);
+        (b.dims.iter().map(|d| d.lo).collect(), strides(&b))
+    });
+    let leaves = part.as_ref().map_or(1, |p| leaf::count(p, &n.nest.leaf));
+    let (mut accumulators, mut words) = (vec![], vec![]);
+    for r in &n.nest.reductions {
+        let count = acc_words(&n.nest, r, leaves);
+        let at = gpu.alloc(8 * count)?;
+        if !ordered(&n.nest, r) {
+            gpu.put(at, &first_key(r.op).to_le_bytes())?;
+        }
+        accumulators.push(at);
+        words.push(count);
+    }
+    let function = |k: &Kernel| module.function(&k.name);
+    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_)));
+    Ok(Work {
+        part,
+        boxes: boxes.collect(),
+        places,
+        general: function(&kernels.general)?,
+        fast: fast.map(function).transpose()?,
+        finish: kernels.finish.as_ref().map(function).transpose()?,
+        accumulators,
+        acc_words: words,
+        moving: kernels.moving.clone(),
+    })
+}
+
+/// The points of a part that store the elements of `src`; `None` when it does not store all of them.
+pub fn points_that_store(nest: &Nest, part: &IndexBox, store: usize, src: &IndexBox) -> Option<IndexBox> {
+    let mut points = part.clone();
+    for (a, r) in nest.stores[store].index.iter().zip(&src.dims) {
+        match a.terms[..] {
+            [(Sym::Dim(d), 1)] => {
+                let want = r.shift(-a.konst);
+                if !part.dims[d].contains(want) {
+                    return None;
+                }
+                points.dims[d] = want;
+            }
+            [] if *r == Interval::new(a.konst, a.konst + 1) => {}
+            _ => return None,
+        }
+    }
+    Some(points)
+}
+
+/// The position in the domain of each leaf of a part, in the order in which the kernel numbers them.
+pub fn leaf_positions(nest: &Nest, part: &IndexBox) -> Vec<u64> {
+    let mut out = vec![];
+    let grid: Vec<(i64, i64)> = part
+        .dims
+        .iter()
+        .zip(&nest.leaf)
+        .map(|(d, n)| (leaf::start(d.lo, *n), (leaf::start(d.hi - 1, *n) - leaf::start(d.lo, *n)) / n + 1))
+        .collect();
+    for at in 0..leaf::count(part, &nest.leaf) as i64 {
+        let mut rest = at;
+        let mut corner = vec![0; grid.len()];
+        for d in (0..grid.len()).rev() {
+            corner[d] = (grid[d].0 + rest % grid[d].1 * nest.leaf[d]).max(nest.domain.dims[d].lo);
+            rest /= grid[d].1;
+        }
+        out.push(leaf::position(&nest.domain, &nest.leaf, corner.into_iter()));
+    }
+    out
+}
