@@ -6,6 +6,7 @@ mod doctor;
 mod emit;
 mod explain;
 mod fmt;
+mod launcher;
 mod plan;
 mod run;
 
@@ -73,6 +74,8 @@ enum MessageFormat {
 pub fn main() -> ExitCode {
     // SAFETY: restores the default action of SIGPIPE, so that `mgpu plan | head` ends quietly.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    // SAFETY: a file past the limit on sizes is then an error of the write, which is reported, and no end of the process.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
