@@ -157,30 +157,40 @@ impl Rank<'_> {
     /// Every rank writes its own part; the file appears when it is whole.
     pub(super) fn save(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
-        let (ty, shape) = (self.plan.array(id).array.ty, self.plan.array(id).array.shape.clone());
-        let (me, label) = (self.comm.rank(), "saved here");
-        let (mut made, mut result) = (vec![], Ok(()));
-        if me == 0 {
-            match npy::create_part(self.root, &path, ty, &shape) {
-                Ok(p) => made = serde_json::to_vec(&p).unwrap_or_default(),
-                Err(e) => result = Err(e.into()),
-            }
+        let array = &self.plan.array(id).array;
+        let made = match self.comm.rank() {
+            0 => npy::create_part(self.root, &path, array.ty, &array.shape).map(Some),
+            _ => Ok(None),
+        };
+        let part = made.as_ref().ok().and_then(Option::clone);
+        let outcome = self.save_as(id, made.map_err(Problem::from), span);
+        // Whatever went wrong, a lost peer included, the unfinished file does not stay.
+        if let (Err(_), Some(part)) = (&outcome, part) {
+            npy::discard(self.root, &part);
         }
-        agree(self.comm, result, span, label)?;
-        let made = if self.comm.size() == 1 { made } else { self.comm.all_gather(&made)?.swap_remove(0) };
+        outcome
+    }
+
+    /// The same with the unfinished file that rank 0 made.
+    fn save_as(
+        &mut self,
+        id: ArrayId,
+        made: Result<Option<npy::PartName>, Problem>,
+        span: Span,
+    ) -> Result<(), Failure> {
+        let label = "saved here";
+        let mine = made.as_ref().map_or(vec![], |p| serde_json::to_vec(p).unwrap_or_default());
+        agree(self.comm, made.map(|_| ()), span, label)?;
+        let told = if self.comm.size() == 1 { mine } else { self.comm.all_gather(&mine)?.swap_remove(0) };
         let part: Result<npy::PartName, Problem> =
-            serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
-        let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p));
-        let outcome = agree(self.comm, result, span, label);
-        let Ok(part) = part else { return outcome };
-        if outcome.is_err() {
-            if me == 0 {
-                npy::discard(self.root, &part);
-            }
-            return outcome;
-        }
-        let result = if me == 0 { npy::finish(self.root, &part).map_err(Problem::from) } else { Ok(()) };
-        agree(self.comm, result, span, label)
+            serde_json::from_slice(&told).map_err(|e| Problem::new("E0601", e.to_string()));
+        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p));
+        agree(self.comm, written, span, label)?;
+        let finished = match part {
+            Ok(part) if self.comm.rank() == 0 => npy::finish(self.root, &part).map_err(Problem::from),
+            _ => Ok(()),
+        };
+        agree(self.comm, finished, span, label)
     }
 
     fn write_part(&self, id: ArrayId, part: &npy::PartName) -> Result<(), Problem> {
