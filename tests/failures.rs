@@ -3,7 +3,8 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{MGPU, Run, run_command};
 
@@ -16,9 +17,13 @@ fn run(text: &str, ranks: &str, more: &[&str], prepare: impl Fn(&Path)) -> Run {
 fn run_in(dir: &Path, text: &str, ranks: &str, more: &[&str], prepare: impl Fn(&Path)) -> Run {
     std::fs::write(dir.join("p.mgpu"), text).unwrap();
     prepare(dir);
-    let mut command = Command::new(MGPU);
-    command.args(["run", "-q", "p.mgpu", "-n", ranks, "--executor", "vm"]).args(more).current_dir(dir);
-    run_command(&mut command, dir)
+    run_command(mgpu(Path::new(MGPU), ranks).args(more).current_dir(dir), dir)
+}
+
+fn mgpu(binary: &Path, ranks: &str) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["run", "-q", "p.mgpu", "-n", ranks, "--executor", "vm"]);
+    command
 }
 
 /// One report with this code and text, this exit code, and no file beside those named.
@@ -80,19 +85,64 @@ fn a_folder_that_is_not_there() {
     }
 }
 
+/// What makes a command run as a user whom permissions bind: root becomes nobody, with a binary that nobody can reach.
+fn as_somebody(dir: &Path) -> (PathBuf, u32) {
+    // SAFETY: reads the user of this process.
+    match unsafe { libc::geteuid() } {
+        0 => {
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+            std::fs::copy(MGPU, dir.join("mgpu")).unwrap();
+            (dir.join("mgpu"), 65534)
+        }
+        me => (MGPU.into(), me),
+    }
+}
+
 #[test]
 fn a_folder_that_must_not_be_written() {
-    if unsafe { libc::geteuid() } == 0 {
-        eprintln!("skipped: root may write everywhere");
-        return;
-    }
     for n in ["1", "3"] {
-        let closed = |d: &Path| {
-            std::fs::create_dir(d.join("out")).unwrap();
-            std::fs::set_permissions(d.join("out"), std::fs::Permissions::from_mode(0o555)).unwrap();
-        };
-        fails(&run(SAVE, n, &[], closed), 3, "E0601", "cannot write `out/u.npy`", &[]);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("p.mgpu"), SAVE).unwrap();
+        std::fs::create_dir(dir.path().join("out")).unwrap();
+        let (binary, user) = as_somebody(dir.path());
+        std::fs::set_permissions(dir.path().join("out"), std::fs::Permissions::from_mode(0o555)).unwrap();
+        let mut got = run_command(mgpu(&binary, n).uid(user).current_dir(dir.path()), dir.path());
+        got.files.remove("mgpu");
+        fails(&got, 3, "E0601", "cannot write `out/u.npy`: permission denied", &[]);
     }
+}
+
+#[test]
+fn a_file_larger_than_the_user_may_write() {
+    let text = SAVE.replace("600", "60000");
+    for n in ["1", "3"] {
+        for old in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("p.mgpu"), &text).unwrap();
+            std::fs::create_dir(dir.path().join("out")).unwrap();
+            if old {
+                std::fs::write(dir.path().join("out/u.npy"), "old").unwrap();
+            }
+            let mut command = mgpu(Path::new(MGPU), n);
+            // SAFETY: the new process only lowers its limit.
+            unsafe { command.pre_exec(|| lower(libc::RLIMIT_FSIZE, 64 << 10)) };
+            let got = run_command(command.current_dir(dir.path()), dir.path());
+            fails(
+                &got,
+                3,
+                "E0601",
+                "cannot write `out/u.npy`: the file would be larger",
+                if old { &["out/u.npy"] } else { &[] },
+            );
+            assert!(!old || got.files["out/u.npy"] == b"old");
+        }
+    }
+}
+
+fn lower(what: libc::__rlimit_resource_t, to: u64) -> std::io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: to, rlim_max: to };
+    // SAFETY: the limit lives as long as the call.
+    if unsafe { libc::setrlimit(what, &limit) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 #[test]
@@ -103,23 +153,41 @@ fn a_name_that_is_a_folder() {
     }
 }
 
+/// On a file system of 64 KiB that the run mounts for itself, in a name space of its own.
 #[test]
 fn a_full_disk() {
-    let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("out");
-    std::fs::create_dir(&out).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&out).output();
-    if !mount.is_ok_and(|m| m.status.success()) {
-        eprintln!("skipped: a small file system cannot be mounted here");
-        return;
-    }
     let text = SAVE.replace("600", "60000");
-    let all: Vec<Run> = ["1", "3"].iter().map(|n| run_in(dir.path(), &text, n, &[], |_| {})).collect();
-    let unmounted = Command::new("umount").arg(&out).status().is_ok_and(|s| s.success());
-    for got in all {
-        fails(&got, 3, "E0601", "u.npy", &[]);
+    // SAFETY: reads the user of this process.
+    let user: &[&str] = if unsafe { libc::geteuid() } == 0 { &[] } else { &["--map-root-user"] };
+    for n in ["1", "3"] {
+        for old in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("p.mgpu"), &text).unwrap();
+            std::fs::create_dir(dir.path().join("out")).unwrap();
+            let put = if old { "echo old > out/u.npy &&" } else { "" };
+            let run = format!("'{MGPU}' run -q p.mgpu -n {n} --executor vm; code=$?");
+            // What is left goes where the test can see it.
+            let shell = format!(
+                "mount -t tmpfs -o size=64k tmpfs out && cd . && {put} {run}; cp -a out left; ls -A out | wc -l; exit $code"
+            );
+            let mut command = Command::new("unshare");
+            command.args(user).args(["--mount", "sh", "-c", &shell]).current_dir(dir.path());
+            let got = run_command(&mut command, dir.path());
+            if got.err.starts_with("unshare:") || got.err.starts_with("mount:") {
+                // No right to mount: `a_file_larger_than_the_user_may_write` ran the same paths, by another errno.
+                eprintln!("a small file system cannot be mounted here: {}", got.err);
+                return;
+            }
+            fails(
+                &got,
+                3,
+                "E0601",
+                "cannot write `out/u.npy`: the disk is full",
+                if old { &["left/u.npy"] } else { &[] },
+            );
+            assert!(!old || got.files["left/u.npy"] == b"old\n");
+        }
     }
-    assert!(unmounted);
 }
 
 #[test]

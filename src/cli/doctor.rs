@@ -18,7 +18,10 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).map(|d| d.join(name)).find(|p| p.is_file()).map(|p| p.display().to_string())
     };
-    let mpi = if cfg!(feature = "mpi") { "built in" } else { "not built in (feature `mpi`)" };
+    #[cfg(feature = "mpi")]
+    let mpi = format!("built in: {}", super::launcher::library_name());
+    #[cfg(not(feature = "mpi"))]
+    let mpi = "not built in (feature `mpi`)";
     if args.json {
         let v = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"), "cores": cores, "compiler": compiler.ok(), "kernel_cache": cache.ok(),

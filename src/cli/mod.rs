@@ -8,6 +8,7 @@ mod engine;
 mod explain;
 mod explain_line;
 mod fmt;
+mod launcher;
 #[cfg(feature = "lsp")]
 mod lsp;
 mod plan;
@@ -80,6 +81,8 @@ enum MessageFormat {
 pub fn main() -> ExitCode {
     // SAFETY: restores the default action of SIGPIPE, so that `mgpu plan | head` ends quietly.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    // SAFETY: a file past the limit on sizes is then an error of the write, which is reported, and no end of the process.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {

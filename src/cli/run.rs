@@ -2,7 +2,7 @@
 
 use super::compile::{Session, root_of};
 use super::engine::{Device, ExecutorChoice, default_ranks, engine};
-use super::{MessageFormat, ProgramArgs};
+use super::{MessageFormat, ProgramArgs, launcher};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
 use crate::runtime::device::Engine;
@@ -68,10 +68,17 @@ impl RunArgs {
 
 /// Runs a program; gives the exit code.
 pub fn run(args: &RunArgs) -> u8 {
-    let job = launched();
+    let job = launcher::launched();
     match (args.launcher, job) {
-        (Some(Launcher::Mpirun), None) => start_mpirun(args),
+        (Some(Launcher::Mpirun), None) => {
+            match launcher::start_mpirun(args.ranks.unwrap_or_else(|| default_ranks(args)), args.verbose) {
+                Ok(code) => code,
+                Err(why) => usage(args, why),
+            }
+        }
         (Some(Launcher::Threads), _) | (None, None) => run_here(args),
+        // One process that is told to be several ranks: a shell inside a Slurm step, for example.
+        (None, Some(1)) if args.ranks.is_some_and(|n| n > 1) => run_here(args),
         (_, Some(size)) => run_in_job(args, size),
     }
 }
@@ -120,13 +127,6 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
     Ok((plan, root, engine))
 }
 
-/// The number of ranks of the MPI job that this process belongs to.
-fn launched() -> Option<i64> {
-    let size = |v: &str| std::env::var(v).ok()?.parse::<i64>().ok();
-    let slurm = || std::env::var_os("SLURM_PROCID").and_then(|_| size("SLURM_NTASKS"));
-    size("OMPI_COMM_WORLD_SIZE").or_else(|| size("PMI_SIZE")).or_else(slurm)
-}
-
 /// This process as one rank of an MPI job.
 #[cfg(feature = "mpi")]
 fn run_in_job(args: &RunArgs, size: i64) -> u8 {
@@ -136,14 +136,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         Err(why) => return usage(args, why),
     };
     if comm.size() != size {
-        let library = MpiComm::library();
-        return usage(
-            args,
-            format!(
-                "the launcher started {size} ranks, and MPI ({library}) sees {}: launcher and library belong to different MPIs",
-                comm.size()
-            ),
-        );
+        return usage(args, launcher::mismatch(size, comm.size()));
     }
     if args.ranks.is_some_and(|n| n != size) {
         return reported_once(&comm, || {
@@ -247,48 +240,6 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
             "a launcher started {size} ranks, but this mgpu was built without MPI (feature `mpi`); `mgpu run -n {size}` runs them as threads, `--launcher threads` does so here"
         ),
     )
-}
-
-/// Runs the same command under mpirun.
-fn start_mpirun(args: &RunArgs) -> u8 {
-    let ranks = args.ranks.unwrap_or_else(|| default_ranks(args));
-    let mut command = std::process::Command::new("mpirun");
-    command.args(["--oversubscribe", "-n", &ranks.to_string()]);
-    // SAFETY: reads the user of this process.
-    if unsafe { libc::geteuid() } == 0 {
-        command.arg("--allow-run-as-root");
-    }
-    match std::env::current_exe() {
-        Ok(me) => command.arg(me),
-        Err(_) => command.arg("mgpu"),
-    };
-    let mut skip = false;
-    for a in std::env::args().skip(1) {
-        let own = |name: &str| a.starts_with(&format!("{name}="));
-        if skip {
-            skip = false;
-        } else if a == "--launcher" || a == "-n" || a == "--ranks" {
-            skip = true;
-        } else if !own("--launcher") && !own("--ranks") {
-            command.arg(a);
-        }
-    }
-    if args.verbose {
-        let words: Vec<String> = std::iter::once(command.get_program())
-            .chain(command.get_args())
-            .map(|w| w.to_string_lossy().into_owned())
-            .collect();
-        eprintln!("{}", words.join(" "));
-    }
-    match command.status() {
-        Ok(status) => status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(exit::LOST),
-        Err(e) => usage(
-            args,
-            format!(
-                "cannot start mpirun: {e}; `apt-get install openmpi-bin` has it, and without it `mgpu run -n {ranks}` runs the ranks as threads"
-            ),
-        ),
-    }
 }
 
 /// Reports a failed run once.

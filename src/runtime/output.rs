@@ -136,31 +136,41 @@ impl Rank<'_> {
     /// Every rank writes its own part; the file appears when it is whole.
     pub(super) fn save(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
-        let (ty, shape) = (self.plan.array(id).array.ty, self.plan.array(id).array.shape.clone());
-        let (me, label) = (self.state.comm.rank(), "saved here");
-        let (mut made, mut result) = (vec![], Ok(()));
-        if me == 0 {
-            match npy::create_part(self.root, &path, ty, &shape) {
-                Ok(p) => made = serde_json::to_vec(&p).unwrap_or_default(),
-                Err(e) => result = Err(e.into()),
-            }
+        let array = &self.plan.array(id).array;
+        let made = match self.state.comm.rank() {
+            0 => npy::create_part(self.root, &path, array.ty, &array.shape).map(Some),
+            _ => Ok(None),
+        };
+        let part = made.as_ref().ok().and_then(Option::clone);
+        let outcome = self.save_as(id, made.map_err(Problem::from), span);
+        // Whatever went wrong, a lost peer included, the unfinished file does not stay.
+        if let (Err(_), Some(part)) = (&outcome, part) {
+            npy::discard(self.root, &part);
         }
-        agree(self.state.comm, result, span, label)?;
-        let made = if self.state.comm.size() == 1 { made } else { self.state.comm.all_gather(&made)?.swap_remove(0) };
+        outcome
+    }
+
+    /// The same with the unfinished file that rank 0 made.
+    fn save_as(
+        &mut self,
+        id: ArrayId,
+        made: Result<Option<npy::PartName>, Problem>,
+        span: Span,
+    ) -> Result<(), Failure> {
+        let label = "saved here";
+        let mine = made.as_ref().map_or(vec![], |p| serde_json::to_vec(p).unwrap_or_default());
+        agree(self.state.comm, made.map(|_| ()), span, label)?;
+        let told = if self.state.comm.size() == 1 { mine } else { self.state.comm.all_gather(&mine)?.swap_remove(0) };
         let part: Result<npy::PartName, Problem> =
-            serde_json::from_slice(&made).map_err(|e| Problem::new("E0601", e.to_string()));
+            serde_json::from_slice(&told).map_err(|e| Problem::new("E0601", e.to_string()));
         let data = self.saved_part(id)?;
-        let result = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
-        let outcome = agree(self.state.comm, result, span, label);
-        let Ok(part) = part else { return outcome };
-        if outcome.is_err() {
-            if me == 0 {
-                npy::discard(self.root, &part);
-            }
-            return outcome;
-        }
-        let result = if me == 0 { npy::finish(self.root, &part).map_err(Problem::from) } else { Ok(()) };
-        agree(self.state.comm, result, span, label)
+        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
+        agree(self.state.comm, written, span, label)?;
+        let finished = match part {
+            Ok(part) if self.state.comm.rank() == 0 => npy::finish(self.root, &part).map_err(Problem::from),
+            _ => Ok(()),
+        };
+        agree(self.state.comm, finished, span, label)
     }
 
     /// What this rank writes of an array.

@@ -11,7 +11,7 @@ mod reference;
 use mgpu::check::{Loader, Options, check};
 use mgpu::diag::{Sink, render};
 use mgpu::ir::ty::Ty;
-use mgpu::runtime::device::{OnHost, Executor, native::Native, vm::Vm};
+use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
 use mgpu::runtime::launch::{Manner, run_threads};
 use mgpu::source::SourceMap;

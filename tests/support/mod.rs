@@ -46,6 +46,15 @@ pub fn run(args: &[String], dir: &Path) -> Run {
     run_command(Command::new(MGPU).args(args), dir)
 }
 
+/// A launcher of so many processes: Open MPI's, or what `MGPU_TEST_LAUNCHER` says (`mpirun.mpich`, `srun --mpi=pmix`).
+pub fn launcher(ranks: u64) -> Command {
+    let words = std::env::var("MGPU_TEST_LAUNCHER").unwrap_or("mpirun --allow-run-as-root --oversubscribe".into());
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(["-n", &ranks.to_string()]);
+    command
+}
+
 /// Runs a prepared command.
 pub fn run_command(command: &mut Command, dir: &Path) -> Run {
     let out = command.env("NO_COLOR", "1").output().unwrap();

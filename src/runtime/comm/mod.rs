@@ -2,6 +2,8 @@
 
 #[cfg(feature = "mpi")]
 pub mod mpi;
+#[cfg_attr(not(feature = "mpi"), allow(dead_code))]
+mod pieces;
 pub mod threads;
 
 /// Why communication ended: another rank is gone. The text names what was waited for.

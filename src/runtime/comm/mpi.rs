@@ -3,14 +3,13 @@
 //! Point-to-point messages follow MPI 4.0 section 3.7 (nonblocking sends, kept until complete) and section 3.5 (messages of
 //! one pair with one tag do not overtake). Collectives are `MPI_Allgather` and `MPI_Allgatherv` (section 6.7).
 
+use super::pieces::{limit, pieces, rounds};
 use super::{Comm, Lost};
 use mpi::environment::Universe;
 use mpi::ffi;
 use mpi::traits::{AsRaw, Communicator};
 use std::collections::VecDeque;
 
-/// Bytes of one MPI call: counts are 32-bit, so longer messages travel in pieces.
-const CHUNK: usize = 1 << 30;
 /// Bytes of a contribution that travel with its length in one collective.
 const FRAME: usize = 1024;
 const TAG: i32 = 17;
@@ -20,18 +19,12 @@ pub struct MpiComm {
     comm: ffi::MPI_Comm,
     rank: i64,
     size: i64,
+    /// Bytes of one call; longer messages travel in pieces.
+    limit: usize,
     flying: VecDeque<(Vec<ffi::MPI_Request>, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
     /// Finalises MPI when it goes.
     _universe: Universe,
-}
-
-/// The number of ranks that the launcher says it started, if a launcher started this process.
-pub fn launched() -> Option<i64> {
-    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS"]
-        .iter()
-        .filter(|v| **v != "SLURM_NTASKS" || std::env::var_os("SLURM_PROCID").is_some())
-        .find_map(|v| std::env::var(v).ok()?.parse().ok())
 }
 
 impl MpiComm {
@@ -48,12 +41,13 @@ impl MpiComm {
             before(info);
             abort(crate::runtime::failure::exit::INTERNAL.into())
         }));
-        Ok(MpiComm { comm, rank, size, flying: VecDeque::new(), spare: vec![], _universe: universe })
+        Ok(MpiComm { comm, rank, size, limit: limit(), flying: VecDeque::new(), spare: vec![], _universe: universe })
     }
 
     /// The library's name and version.
     pub fn library() -> String {
-        mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or("").to_string()
+        let text = mpi::environment::library_version().unwrap_or_default();
+        text.lines().next().unwrap_or("").trim_end_matches('\0').to_string()
     }
 
     /// Ends all processes of the job with this exit code; for threads other than the rank's own.
@@ -126,7 +120,7 @@ impl Comm for MpiComm {
 
     fn send(&mut self, to: i64, message: Vec<u8>) -> Result<(), Lost> {
         let mut requests = vec![];
-        for chunk in message.chunks(CHUNK) {
+        for chunk in pieces(message.len(), self.limit).map(|p| &message[p]) {
             // SAFETY: the buffer lives in `flying` until the request completes; `Vec` contents do not move with it.
             unsafe {
                 let mut r = ffi::RSMPI_REQUEST_NULL;
@@ -148,7 +142,8 @@ impl Comm for MpiComm {
 
     fn receive(&mut self, from: i64, bytes: usize) -> Result<Vec<u8>, Lost> {
         let mut out = self.buffer(bytes);
-        for chunk in out.chunks_mut(CHUNK) {
+        for piece in pieces(bytes, self.limit) {
+            let chunk = &mut out[piece];
             // SAFETY: the chunk is writable for its length; a longer message would be an MPI error, which ends the job.
             unsafe {
                 ffi::MPI_Recv(
@@ -197,30 +192,24 @@ impl Comm for MpiComm {
         }
         // Long contributions: rounds of what 32-bit counts can carry together.
         let mut out: Vec<Vec<u8>> = lengths.iter().map(|&l| Vec::with_capacity(l)).collect();
-        let round = CHUNK / n.max(1);
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        for at in (0..longest).step_by(round.max(1)) {
-            let share = |l: usize| l.saturating_sub(at).min(round);
-            let counts: Vec<i32> = lengths.iter().map(|&l| share(l) as i32).collect();
-            let starts: Vec<i32> = counts.iter().scan(0, |s, c| Some(std::mem::replace(s, *s + c))).collect();
-            let mut all = vec![0u8; counts.iter().map(|c| *c as usize).sum()];
-            let own = share(mine.len());
+        for round in rounds(&lengths, self.limit) {
+            let mut all = vec![0u8; round.bytes()];
             // SAFETY: counts and displacements describe `all`; the own part lies in `mine`.
             unsafe {
-                let from = mine.as_ptr().wrapping_add(at.min(mine.len()));
+                let from = mine.as_ptr().wrapping_add(round.at.min(mine.len()));
                 ffi::MPI_Allgatherv(
                     from.cast(),
-                    own as i32,
+                    round.counts[self.rank as usize],
                     ffi::RSMPI_UINT8_T,
                     all.as_mut_ptr().cast(),
-                    counts.as_ptr(),
-                    starts.as_ptr(),
+                    round.counts.as_ptr(),
+                    round.starts.as_ptr(),
                     ffi::RSMPI_UINT8_T,
                     self.comm,
                 );
             }
-            for ((o, &c), &s) in out.iter_mut().zip(&counts).zip(&starts) {
-                o.extend_from_slice(&all[s as usize..(s + c) as usize]);
+            for (r, o) in out.iter_mut().enumerate() {
+                o.extend_from_slice(&all[round.range(r)]);
             }
         }
         Ok(out)
