@@ -443,6 +443,9 @@ impl<'a> Marcher<'a> {
             ranges.push((format!("bf{d}"), format!("bt{d}")));
         }
         let _ = writeln!(out, "        if ({} && ({})) {{", there.join(" && "), outside.join(" || "));
+        let last = outside.len() - 1;
+        let faces = if last == 0 { "false".to_string() } else { outside[..last].join(" || ") };
+        let _ = writeln!(out, "            const bool faces = {faces};");
         for (s, store) in nest.stores.iter().enumerate() {
             let ends = |high: bool| {
                 store.index.iter().map(|a| self.subscript(a, &ranges, high)).collect::<Vec<_>>().join(", ")
@@ -459,7 +462,7 @@ impl<'a> Marcher<'a> {
             let strides: Vec<String> = self.w.placed.strides[operand].iter().map(|s| format!("{s}LL")).collect();
             let _ = writeln!(
                 out,
-                "            {{ const i64 from[{rank}] = {{{}}}, to[{rank}] = {{{}}}, stride[{rank}] = {{{}}};\n              mg_extra<{ty}, {rank}>((int)pieces, (int)piece_count, {s}, from, to, p{g} + ({}), stride); }}",
+                "            {{ const i64 from[{rank}] = {{{}}}, to[{rank}] = {{{}}}, stride[{rank}] = {{{}}};\n              mg_extra<{ty}, {rank}>((int)pieces, (int)piece_count, {s}, faces, from, to, p{g} + ({}), stride); }}",
                 ends(false),
                 ends(true),
                 strides.join(", "),
@@ -601,7 +604,9 @@ fn offset(nest: &Nest, operand: OperandId, index: &[Affine], dim: Option<usize>)
         }
         Some(out)
     };
-    if dims(tail)? != [(last, 1)] || nest.operands[operand.0 as usize].rank != index.len() {
+    // A scalar beside the last index could begin anywhere in a vector.
+    let aligned = tail.terms.iter().all(|t| matches!(t.0, Sym::Dim(_)));
+    if !aligned || dims(tail)? != [(last, 1)] || nest.operands[operand.0 as usize].rank != index.len() {
         return None;
     }
     let mut row = 0;

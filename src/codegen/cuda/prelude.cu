@@ -225,41 +225,60 @@ struct mg_piece {
 };
 __constant__ mg_piece mgpu_pieces[256];
 
-/* The copies of a block's elements, by all its threads together: `from .. to` are the subscripts that the block has stored,
-   `x` the element at `from`, `stride` the array's strides. */
+/* The part of a piece that lies in a block's box: its low corner and extents; gives the number of elements. */
+template <int R> FN int mg_clip(const mg_piece &p, const i64 (&from)[R], const i64 (&to)[R], i64 (&lo)[R], int (&len)[R]) {
+    int total = 1;
+    #pragma unroll
+    for (int d = 0; d < R; d++) {
+        lo[d] = from[d] > p.lo[d] ? from[d] : p.lo[d];
+        len[d] = (int)((to[d] < p.hi[d] ? to[d] : p.hi[d]) - lo[d]);
+        total = len[d] > 0 ? total * len[d] : 0;
+    }
+    return total;
+}
+template <class T, int R> FN void
+mg_copy_element(const mg_piece &p, int e, const i64 (&from)[R], const i64 (&lo)[R], const int (&len)[R], const T *x, const i64 (&stride)[R]) {
+    int rest = e;
+    i64 at = 0;
+    u64 target = p.to;
+    #pragma unroll
+    for (int d = R - 1; d >= 0; d--) {
+        const int q = d && len[d] > 1 ? rest / len[d] : d ? rest : 0, i = rest - q * len[d];
+        rest = q;
+        at += (lo[d] - from[d] + i) * stride[d];
+        target += (lo[d] + i) * p.step[d];
+    }
+    const T v = x[at], w = p.negate ? (T)(-v) : v;
+    for (u32 k0 = 0; k0 < p.repeat[0]; k0++)
+        for (u32 k1 = 0; k1 < p.repeat[1]; k1++)
+            for (u32 k2 = 0; k2 < p.repeat[2]; k2++)
+                for (u32 k3 = 0; k3 < p.repeat[3]; k3++)
+                    *(T *)(target + k0 * p.repeat_step[0] + k1 * p.repeat_step[1] + k2 * p.repeat_step[2] +
+                           k3 * p.repeat_step[3]) = w;
+}
+/* The copies of a block's elements: `from .. to` are the subscripts that the block has stored, `x` the element at `from`,
+   `stride` the array's strides. Short pieces go to one warp each; long ones, which only blocks at `faces` of the outer
+   dimensions have, to all threads. */
 template <class T, int R> static __device__ __noinline__ void
-mg_extra(int first, int count, int store, const i64 (&from)[R], const i64 (&to)[R], const T *x, const i64 (&stride)[R]) {
+mg_extra(int first, int count, int store, bool faces, const i64 (&from)[R], const i64 (&to)[R], const T *x, const i64 (&stride)[R]) {
     const int t = threadIdx.x + blockDim.x * threadIdx.y, threads = blockDim.x * blockDim.y;
+    const int most = faces ? 128 : 0x7fffffff;
+    i64 lo[R];
+    int len[R];
+    for (int k = t >> 5; k < count; k += threads >> 5) {
+        const mg_piece &p = mgpu_pieces[first + k];
+        if ((int)p.store != store) continue;
+        const int total = mg_clip(p, from, to, lo, len);
+        if (total > most) continue;
+        for (int e = t & 31; e < total; e += 32) mg_copy_element(p, e, from, lo, len, x, stride);
+    }
+    if (!faces) return;
     for (int k = 0; k < count; k++) {
         const mg_piece &p = mgpu_pieces[first + k];
         if ((int)p.store != store) continue;
-        i64 lo[R];
-        int len[R], total = 1;
-        #pragma unroll
-        for (int d = 0; d < R; d++) {
-            lo[d] = from[d] > p.lo[d] ? from[d] : p.lo[d];
-            len[d] = (int)((to[d] < p.hi[d] ? to[d] : p.hi[d]) - lo[d]);
-            total = len[d] > 0 ? total * len[d] : 0;
-        }
-        for (int e = t; e < total; e += threads) {
-            int rest = e;
-            i64 at = 0;
-            u64 target = p.to;
-            #pragma unroll
-            for (int d = R - 1; d >= 0; d--) {
-                const int q = d ? rest / len[d] : 0, i = rest - q * len[d];
-                rest = q;
-                at += (lo[d] - from[d] + i) * stride[d];
-                target += (lo[d] + i) * p.step[d];
-            }
-            const T v = x[at], w = p.negate ? (T)(-v) : v;
-            for (u32 k0 = 0; k0 < p.repeat[0]; k0++)
-                for (u32 k1 = 0; k1 < p.repeat[1]; k1++)
-                    for (u32 k2 = 0; k2 < p.repeat[2]; k2++)
-                        for (u32 k3 = 0; k3 < p.repeat[3]; k3++)
-                            *(T *)(target + k0 * p.repeat_step[0] + k1 * p.repeat_step[1] + k2 * p.repeat_step[2] +
-                                   k3 * p.repeat_step[3]) = w;
-        }
+        const int total = mg_clip(p, from, to, lo, len);
+        if (total <= most) continue;
+        for (int e = t; e < total; e += threads) mg_copy_element(p, e, from, lo, len, x, stride);
     }
 }
 
