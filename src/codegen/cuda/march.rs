@@ -142,6 +142,14 @@ impl<'a> Marcher<'a> {
         // Rows that are not whole vectors apart would be misaligned.
         let steps = |g: usize| (0..last).map(move |d| (g, d));
         let odd = |(g, d): (usize, usize)| w.step(g, Sym::Dim(d)) % vector != 0;
+        // Scalars move whole addresses; the host does not know their values.
+        let moved = |g: &usize| {
+            let terms = w.groups[*g].index.iter().flat_map(|a| &a.terms);
+            terms.clone().any(|(s, _)| matches!(s, Sym::Scalar(_)) && w.step(*g, *s) % vector != 0)
+        };
+        if aligned.iter().any(moved) {
+            return None;
+        }
         if aligned.iter().flat_map(|g| steps(*g)).any(odd) {
             return None;
         }
