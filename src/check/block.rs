@@ -139,7 +139,7 @@ impl Checker<'_> {
             };
             // A variable's value now, not when the name is read.
             let v = match v.kind {
-                ValKind::Reg(r) => Val::reg(self.snapshot(r, v.ty), v.ty),
+                ValKind::Reg(r) => Val::reg(self.snapshot(r, v.ty), v.ty).ranged(v.range),
                 _ => v,
             };
             self.env = self.env.with(&t.name.name, Local::Val(v));

@@ -66,6 +66,9 @@ pub(super) fn expected_words(rules: &[Rule]) -> Expected {
     if says(&words, "the end of the statement") {
         drop.extend(["`}`", "`for` or `otherwise`", "`else`", "a statement"]);
     }
+    if says(&words, "the end of the statement") && says(&words, "an operator") && !says(&words, "`=`") {
+        drop.push("`,`");
+    }
     if rules.contains(&Rule::hole_format) {
         words.iter_mut().filter(|w| w.1 == "the end of the statement").for_each(|w| w.1 = "`}`");
     }

@@ -8,3 +8,4 @@ kind = lambda i: 1 if i > 0 and u[i - 1] > 0 else 2 if not (i < 19 and u[i + 1] 
 print(table((20,), kind), sum(i == 0 or u[i - 1] != u[i] for i in range(20)))
 v = np.concatenate([[0], u, [0]])
 print(0.25 * v[:-2] + 0.5 * v[1:-1] + 0.25 * v[2:])
+print(table((20,), lambda i: w[3 * i % 5] - 3 * i % 5))
