@@ -53,7 +53,7 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
         eprintln!("`{file}` has no line {line}: it ends with line {}", text.lines().count());
         return exit::USAGE;
     };
-    let places = places(&text, line, &session);
+    let (places, shared) = places(&text, line, &session);
     let here = |s: Span| {
         s.end > 0
             && s.file == FileId(0)
@@ -66,6 +66,9 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
         println!("Nothing is computed or sent for this line itself.");
         return exit::OK;
     }
+    for name in shared {
+        println!("`{name}` is called elsewhere too; what its lines do is told for all calls.\n");
+    }
     said.iter().for_each(|p| println!("{p}\n"));
     let advice = advice(&program, &plan, &here);
     if !advice.is_empty() {
@@ -75,23 +78,27 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
     exit::OK
 }
 
-/// The bytes that a line stands for: its own, and those of the kernels that it calls.
-fn places(text: &str, line: usize, session: &Session) -> Vec<Interval> {
+/// The bytes that a line stands for: its own, and those of the kernels that it calls; those with more calls elsewhere by name.
+fn places(text: &str, line: usize, session: &Session) -> (Vec<Interval>, Vec<String>) {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let row = text.get(start..).and_then(|t| t.lines().next()).unwrap_or("");
-    let mut out = vec![Interval::new(start as i64, (start + row.len()) as i64 + 1)];
-    let Some(ast) = crate::syntax::parse::parse(FileId(0), text, &mut Sink::default()) else { return out };
-    let words: Vec<&str> =
-        tokens(row).iter().filter(|t| t.kind == TokenKind::Word).map(|t| &row[t.start..t.end]).collect();
+    let (mut out, mut shared) = (vec![Interval::new(start as i64, (start + row.len()) as i64 + 1)], vec![]);
+    let Some(ast) = crate::syntax::parse::parse(FileId(0), text, &mut Sink::default()) else { return (out, shared) };
+    let named = |text: &str, name: &str| {
+        tokens(text).iter().filter(|t| t.kind == TokenKind::Word && &text[t.start..t.end] == name).count()
+    };
     for item in &ast.items {
-        if let ItemKind::Kernel(k) = &item.kind
-            && words.contains(&k.name.name.as_str())
-            && session.sources.line_col(k.name.span).0 != line
-        {
+        let ItemKind::Kernel(k) = &item.kind else { continue };
+        let here = named(row, &k.name.name);
+        if here > 0 && session.sources.line_col(k.name.span).0 != line {
             out.push(Interval::new(i64::from(item.span.start), i64::from(item.span.end)));
+            // Once where it is declared.
+            if named(text, &k.name.name) > here + 1 {
+                shared.push(k.name.name.clone());
+            }
         }
     }
-    out
+    (out, shared)
 }
 
 /// Other partitions of the arrays that a line exchanges, with what the line then costs, cheapest first.

@@ -128,7 +128,8 @@ impl Plan {
     fn owner_text(&self, alike: &[ArrayId]) -> String {
         let a = self.array(alike[0]);
         let (layout, place) = a.layout_text();
-        let names: Vec<String> = alike.iter().map(|id| format!("`{}`", self.array(*id).array.name)).collect();
+        let mut names: Vec<String> = alike.iter().map(|id| format!("`{}`", self.array(*id).array.name)).collect();
+        names.dedup();
         let (names, is) = (names.join(", "), if alike.len() > 1 { "are" } else { "is" });
         if a.layout.is_replicated() {
             return format!("{names}, {layout}, {is} kept whole on every rank.");
