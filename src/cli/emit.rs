@@ -4,6 +4,7 @@ use super::ProgramArgs;
 use super::compile::Session;
 use crate::runtime::failure::exit;
 use clap::Args;
+#[cfg(feature = "cuda")]
 use std::io::Write;
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]

@@ -3,7 +3,9 @@
 use super::run::RunArgs;
 use crate::ir::plan::Plan;
 use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
-use crate::source::{SourceMap, Span};
+use crate::source::SourceMap;
+#[cfg(feature = "cuda")]
+use crate::source::Span;
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
 pub enum ExecutorChoice {
@@ -62,6 +64,7 @@ fn on_host(executor: impl Executor + 'static) -> Box<dyn Engine> {
 }
 
 /// The file and line of a place in the sources.
+#[cfg(feature = "cuda")]
 pub fn line(sources: &SourceMap, span: Span) -> Option<(String, usize)> {
     let file = sources.file(span.file);
     let before = file.text.get(..span.start as usize)?;
