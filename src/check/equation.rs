@@ -121,7 +121,7 @@ impl Checker<'_> {
                 super::counted(subs.len(), "subscript"),
             );
         }
-        let names = self.left_indices(&subs, &shape, clause)?;
+        let names = self.left_indices(&subs, clause)?;
         let Clause::Otherwise(at) = clause else {
             let indices = self.index_ranges(&names, &subs, &shape, clause)?;
             return Some(vec![self.nest_of_equation(target, &name, into, array, &subs, &shape, indices, op, value)?]);
@@ -147,10 +147,10 @@ impl Checker<'_> {
     }
 
     /// The names on the left that are not bound yet, in order: the indices.
-    fn left_indices(&mut self, subs: &[ExprId], shape: &[i64], clause: &Clause) -> Option<Vec<String>> {
+    fn left_indices(&mut self, subs: &[ExprId], clause: &Clause) -> Option<Vec<String>> {
         let mut names: Vec<String> = vec![];
         let ast = self.ast();
-        for (&s, &n) in subs.iter().zip(shape) {
+        for &s in subs {
             let mut stack = vec![s];
             while let Some(id) = stack.pop() {
                 stack.extend(children(&ast, id));
@@ -159,6 +159,7 @@ impl Checker<'_> {
                 let ranged = matches!(clause, Clause::For(list) if list.iter().any(|(i, _)| i.name == *name));
                 match self.env.find(name) {
                     Some(Local::Val(v)) if !ranged && alone && v.as_const().is_some() && self.is_extent(name) => {
+                        let at = v.as_const().map(|c| c.to_string()).unwrap_or_default();
                         return self.fail_help(
                             "E0270",
                             format!("`{name}` is an extent, so it is not an index here"),
@@ -166,7 +167,7 @@ impl Checker<'_> {
                             if self.generic {
                                 "this would pick one element".into()
                             } else {
-                                format!("this would pick element {n}")
+                                format!("this would pick element {at}")
                             },
                             "use another letter for the index; to pick one element write `0 + …` or a number",
                         );
