@@ -2,5 +2,6 @@
 
 pub mod c;
 mod c_body;
+mod c_facts;
 mod c_nest;
 mod c_wide;
