@@ -195,3 +195,15 @@ fn damaged_programs_are_compiled_or_refused() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n=======\n"));
     assert!(good.into_inner() * 20 > count, "hardly any damaged program still compiles: the test tests little");
 }
+
+#[test]
+fn texts_that_fuzzing_found_are_compiled_or_refused() {
+    let mut found = vec![];
+    texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found"), &mut found);
+    assert!(!found.is_empty());
+    for text in found {
+        if let Err(why) = compile(&text) {
+            panic!("{why}\n{text}");
+        }
+    }
+}

@@ -123,13 +123,13 @@ impl Checker<'_> {
     fn left_indices(&mut self, left: &Left, clause: &Clause) -> Option<Vec<String>> {
         let mut names: Vec<String> = vec![];
         let ast = self.ast();
-        for (&s, &n) in left.subs.iter().zip(&left.shape) {
+        for &s in &left.subs {
             let mut stack = vec![s];
             while let Some(id) = stack.pop() {
                 stack.extend(children(&ast, id));
                 let ExprKind::Name(name) = &ast.expr(id).kind else { continue };
                 let ranged = matches!(clause, Clause::For(list) if list.iter().any(|(i, _)| i.name == *name));
-                if !ranged && self.bound_on_the_left(name, id == s, n, ast.expr(id).span)? {
+                if !ranged && self.bound_on_the_left(name, id == s, ast.expr(id).span)? {
                     continue;
                 }
                 if !names.contains(name) {
@@ -141,10 +141,12 @@ impl Checker<'_> {
     }
 
     /// Whether a name on the left already means something; `None`: it may not stand there alone, which was reported.
-    fn bound_on_the_left(&mut self, name: &str, alone: bool, n: i64, span: Span) -> Option<bool> {
+    fn bound_on_the_left(&mut self, name: &str, alone: bool, span: Span) -> Option<bool> {
         if let Some(local) = self.env.find(name) {
-            let constant = matches!(local, Local::Val(v) if v.as_const().is_some());
-            if alone && constant && self.extent_names.iter().any(|e| e == name) {
+            let value = if let Local::Val(v) = local { v.as_const().map(|c| c.to_string()) } else { None };
+            if let Some(n) = value.filter(|_| alone)
+                && self.extent_names.iter().any(|e| e == name)
+            {
                 let picks = if self.generic {
                     "this would pick one element".into()
                 } else {

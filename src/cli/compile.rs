@@ -2,7 +2,7 @@
 
 use super::{MessageFormat, ProgramArgs};
 use crate::check::{Loader, Options, check};
-use crate::diag::{Diagnostic, Sink, render};
+use crate::diag::{Diagnostic, MOST_ERRORS, Sink, render};
 use crate::ir::plan::Plan;
 use crate::ir::program::Program;
 use crate::ir::ty::Ty;
@@ -104,12 +104,16 @@ impl Session {
     pub fn flush(&mut self) {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let mut err = std::io::stderr().lock();
+        let full = self.sink.is_full();
         for d in self.sink.items.drain(..) {
             let text = match self.format {
                 MessageFormat::Human => render::render(&d, &self.sources, color),
                 MessageFormat::Json => format!("{}\n", render::to_json(&d, &self.sources)),
             };
             let _ = err.write_all(text.as_bytes());
+        }
+        if full && self.format == MessageFormat::Human {
+            let _ = writeln!(err, "More may be wrong; these are the first {MOST_ERRORS} reports.");
         }
     }
 }

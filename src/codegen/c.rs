@@ -42,8 +42,13 @@ pub const FLAGS: &[&str] = &[
 /// Points of a strip whose values wait for a reduction or a store past the caches.
 pub const STRIP: usize = 512;
 
-/// Points of the last dimension whose leaves are open at once, unless one leaf is wider.
-pub const BAND: i64 = 4096;
+/// Leaves of the last dimension that are read in turn: several streams keep more of the memory's bandwidth busy than one.
+pub const ABREAST: usize = 4;
+
+/// Points of the last dimension whose leaves, of `leaf` points each, are open at once.
+pub fn band(leaf: i64) -> i64 {
+    leaf.saturating_mul(ABREAST as i64).max(4096)
+}
 
 /// The name of a nest's function.
 pub fn symbol(nest: usize) -> String {

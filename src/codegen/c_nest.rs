@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::codegen::c::{BAND, STRIP};
+use crate::codegen::c::{STRIP, band};
 use crate::codegen::c_body::{Body, Surroundings, c_from_word, c_memory, c_ty};
 use crate::codegen::c_wide::{self, Mode};
 use crate::ir::kernel::{AccessId, Affine, FoldOp, Nest, OperandId, Reduction, Reg, Sym};
@@ -291,7 +291,7 @@ impl Writer<'_> {
         let nest = self.nest;
         let leaf = nest.leaf.last().copied().unwrap_or(1);
         let lanes = leaf.min(64);
-        let columns = if nest.leaf.is_empty() { 1 } else { leaf.max(BAND) / leaf };
+        let columns = if nest.leaf.is_empty() { 1 } else { band(leaf) / leaf };
         if (0..nest.reductions.len()).any(|r| self.ordered(r)) {
             // Lanes to make ready: of the leaves that can be open at once in this part.
             let touched = match self.last() {
@@ -347,7 +347,7 @@ impl Writer<'_> {
         // Leaves, or squares that keep both sides of a transposition in the caches.
         let size = |d: usize| match turned {
             Some(t) if d == t || d == last => Some(SQUARE),
-            _ if ordered && d == last => Some(nest.leaf[d].max(BAND)),
+            _ if ordered && d == last => Some(band(nest.leaf[d])),
             _ if ordered => Some(nest.leaf[d]),
             _ => None,
         };

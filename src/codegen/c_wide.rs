@@ -7,10 +7,11 @@
 
 use std::fmt::Write;
 
-use crate::codegen::c;
-use crate::codegen::c_body::{Body, Surroundings, assigns, c_memory, c_ty};
+use crate::codegen::c::{self, ABREAST};
+use crate::codegen::c_body::{Body, Surroundings, assigns, c_const, c_memory, c_ty};
+use crate::codegen::c_facts::{Facts, reads};
 use crate::codegen::c_nest::{Writer, fold_name};
-use crate::ir::kernel::{Inst, Op, Reg, Sym};
+use crate::ir::kernel::{Inst, Reg};
 
 /// Why a nest runs by blocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +35,18 @@ impl Mode {
 
 /// Most operations of a body that is worth a second copy for stores past the caches.
 const MOST_PAST: usize = 64;
+/// Most operations of a body that waits for memory, so that reading several leaves at once pays.
+const MOST_ABREAST: usize = 16;
+
+/// Whether a nest sums leaves abreast: short bodies whose reductions all meet lanes in order.
+fn abreast(w: &Writer) -> bool {
+    let nest = w.nest;
+    (0..nest.reductions.len()).all(|r| w.ordered(r))
+        && nest.reductions.len() <= 2
+        && nest.code.body.len() <= MOST_ABREAST
+        && nest.code.body.iter().all(|i| matches!(i, Inst::Op { .. }))
+        && !nest.accesses.is_empty()
+}
 
 /// Decides how a nest runs by blocks.
 pub fn mode(w: &Writer) -> Option<Mode> {
@@ -51,105 +64,6 @@ pub fn mode(w: &Writer) -> Option<Mode> {
     let streams = (0..nest.stores.len()).all(|s| w.streams(s));
     let smallest = nest.stores.iter().map(|s| w.ty(s.value).size()).min().unwrap_or(1);
     (plain && streams && smallest > 1 && nest.code.body.len() <= MOST_PAST).then(|| Mode::Past(64 / smallest))
-}
-
-/// Which registers are equal for all points of a row.
-struct Facts<'a> {
-    w: &'a Writer<'a>,
-    defs: Vec<usize>,
-    uniform: Vec<bool>,
-}
-
-impl<'a> Facts<'a> {
-    fn new(w: &'a Writer<'a>) -> Facts<'a> {
-        let n = w.nest.code.regs.len();
-        let mut facts = Facts { w, defs: vec![0; n], uniform: vec![false; n] };
-        facts.count(&w.nest.code.body);
-        facts.find(&w.nest.code.body);
-        facts
-    }
-
-    fn count(&mut self, insts: &[Inst]) {
-        for inst in insts {
-            match inst {
-                Inst::Op { dst, .. } => self.defs[dst.0 as usize] += 1,
-                Inst::If { then, otherwise, .. } => {
-                    self.count(then);
-                    self.count(otherwise);
-                }
-                Inst::Loop { counter, body, .. } => {
-                    self.defs[counter.0 as usize] += 1;
-                    self.count(body);
-                }
-                Inst::Break => {}
-            }
-        }
-    }
-
-    /// Registers written once, where all points are, from equal values.
-    fn find(&mut self, insts: &[Inst]) {
-        for inst in insts {
-            match inst {
-                Inst::Op { dst, op } => self.uniform[dst.0 as usize] = self.defs[dst.0 as usize] == 1 && self.equal(op),
-                Inst::Loop { counter, body, .. } if self.together(inst) => {
-                    self.uniform[counter.0 as usize] = true;
-                    self.find(body);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn is(&self, r: Reg) -> bool {
-        self.uniform[r.0 as usize]
-    }
-
-    fn equal(&self, op: &Op) -> bool {
-        let last = self.w.last();
-        match op {
-            Op::Index(d) => Some(*d) != last,
-            Op::Load(id) => {
-                let terms = self.w.nest.accesses[id.0 as usize].index.iter().flat_map(|a| &a.terms);
-                terms.into_iter().all(|&(sym, _)| match sym {
-                    Sym::Dim(d) => Some(d) != last,
-                    Sym::Counter(r) => self.is(r),
-                    Sym::Scalar(_) => true,
-                })
-            }
-            op => reads(self.w, op).into_iter().all(|r| self.is(r)),
-        }
-    }
-
-    /// Whether all points of a row run this loop in step.
-    fn together(&self, inst: &Inst) -> bool {
-        let Inst::Loop { counter, from, to, body, .. } = inst else { return false };
-        self.is(*from) && self.is(*to) && self.defs[counter.0 as usize] == 1 && !breaks(body)
-    }
-
-    fn has_loop(&self, insts: &[Inst]) -> bool {
-        insts.iter().any(|inst| self.together(inst))
-    }
-}
-
-fn breaks(insts: &[Inst]) -> bool {
-    insts.iter().any(|inst| match inst {
-        Inst::Break => true,
-        Inst::If { then, otherwise, .. } => breaks(then) || breaks(otherwise),
-        _ => false,
-    })
-}
-
-/// The registers that an operation reads.
-fn reads(w: &Writer, op: &Op) -> Vec<Reg> {
-    match op {
-        Op::Const(_) | Op::Index(_) | Op::Scalar(_) => vec![],
-        Op::Load(id) => (w.nest.accesses[id.0 as usize].index.iter().flat_map(|a| &a.terms))
-            .filter_map(|t| if let Sym::Counter(r) = t.0 { Some(r) } else { None })
-            .collect(),
-        Op::Copy(a) | Op::Table { index: a, .. } | Op::Unary(_, a) | Op::Cast(a) | Op::Bits(a) => vec![*a],
-        Op::Binary(_, a, b) => vec![*a, *b],
-        Op::Fma(a, b, c) | Op::Select(a, b, c) => vec![*a, *b, *c],
-    }
 }
 
 /// A part of a block's code.
@@ -235,8 +149,26 @@ impl Occurrences<'_> {
     }
 }
 
-/// Appends the function for blocks of points.
+/// Appends the functions for blocks of points.
 pub fn write(out: &mut String, w: &Writer, mode: Mode) {
+    function(out, w, mode, 1);
+    if mode == Mode::Fold && abreast(w) {
+        function(out, w, mode, ABREAST);
+    }
+}
+
+/// The name of the function for blocks of so many leaves.
+fn name(w: &Writer, leaves: usize) -> String {
+    format!("mgpu_{}_{}", if leaves == 1 { "wide" } else { "abreast" }, w.number)
+}
+
+/// The lanes of a reduction in a leaf.
+fn lanes(r: usize, leaf: usize) -> String {
+    if leaf == 0 { format!("s{r}") } else { format!("s{r}_{leaf}") }
+}
+
+/// One function, for blocks of one leaf or the same blocks of several leaves in turn.
+fn function(out: &mut String, w: &Writer, mode: Mode, leaves: usize) {
     let nest = w.nest;
     let facts = Facts::new(w);
     let mut pieces = pieces(&facts, &nest.code.body);
@@ -256,7 +188,7 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
             parameters.push(format!("{} *restrict v{r}", c_ty(w.ty(reduction.value))));
         }
     }
-    let _ = writeln!(out, "OUTLINE void mgpu_wide_{}({}) {{", w.number, parameters.join(", "));
+    let _ = writeln!(out, "OUTLINE void {}({}) {{", name(w, leaves), parameters.join(", "));
     let points = mode.points();
     for r in 0..n {
         if facts.uniform[r] {
@@ -266,8 +198,11 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
     if mode == Mode::Fold {
         for (r, reduction) in nest.reductions.iter().enumerate() {
             let ty = c_ty(w.ty(reduction.value));
-            let _ =
-                writeln!(out, "    {ty} s{r}[{points}];\n    for (int l = 0; l < {points}; l++) s{r}[l] = v{r}[l];");
+            for leaf in 0..leaves {
+                let (s, first) = (lanes(r, leaf), points * leaf);
+                let _ = writeln!(out, "    {ty} {s}[{points}];");
+                let _ = writeln!(out, "    for (int l = 0; l < {points}; l++) {s}[l] = v{r}[{first} + l];");
+            }
         }
     }
     let _ = writeln!(out, "    for (i64 c = 0; c < n; c += {points}) {{");
@@ -281,8 +216,12 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
         }
     }
     let names = (0..n).map(|r| if several[r] && !facts.uniform[r] { format!("r{r}[l]") } else { format!("r{r}") });
-    let mut emit = Emit { w, mode, facts: &facts, several: &several, body: Body::new(w, names.collect(), 3), loops: 0 };
-    emit.pieces(out, &pieces, true);
+    let body = Body::new(w, names.collect(), 3);
+    let mut emit = Emit { w, mode, facts: &facts, several: &several, body, loops: 0, leaf: 0 };
+    for leaf in 0..leaves {
+        emit.leaf = leaf;
+        emit.pieces(out, &pieces, true);
+    }
     if let Mode::Past(_) = mode {
         for (s, store) in nest.stores.iter().enumerate() {
             let at = w.element(nest.accesses.len() + s, &|_| String::new());
@@ -293,7 +232,10 @@ pub fn write(out: &mut String, w: &Writer, mode: Mode) {
     out.push_str("    }\n");
     if mode == Mode::Fold {
         for r in 0..nest.reductions.len() {
-            let _ = writeln!(out, "    for (int l = 0; l < {points}; l++) v{r}[l] = s{r}[l];");
+            for leaf in 0..leaves {
+                let (s, first) = (lanes(r, leaf), points * leaf);
+                let _ = writeln!(out, "    for (int l = 0; l < {points}; l++) v{r}[{first} + l] = {s}[l];");
+            }
         }
     }
     out.push_str("}\n");
@@ -306,6 +248,8 @@ struct Emit<'a> {
     several: &'a [bool],
     body: Body<'a>,
     loops: usize,
+    /// Which of the leaves abreast is written.
+    leaf: usize,
 }
 
 impl Emit<'_> {
@@ -331,7 +275,8 @@ impl Emit<'_> {
     fn points(&mut self, out: &mut String, insts: &[&Inst], last: bool) {
         let nest = self.w.nest;
         let _ = writeln!(out, "        MG_SIMD\n        for (int l = 0; l < {}; l++) {{", self.mode.points());
-        out.push_str("            const i64 k = c + l;\n");
+        let ahead = self.leaf as i64 * nest.leaf.last().copied().unwrap_or(1);
+        let _ = writeln!(out, "            const i64 k = c + {ahead} + l;");
         let mut assigned = vec![];
         insts.iter().for_each(|inst| assigns(std::slice::from_ref(*inst), &mut assigned));
         for r in assigned {
@@ -350,11 +295,10 @@ impl Emit<'_> {
                 let _ = writeln!(out, "            {at} = {value};");
             }
             for (r, f) in nest.reductions.iter().enumerate() {
-                let ty = self.w.ty(f.value);
-                let value = self.body.name(f.value);
-                let join = c::join(f.op, ty);
+                let (ty, s) = (self.w.ty(f.value), lanes(r, self.leaf));
+                let (value, join) = (self.body.name(f.value), c::join(f.op, ty));
                 let _ =
-                    writeln!(out, "            {{ const {0} a = s{r}[l], b = {value}; s{r}[l] = {join}; }}", c_ty(ty));
+                    writeln!(out, "            {{ const {0} a = {s}[l], b = {value}; {s}[l] = {join}; }}", c_ty(ty));
             }
         }
         out.push_str("        }\n");
@@ -371,42 +315,44 @@ pub fn call(out: &mut String, w: &Writer, mode: Mode) {
             let _ = writeln!(out, "        if (n >= {points}) {{\n        n &= -{points};");
         }
         Mode::Past(_) => past(out, w, points),
-        Mode::Fold => {
-            let leaf = nest.leaf.last().copied().unwrap_or(1);
-            let ordered = (0..nest.reductions.len()).any(|r| w.ordered(r));
-            if ordered {
-                // One leaf at a time, from a point in lane 0.
-                let _ = writeln!(
-                    out,
-                    "        if (n > {leaf}LL - (j & {}LL)) n = {leaf}LL - (j & {}LL);",
-                    leaf - 1,
-                    leaf - 1
-                );
-                let _ = writeln!(out, "        if (j & 63) {{ if (n > 64 - (j & 63)) n = 64 - (j & 63); }}");
-                let _ = writeln!(out, "        if (n >= 64 && !(j & 63)) {{\n        n &= -64;");
-            } else {
-                let _ = writeln!(out, "        if (n >= 64) {{\n        n &= -64;");
-            }
-            for (r, f) in nest.reductions.iter().enumerate() {
-                if w.ordered(r) {
-                    let shift = leaf.trailing_zeros();
-                    arguments.push(format!("cols{r} + 64 * ((j >> {shift}) - (ja >> {shift}))"));
-                } else {
-                    let ty = w.ty(f.value);
-                    let first = crate::codegen::c_body::c_const(c::first(f.op, ty));
-                    let _ = writeln!(out, "        for (int l = 0; l < 64; l++) t{r}[l] = {first};");
-                    arguments.push(format!("t{r}"));
-                }
-            }
-        }
+        Mode::Fold => fold(out, w, &mut arguments),
     }
-    let _ = writeln!(out, "        mgpu_wide_{}({});", w.number, arguments.join(", "));
+    let _ = writeln!(out, "        {}({});", name(w, 1), arguments.join(", "));
     if mode == Mode::Fold {
         for (r, f) in nest.reductions.iter().enumerate().filter(|(r, _)| !w.ordered(*r)) {
             let _ = writeln!(out, "        acc{r} = mg_{}_{}(acc{r}, t{r}, 64);", fold_name(f.op), c_ty(w.ty(f.value)));
         }
     }
     out.push_str("        }");
+}
+
+/// Blocks of a reduction, with the arguments that say where their lanes are.
+fn fold(out: &mut String, w: &Writer, arguments: &mut Vec<String>) {
+    let nest = w.nest;
+    let leaf = nest.leaf.last().copied().unwrap_or(1);
+    let (shift, mask) = (leaf.trailing_zeros(), leaf - 1);
+    arguments.extend((0..nest.reductions.len()).map(|r| match w.ordered(r) {
+        true => format!("cols{r} + 64 * ((j >> {shift}) - (ja >> {shift}))"),
+        false => format!("t{r}"),
+    }));
+    if abreast(w) {
+        let _ =
+            writeln!(out, "        if (n >= {}LL && !(j & {mask}LL)) {{\n        n = {leaf}LL;", leaf * ABREAST as i64);
+        let _ = writeln!(out, "        {}({});", name(w, ABREAST), arguments.join(", "));
+        let _ = writeln!(out, "        n = {}LL;\n        continue;\n        }}", leaf * ABREAST as i64);
+    }
+    if (0..nest.reductions.len()).any(|r| w.ordered(r)) {
+        // One leaf at a time, from a point in lane 0.
+        let _ = writeln!(out, "        if (n > {leaf}LL - (j & {mask}LL)) n = {leaf}LL - (j & {mask}LL);");
+        let _ = writeln!(out, "        if (j & 63) {{ if (n > 64 - (j & 63)) n = 64 - (j & 63); }}");
+        let _ = writeln!(out, "        if (n >= 64 && !(j & 63)) {{\n        n &= -64;");
+    } else {
+        let _ = writeln!(out, "        if (n >= 64) {{\n        n &= -64;");
+    }
+    for (r, f) in nest.reductions.iter().enumerate().filter(|(r, _)| !w.ordered(*r)) {
+        let first = c_const(c::first(f.op, w.ty(f.value)));
+        let _ = writeln!(out, "        for (int l = 0; l < 64; l++) t{r}[l] = {first};");
+    }
 }
 
 /// Blocks begin where all stores are aligned; points before that run by rows.

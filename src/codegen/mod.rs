@@ -2,6 +2,7 @@
 
 pub mod c;
 mod c_body;
+mod c_facts;
 mod c_nest;
 mod c_wide;
 pub mod cuda;

@@ -67,6 +67,7 @@ OUTLINE void mg_deposit(i64 *limb, f64 x) {
         case 8: return mg_close_of_##NAME##_##T(acc, 8, start); \
         case 16: return mg_close_of_##NAME##_##T(acc, 16, start); \
         case 32: return mg_close_of_##NAME##_##T(acc, 32, start); \
+        case 64: return mg_close_of_##NAME##_##T(acc, 64, start); \
         default: return mg_close_of_##NAME##_##T(acc, L, start); \
         } \
     }

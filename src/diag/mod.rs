@@ -1,5 +1,6 @@
 //! Diagnostics: what is wrong, where, and what to write instead. Built where the check is; rendered in [`render`].
 
+mod excerpt;
 pub mod pages;
 pub mod render;
 
@@ -63,9 +64,20 @@ pub struct Sink {
     pub items: Vec<Diagnostic>,
 }
 
+/// Errors of one program that are reported; nobody reads more, and the next ones often follow from these.
+pub const MOST_ERRORS: usize = 100;
+
 impl Sink {
-    /// Adds a diagnostic unless the same code was already reported at the same place.
+    /// Whether so much was reported that the rest is left out.
+    pub fn is_full(&self) -> bool {
+        self.items.iter().filter(|d| d.severity == Severity::Error).count() >= MOST_ERRORS
+    }
+
+    /// Adds a diagnostic unless the same code was already reported at the same place, or enough was reported.
     pub fn push(&mut self, d: Diagnostic) {
+        if self.is_full() || (d.severity == Severity::Warning && self.items.len() >= MOST_ERRORS) {
+            return;
+        }
         let place = d.labels.first().map(|l| l.0);
         let known =
             place.is_some() && self.items.iter().any(|o| o.code == d.code && o.labels.first().map(|l| l.0) == place);

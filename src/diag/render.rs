@@ -1,10 +1,12 @@
 //! Diagnostics to text (through miette) and to JSON.
 
 use std::fmt;
+use std::ops::Range;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceSpan};
 use serde_json::{Value, json};
 
+use super::excerpt::Excerpt;
 use super::{Diagnostic, Severity};
 use crate::source::{FileId, SourceMap, Span};
 
@@ -66,7 +68,7 @@ struct Report {
     code: Option<&'static str>,
     severity: Option<miette::Severity>,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
     related: Vec<Report>,
 }
@@ -113,15 +115,21 @@ impl Report {
 }
 
 /// A file's text made visible, and its labels moved along.
-fn quote(file: FileId, d: &Diagnostic, map: &SourceMap, first: bool) -> (NamedSource<String>, Vec<LabeledSpan>) {
+fn quote(file: FileId, d: &Diagnostic, map: &SourceMap, first: bool) -> (Excerpt, Vec<LabeledSpan>) {
     let source = map.file(file);
-    let text = &source.text;
     let spans: Vec<_> = d.labels.iter().filter(|l| l.0.file == file).collect();
+    let places: Vec<(usize, usize)> = spans.iter().map(|(span, _)| on_text(&source.text, *span)).collect();
+    // Only the lines around the labels are made visible: files may be long, and reports many.
+    let (from, to) = lines_around(&source.text, &places);
+    let first_line = source.text[..from].bytes().filter(|b| *b == b'\n').count();
+    let text = &source.text[from..to];
+    let moved = |at: usize| visible_len(text, at - from);
+    let places: Vec<Range<usize>> = places.iter().map(|(start, end)| moved(*start)..moved(*end)).collect();
+    let excerpt = Excerpt::new(visible(&source.name), visible(text), first_line, &places);
     let mut labels = Vec::new();
-    for (i, (span, label)) in spans.iter().enumerate() {
-        let (start, end) = on_text(text, *span);
-        let from = visible_len(text, start);
-        let place = SourceSpan::new(from.into(), visible_len(text, end) - from);
+    for (i, ((_, label), place)) in spans.iter().zip(&places).enumerate() {
+        let (from, to) = (excerpt.place(place.start), excerpt.place(place.end));
+        let place = SourceSpan::new(from.into(), to.saturating_sub(from));
         let label = Some(visible(label));
         labels.push(if first && i == 0 {
             LabeledSpan::new_primary_with_span(label, place)
@@ -129,7 +137,18 @@ fn quote(file: FileId, d: &Diagnostic, map: &SourceMap, first: bool) -> (NamedSo
             LabeledSpan::new_with_span(label, place)
         });
     }
-    (NamedSource::new(visible(&source.name), visible(text)), labels)
+    (excerpt, labels)
+}
+
+/// Whole lines from two before the first place to two after the last.
+fn lines_around(text: &str, places: &[(usize, usize)]) -> (usize, usize) {
+    let low = places.iter().map(|p| p.0).min().unwrap_or(0);
+    let high = places.iter().map(|p| p.1).max().unwrap_or(0);
+    let before = text[..low].bytes().enumerate().rev().filter(|(_, b)| *b == b'\n');
+    let after = text[high..].bytes().enumerate().filter(|(_, b)| *b == b'\n');
+    let from = before.map(|(i, _)| i + 1).nth(2).unwrap_or(0);
+    let to = after.map(|(i, _)| high + i + 1).nth(2).unwrap_or(text.len());
+    (from, to)
 }
 
 /// A span that lies on text: within the file, between characters, and not on an empty last line.

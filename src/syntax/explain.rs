@@ -98,7 +98,7 @@ fn look<'a>(at: usize, place: &'a Place<'a>, expected: Expected) -> Stop<'a> {
             } else if t.is_code() {
                 next = Some(*t);
                 // In a bracket that is never closed, the line's end is where it should have been.
-                ended |= new_line && opened.last().is_some_and(|o| place.unpaired.contains(o));
+                ended |= new_line && opened.last().is_some_and(|o| place.unpaired.binary_search(o).is_ok());
                 found = (!ended).then_some(*t);
                 break;
             }

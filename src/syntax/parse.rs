@@ -25,7 +25,7 @@ use super::explain::{Place, explain, stop_at};
 use super::grammar::{Rule, run};
 use super::lines::{Chunk, Lines, split};
 use super::scan::{Kind, Tok, scan};
-use crate::diag::{Diagnostic, Sink};
+use crate::diag::{Diagnostic, MOST_ERRORS, Sink};
 use crate::source::{FileId, Span};
 
 /// The largest source file.
@@ -91,6 +91,7 @@ impl<'a> Parser<'a> {
         let mut early = lexical.items;
         let lines = split(file, 0, text, &toks, &mut early);
         early.sort_by_key(start_of);
+        early.truncate(MOST_ERRORS);
         Parser { file, text, toks, lines, early, keep, sink }
     }
 
@@ -107,7 +108,7 @@ impl<'a> Parser<'a> {
             } else {
                 faulty.extend(self.declared(chunk));
             }
-            if builder.is_full() {
+            if builder.is_full() || builder.sink().is_full() {
                 break;
             }
         }
@@ -140,11 +141,15 @@ impl<'a> Parser<'a> {
     }
 
     fn chunk(&self, chunk: &Chunk, builder: &mut Builder<'_>) -> Option<(super::ast::ItemKind, Span)> {
+        if chunk.fatal {
+            return None;
+        }
         let toks = self.toks.get(chunk.toks.clone())?;
         let soft = self.lines.soft.get(chunk.toks.clone())?;
         let (start, end) = (toks.first()?.start, toks.last()?.end);
         let lone = chunk.unpaired.iter().map(|u| u.open).chain(chunk.strays.iter().copied());
-        let lone = lone.map(|i| i - chunk.toks.start).collect();
+        let mut lone: Vec<usize> = lone.map(|i| i - chunk.toks.start).collect();
+        lone.sort_unstable();
         let place = Place { file: self.file, origin: 0, text: self.text, toks, soft, base: start, unpaired: lone };
         let mut bytes = self.lines.blanked.get(start..end)?.as_bytes().to_vec();
         let mut bad = !chunk.unpaired.is_empty() || !chunk.strays.is_empty();
@@ -161,7 +166,7 @@ impl<'a> Parser<'a> {
                 errors = MAX_ERRORS;
             }
         }
-        if chunk.fatal || bytes.iter().all(u8::is_ascii_whitespace) {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
         let mut kept = None;
@@ -286,7 +291,7 @@ fn statement_around(place: &Place<'_>, at: usize) -> Option<(usize, usize)> {
     {
         k -= 1;
     }
-    let kind = |i: usize| if place.unpaired.contains(&i) { Kind::Bad } else { toks[i].kind };
+    let kind = |i: usize| if place.unpaired.binary_search(&i).is_ok() { Kind::Bad } else { toks[i].kind };
     let mut depth = 0usize;
     let start = (0..k).rev().find(|&i| match kind(i) {
         Kind::Close => {

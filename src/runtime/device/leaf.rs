@@ -1,12 +1,10 @@
 //! Walks a part of a domain so that reductions meet their leaves in order (see [`exact_sum`](super::exact_sum)).
 
+use crate::codegen::c;
 use crate::ir::index_box::IndexBox;
 
 /// Most dimensions that a nest may have.
 pub const MAX_RANK: usize = 16;
-
-/// Points of the last dimension whose leaves are open at once; wider leaves are open alone.
-pub const BAND: i64 = 4096;
 
 /// Lanes of a float sum or product.
 pub fn lanes(leaf: &[i64]) -> i64 {
@@ -18,9 +16,9 @@ pub fn start(at: i64, size: i64) -> i64 {
     at & -size
 }
 
-/// Width of a band: whole leaves of the last dimension.
+/// Width of a band: whole leaves of the last dimension, which are open at once.
 pub fn band(leaf: &[i64]) -> i64 {
-    leaf.last().map_or(1, |&n| n.max(BAND))
+    leaf.last().map_or(1, |&n| c::band(n))
 }
 
 /// How many leaves of the last dimension a band has at most.

@@ -19,9 +19,6 @@ type Function = unsafe extern "C" fn(
     flags: i64,
 );
 
-// The generated code and the scratch memory agree on what is open at once.
-const _: () = assert!(c::BAND == leaf::BAND);
-
 struct Entry {
     function: Function,
     name: String,
