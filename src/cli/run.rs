@@ -158,7 +158,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         Ok((plan, ..)) => plan.fingerprint(),
         Err(code) => vec![*code],
     };
-    let Ok(all) = comm.all_gather(&print) else { return exit::LOST };
+    let Ok(all) = comm.gathered(&print) else { return exit::LOST };
     if comm.rank() == 0 {
         session.flush();
     }
@@ -167,7 +167,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     if worst != 0 {
         return worst;
     }
-    if let Some(other) = all.iter().position(|p| *p != all[0]) {
+    if let Some(other) = all.iter().position(|p| p != all.part(0)) {
         return reported_once(&comm, || {
             usage(
                 args,
@@ -184,7 +184,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     match outcome {
         Ok(stats) => {
             let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
-            let Ok(all) = comm.all_gather(&words) else { return exit::LOST };
+            let Ok(all) = comm.gathered(&words) else { return exit::LOST };
             let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
             let mut shared: Vec<Stats> = all
                 .iter()

@@ -57,10 +57,10 @@ pub fn agree(comm: &mut dyn Comm, mine: Result<(), Problem>, span: Span, label: 
         Ok(()) => vec![],
         Err(p) => [p.code, &p.message, p.help.as_deref().unwrap_or("")].join("\u{1f}").into_bytes(),
     };
-    let all = if comm.size() == 1 { vec![words] } else { comm.all_gather(&words)? };
-    let bad: Vec<usize> = (0..all.len()).filter(|r| !all[*r].is_empty()).collect();
+    let all = comm.gathered(&words)?;
+    let bad: Vec<usize> = (0..all.ranks()).filter(|r| !all.part(*r).is_empty()).collect();
     let Some(&first) = bad.first() else { return Ok(()) };
-    let text = String::from_utf8_lossy(&all[first]).into_owned();
+    let text = String::from_utf8_lossy(all.part(first)).into_owned();
     let mut parts = text.split('\u{1f}');
     let code = match parts.next().unwrap_or("") {
         "E0602" => "E0602",
@@ -70,8 +70,11 @@ pub fn agree(comm: &mut dyn Comm, mine: Result<(), Problem>, span: Span, label: 
     };
     let message = parts.next().unwrap_or("").to_string();
     let help = parts.next().filter(|h| !h.is_empty()).map(str::to_string);
-    let place =
-        if all.len() == 1 { String::new() } else { format!(" (rank {first}; {} of {} ranks)", bad.len(), all.len()) };
+    let place = if all.ranks() == 1 {
+        String::new()
+    } else {
+        format!(" (rank {first}; {} of {} ranks)", bad.len(), all.ranks())
+    };
     let mut d = Diagnostic::error(code, message, span, format!("{label}{place}"));
     d.help = help;
     Err(Failure::Agreed(d))

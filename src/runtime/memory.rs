@@ -5,6 +5,27 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 /// Blocks from this size on lie on 2 MiB pages if the system gives them.
 const HUGE: usize = 4 << 20;
 
+/// Bytes that this machine can still give: the kernel's estimate (`MemAvailable` of proc(5)), or what the control group of
+/// this process has left, if that is less. `None` where the system does not say.
+pub fn free() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let machine = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;
+    Some(machine.min(group_left().unwrap_or(u64::MAX)))
+}
+
+/// What is left of the limit of this process's control group (version 2, as containers see it); cached files count as free.
+fn group_left() -> Option<u64> {
+    let number = |name: &str| {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let (most, used) = (number("memory.max")?, number("memory.current")?);
+    let stat = std::fs::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
+    let cached = stat.lines().find_map(|l| l.strip_prefix("inactive_file ")?.parse::<u64>().ok()).unwrap_or(0);
+    Some(most.saturating_sub(used.saturating_sub(cached)))
+}
+
 /// A zeroed block of bytes.
 pub struct Buffer {
     ptr: *mut u8,

@@ -2,6 +2,7 @@
 
 pub mod comm;
 pub mod copy;
+pub mod demand;
 pub mod device;
 pub mod exchange;
 pub mod failure;

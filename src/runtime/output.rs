@@ -64,10 +64,10 @@ impl Rank<'_> {
                     .flat_map(|(at, bits)| [at.to_le_bytes(), bits.to_le_bytes()].concat()),
             );
         }
-        let all = if self.state.comm.size() == 1 { vec![mine] } else { self.state.comm.all_gather(&mine)? };
+        let all = self.state.comm.gathered(&mine)?;
         let mut known: BTreeMap<u64, u64> = BTreeMap::new();
         let word = |b: &[u8]| b.try_into().map_or(0, u64::from_le_bytes);
-        for bytes in &all {
+        for bytes in all.iter() {
             bytes.chunks_exact(16).for_each(|c| {
                 known.insert(word(&c[..8]), word(&c[8..]));
             });
@@ -160,9 +160,9 @@ impl Rank<'_> {
         let label = "saved here";
         let mine = made.as_ref().map_or(vec![], |p| serde_json::to_vec(p).unwrap_or_default());
         agree(self.state.comm, made.map(|_| ()), span, label)?;
-        let told = if self.state.comm.size() == 1 { mine } else { self.state.comm.all_gather(&mine)?.swap_remove(0) };
+        let told = self.state.comm.gathered(&mine)?;
         let part: Result<npy::PartName, Problem> =
-            serde_json::from_slice(&told).map_err(|e| Problem::new("E0601", e.to_string()));
+            serde_json::from_slice(told.part(0)).map_err(|e| Problem::new("E0601", e.to_string()));
         let data = self.saved_part(id)?;
         let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
         agree(self.state.comm, written, span, label)?;

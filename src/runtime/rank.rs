@@ -11,8 +11,7 @@ use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
 use crate::runtime::progress::Progress;
-use crate::runtime::state::{RankState, Scalars};
-use crate::runtime::stats::Stats;
+use crate::runtime::state::RankState;
 use crate::runtime::watch::Watch;
 
 /// One rank of a run.
@@ -60,7 +59,7 @@ impl<'a> Rank<'a> {
             root,
             out,
             device,
-            state: RankState { comm, scalars: Scalars::new(plan.program.scalars.len()), stats: Stats::default() },
+            state: RankState::new(comm, plan.program.scalars.len()),
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             fault: fault(me),

@@ -2,7 +2,7 @@
 
 use crate::ir::kernel::{Code, Reg, ScalarId, Table};
 use crate::ir::plan::{Plan, PlanNestId};
-use crate::runtime::comm::Comm;
+use crate::runtime::comm::{Comm, Gathered};
 use crate::runtime::device::{Partial, scalar};
 use crate::runtime::failure::Failure;
 use crate::runtime::stats::Stats;
@@ -65,58 +65,67 @@ pub struct RankState<'a> {
     pub comm: &'a mut dyn Comm,
     pub scalars: Scalars,
     pub stats: Stats,
+    /// What all-reduces work with, kept because loops run them.
+    reduced: Reduced,
 }
 
-impl RankState<'_> {
-    /// Combines this rank's partial results with those of all others, in one message, and sets the scalars. A collective.
+#[derive(Default)]
+struct Reduced {
+    mine: Vec<u8>,
+    all: Gathered,
+    /// How far each rank's contribution has been read.
+    at: Vec<usize>,
+    /// The leaves of a product.
+    leaves: Vec<(u64, u64)>,
+}
+
+impl<'a> RankState<'a> {
+    pub fn new(comm: &'a mut dyn Comm, scalars: usize) -> RankState<'a> {
+        RankState { comm, scalars: Scalars::new(scalars), stats: Stats::default(), reduced: Reduced::default() }
+    }
+
+    /// Combines this rank's partial results with those of all others, in one message, and sets the scalars; `write` appends
+    /// this rank's part of an item (see [`Partial::write`]). A collective.
     pub fn all_reduce(
         &mut self,
         plan: &Plan,
         items: &[(PlanNestId, usize)],
-        mine: &mut dyn FnMut(PlanNestId, usize) -> Partial,
+        write: &mut dyn FnMut(usize, &mut Vec<u8>),
     ) -> Result<(), Failure> {
         let clock = Instant::now();
-        if self.comm.size() == 1 {
-            for (n, r) in items {
-                self.set_reduced(plan, *n, *r, &mine(*n, *r));
-            }
-            return Ok(());
-        }
-        let mut words: Vec<u8> = vec![];
-        for (n, r) in items {
-            let partial = mine(*n, *r).as_words();
-            words.extend((partial.len() as u64).to_le_bytes());
-            partial.iter().for_each(|w| words.extend(w.to_le_bytes()));
-        }
-        let all = self.comm.all_gather(&words)?;
+        let Reduced { mut mine, mut all, mut at, mut leaves } = std::mem::take(&mut self.reduced);
+        mine.clear();
+        (0..items.len()).for_each(|k| write(k, &mut mine));
+        self.comm.all_gather(&mine, &mut all)?;
         self.stats.reductions += 1;
-        let mut at = vec![0usize; all.len()];
+        at.clear();
+        at.resize(all.ranks(), 0);
         for (n, r) in items {
             let nest = &plan.nest(*n).nest;
             let red = &nest.reductions[*r];
             let ty = nest.code.regs[red.value.0 as usize];
             let mut total = Partial::new(red.op, ty);
-            for (bytes, at) in all.iter().zip(&mut at) {
-                total.merge(red.op, ty, &Partial::from_words(red.op, ty, &take_words(bytes, at)));
+            if let Partial::Leaves(list) = &mut total {
+                *list = std::mem::take(&mut leaves);
+                list.clear();
             }
-            self.set_reduced(plan, *n, *r, &total);
+            for (bytes, at) in all.iter().zip(&mut at) {
+                total.merge_written(red.op, ty, bytes, at);
+            }
+            self.set_reduced(plan, *n, *r, &mut total);
+            if let Partial::Leaves(list) = total {
+                leaves = list;
+            }
         }
+        self.reduced = Reduced { mine, all, at, leaves };
         self.stats.communication += clock.elapsed();
         Ok(())
     }
 
     /// Sets the scalar that a reduction gives.
-    pub fn set_reduced(&mut self, plan: &Plan, id: PlanNestId, r: usize, total: &Partial) {
+    pub fn set_reduced(&mut self, plan: &Plan, id: PlanNestId, r: usize, total: &mut Partial) {
         let nest = &plan.nest(id).nest;
         let red = &nest.reductions[r];
         self.scalars.set(red.into, total.finish(nest.code.regs[red.value.0 as usize]).bits);
     }
-}
-
-fn take_words(bytes: &[u8], at: &mut usize) -> Vec<i64> {
-    let word = |k: usize| bytes.get(k..k + 8).and_then(|b| b.try_into().ok()).map_or(0, i64::from_le_bytes);
-    let n = word(*at) as usize;
-    let words = (0..n).map(|i| word(*at + 8 + 8 * i)).collect();
-    *at += 8 + 8 * n;
-    words
 }

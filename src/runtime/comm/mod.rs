@@ -10,6 +10,42 @@ pub mod threads;
 #[derive(Clone, Debug)]
 pub struct Lost(pub String);
 
+/// Every rank's contribution to an all-gather, in rank order. Contributions may differ in length. The memory is reused.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    bytes: Vec<u8>,
+    /// Where each contribution ends.
+    ends: Vec<usize>,
+}
+
+impl Gathered {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        self.bytes.extend_from_slice(part);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many ranks contributed.
+    pub fn ranks(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// What a rank contributed.
+    pub fn part(&self, rank: usize) -> &[u8] {
+        let start = if rank == 0 { 0 } else { self.ends[rank - 1] };
+        &self.bytes[start..self.ends[rank]]
+    }
+
+    /// All contributions.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ranks()).map(|r| self.part(r))
+    }
+}
+
 /// What the interpreter asks of its peers. All ranks call the collectives in the same order.
 pub trait Comm {
     fn rank(&self) -> i64;
@@ -27,9 +63,42 @@ pub trait Comm {
     /// Gives back a received buffer for reuse.
     fn recycle(&mut self, from: i64, buffer: Vec<u8>);
 
-    /// Every rank's contribution, in rank order. Contributions may differ in length.
-    fn all_gather(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Lost>;
+    /// Gives every rank every rank's contribution.
+    fn all_gather(&mut self, mine: &[u8], all: &mut Gathered) -> Result<(), Lost>;
+
+    /// The same into new memory.
+    fn gathered(&mut self, mine: &[u8]) -> Result<Gathered, Lost> {
+        let mut all = Gathered::default();
+        self.all_gather(mine, &mut all)?;
+        Ok(all)
+    }
 
     /// Ends all ranks with this exit code, now.
     fn abort(&self, code: i32) -> !;
+}
+
+/// Takes the smallest spare buffer that holds `bytes` bytes, sized to them.
+fn reuse(spare: &mut Vec<Vec<u8>>, bytes: usize) -> Option<Vec<u8>> {
+    let fits = spare.iter().enumerate().filter(|(_, b)| b.capacity() >= bytes);
+    let (k, _) = fits.min_by_key(|(_, b)| b.capacity())?;
+    let mut b = spare.swap_remove(k);
+    b.resize(bytes, 0);
+    Some(b)
+}
+
+/// Keeps a buffer for reuse, `most` of them; the smallest goes.
+fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>, most: usize) {
+    spare.push(buffer);
+    if spare.len() > most
+        && let Some((k, _)) = spare.iter().enumerate().min_by_key(|(_, b)| b.capacity())
+    {
+        spare.swap_remove(k);
+    }
+}
+
+/// The ranks that run on this machine, in order. A collective.
+pub fn ranks_here(comm: &mut dyn Comm) -> Result<Vec<i64>, Lost> {
+    let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
+    let all = comm.gathered(&host)?;
+    Ok((0..all.ranks()).filter(|r| all.part(*r) == host).map(|r| r as i64).collect())
 }

@@ -4,7 +4,7 @@
 //! one pair with one tag do not overtake). Collectives are `MPI_Allgather` and `MPI_Allgatherv` (section 6.7).
 
 use super::pieces::{limit, pieces, rounds};
-use super::{Comm, Lost};
+use super::{Comm, Gathered, Lost};
 use mpi::environment::Universe;
 use mpi::ffi;
 use mpi::traits::{AsRaw, Communicator};
@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 /// Bytes of a contribution that travel with its length in one collective.
 const FRAME: usize = 1024;
 const TAG: i32 = 17;
+/// Emptied buffers that are kept.
+const MOST_SPARE: usize = 64;
 
 /// This process as one rank.
 pub struct MpiComm {
@@ -23,6 +25,10 @@ pub struct MpiComm {
     limit: usize,
     flying: VecDeque<(Vec<ffi::MPI_Request>, Vec<u8>)>,
     spare: Vec<Vec<u8>>,
+    /// Lists of requests that are free again.
+    requests: Vec<Vec<ffi::MPI_Request>>,
+    /// What a collective brings, before it is taken apart.
+    frames: Vec<u8>,
     /// Finalises MPI when it goes.
     _universe: Universe,
 }
@@ -41,7 +47,17 @@ impl MpiComm {
             before(info);
             abort(crate::runtime::failure::exit::INTERNAL.into())
         }));
-        Ok(MpiComm { comm, rank, size, limit: limit(), flying: VecDeque::new(), spare: vec![], _universe: universe })
+        Ok(MpiComm {
+            comm,
+            rank,
+            size,
+            limit: limit(),
+            flying: VecDeque::new(),
+            spare: vec![],
+            requests: vec![],
+            frames: vec![],
+            _universe: universe,
+        })
     }
 
     /// The library's name and version.
@@ -74,10 +90,10 @@ impl MpiComm {
             if done == 0 {
                 return;
             }
-            if let Some((_, buffer)) = self.flying.pop_front()
-                && self.spare.len() < 64
-            {
-                self.spare.push(buffer);
+            if let Some((mut requests, buffer)) = self.flying.pop_front() {
+                requests.clear();
+                self.requests.push(requests);
+                super::keep(&mut self.spare, buffer, MOST_SPARE);
             }
         }
     }
@@ -108,18 +124,11 @@ impl Comm for MpiComm {
 
     fn buffer(&mut self, bytes: usize) -> Vec<u8> {
         self.settle(false);
-        match self.spare.iter().position(|b| b.capacity() >= bytes) {
-            Some(k) => {
-                let mut b = self.spare.swap_remove(k);
-                b.resize(bytes, 0);
-                b
-            }
-            None => vec![0; bytes],
-        }
+        super::reuse(&mut self.spare, bytes).unwrap_or_else(|| vec![0; bytes])
     }
 
     fn send(&mut self, to: i64, message: Vec<u8>) -> Result<(), Lost> {
-        let mut requests = vec![];
+        let mut requests = self.requests.pop().unwrap_or_default();
         for chunk in pieces(message.len(), self.limit).map(|p| &message[p]) {
             // SAFETY: the buffer lives in `flying` until the request completes; `Vec` contents do not move with it.
             unsafe {
@@ -161,35 +170,35 @@ impl Comm for MpiComm {
     }
 
     fn recycle(&mut self, _from: i64, buffer: Vec<u8>) {
-        if self.spare.len() < 64 {
-            self.spare.push(buffer);
-        }
+        super::keep(&mut self.spare, buffer, MOST_SPARE);
     }
 
-    fn all_gather(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
+    fn all_gather(&mut self, mine: &[u8], gathered: &mut Gathered) -> Result<(), Lost> {
         let n = self.size as usize;
         let mut frame = [0u8; FRAME];
         frame[..8].copy_from_slice(&(mine.len() as u64).to_le_bytes());
         let short = mine.len().min(FRAME - 8);
         frame[8..8 + short].copy_from_slice(&mine[..short]);
-        let mut frames = vec![0u8; FRAME * n];
+        self.frames.resize(FRAME * n, 0);
         // SAFETY: `frames` holds one frame of each rank.
         unsafe {
             ffi::MPI_Allgather(
                 frame.as_ptr().cast(),
                 FRAME as i32,
                 ffi::RSMPI_UINT8_T,
-                frames.as_mut_ptr().cast(),
+                self.frames.as_mut_ptr().cast(),
                 FRAME as i32,
                 ffi::RSMPI_UINT8_T,
                 self.comm,
             );
         }
-        let lengths: Vec<usize> =
-            frames.chunks(FRAME).map(|f| f[..8].try_into().map_or(0, u64::from_le_bytes) as usize).collect();
-        if lengths.iter().all(|l| *l <= FRAME - 8) {
-            return Ok(frames.chunks(FRAME).zip(&lengths).map(|(f, &l)| f[8..8 + l].to_vec()).collect());
+        let length = |f: &[u8]| f[..8].try_into().map_or(0, u64::from_le_bytes) as usize;
+        gathered.clear();
+        if self.frames.chunks(FRAME).all(|f| length(f) <= FRAME - 8) {
+            self.frames.chunks(FRAME).for_each(|f| gathered.push(&f[8..8 + length(f)]));
+            return Ok(());
         }
+        let lengths: Vec<usize> = self.frames.chunks(FRAME).map(length).collect();
         // Long contributions: rounds of what 32-bit counts can carry together.
         let mut out: Vec<Vec<u8>> = lengths.iter().map(|&l| Vec::with_capacity(l)).collect();
         for round in rounds(&lengths, self.limit) {
@@ -212,7 +221,8 @@ impl Comm for MpiComm {
                 o.extend_from_slice(&all[round.range(r)]);
             }
         }
-        Ok(out)
+        out.iter().for_each(|o| gathered.push(o));
+        Ok(())
     }
 
     fn abort(&self, code: i32) -> ! {

@@ -1,9 +1,12 @@
 //! Ranks as threads of one process: a mailbox a pair of ranks, collectives over shared slots.
 
-use super::{Comm, Lost};
+use super::{Comm, Gathered, Lost};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Emptied buffers that wait between two ranks.
+const MOST_SPARE: usize = 8;
 
 /// Rounds of polling before a waiting thread sleeps, when every rank has a core of its own.
 const SPIN: u32 = 20_000;
@@ -116,13 +119,11 @@ impl Comm for ThreadComm {
     }
 
     fn buffer(&mut self, bytes: usize) -> Vec<u8> {
-        // Buffers come back from whoever received from this rank; any that is large enough will do.
+        // Buffers come back from whoever received from this rank.
         for to in 0..self.world.size {
             let mut spare =
                 self.world.boxes[to * self.world.size + self.rank].spare.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(k) = spare.iter().position(|b| b.capacity() >= bytes) {
-                let mut b = spare.swap_remove(k);
-                b.resize(bytes, 0);
+            if let Some(b) = super::reuse(&mut spare, bytes) {
                 return b;
             }
         }
@@ -165,12 +166,10 @@ impl Comm for ThreadComm {
     fn recycle(&mut self, from: i64, buffer: Vec<u8>) {
         let b = &self.world.boxes[self.rank * self.world.size + from as usize];
         let mut spare = b.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < 4 {
-            spare.push(buffer);
-        }
+        super::keep(&mut spare, buffer, MOST_SPARE);
     }
 
-    fn all_gather(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Lost> {
+    fn all_gather(&mut self, mine: &[u8], all: &mut Gathered) -> Result<(), Lost> {
         let slots = &self.world.slots[self.parity];
         self.parity ^= 1;
         {
@@ -180,7 +179,9 @@ impl Comm for ThreadComm {
         }
         self.barrier()?;
         // The other generation's slots are free again only after everybody has passed the next barrier.
-        Ok(slots.iter().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect())
+        all.clear();
+        slots.iter().for_each(|s| all.push(&s.lock().unwrap_or_else(PoisonError::into_inner)));
+        Ok(())
     }
 
     fn abort(&self, code: i32) -> ! {
@@ -207,8 +208,8 @@ mod tests {
                         let got = c.receive(from, 3).unwrap();
                         assert_eq!(got, [from as u8, round, 7]);
                         c.recycle(from, got);
-                        let all = c.all_gather(&[r as u8, round]).unwrap();
-                        assert!(all.iter().enumerate().all(|(k, v)| *v == [k as u8, round]));
+                        let all = c.gathered(&[r as u8, round]).unwrap();
+                        assert!(all.ranks() == 5 && all.iter().enumerate().all(|(k, v)| *v == [k as u8, round]));
                     }
                 })
             })

@@ -4,11 +4,13 @@ use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId, Sym};
 use crate::ir::plan::region::Mode;
 use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::{BoxCopy, Stored, strides};
+use crate::runtime::demand::Demand;
 use crate::runtime::device::{Binding, Device, Executor, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
-use crate::runtime::memory::Buffer;
+use crate::runtime::memory::{self, Buffer};
 use crate::runtime::state::RankState;
 use std::time::Instant;
 
@@ -98,26 +100,8 @@ impl<'a> HostDevice<'a> {
     }
 
     fn arrive(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        let clock = Instant::now();
-        let arrived = self.schedules[ex.0 as usize].finish(&|p| self.memory.address(p), state.comm)?;
-        state.stats.arrived(arrived, self.traffic[ex.0 as usize]);
-        state.stats.communication += clock.elapsed();
-        Ok(())
-    }
-
-    /// Runs parts of a nest.
-    fn run(&mut self, k: usize, parts: &[IndexBox], state: &mut RankState) -> Result<(), Failure> {
-        let clock = Instant::now();
-        let work = &mut self.work[k];
-        for part in parts {
-            self.executor.run(k, part, &work.bindings, &state.scalars.bits, &mut work.partials).map_err(|why| {
-                // Only a defect of the compiler ends here (the reference executor checks bounds in debug builds).
-                let nest = &self.plan.nests[k].nest;
-                Failure::Internal(format!("in `{}` (byte {} of the sources): {why}", nest.name, nest.span.start))
-            })?;
-        }
-        state.stats.computation += clock.elapsed();
-        Ok(())
+        let e = ex.0 as usize;
+        arrive(&self.schedules[e], &self.memory, self.traffic[e], state)
     }
 
     fn copy_between(&self, id: ArrayId, region: &IndexBox, out: bool) -> BoxCopy {
@@ -126,6 +110,38 @@ impl<'a> HostDevice<'a> {
         let (array, packed) = (Stored { storage: &storage, part: region }, Stored { storage: region, part: region });
         let (from, to) = if out { (array, packed) } else { (packed, array) };
         BoxCopy::new(from, to, &vec![Mode::Shift; region.rank()], a.array.ty, false)
+    }
+}
+
+/// Receives and unpacks what the schedule says.
+fn arrive(schedule: &Schedule, memory: &Memory, planned: (i64, i64), state: &mut RankState) -> Result<(), Failure> {
+    let clock = Instant::now();
+    let arrived = schedule.finish(&|p| memory.address(p), state.comm)?;
+    state.stats.arrived(arrived, planned);
+    state.stats.communication += clock.elapsed();
+    Ok(())
+}
+
+/// A nest that runs, part by part.
+struct Sweep<'a> {
+    nest: usize,
+    bindings: &'a [Binding],
+    executor: &'a dyn Executor,
+    plan: &'a Plan,
+}
+
+impl Sweep<'_> {
+    fn run(&self, parts: &[IndexBox], partials: &mut [Partial], state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
+        for part in parts {
+            self.executor.run(self.nest, part, self.bindings, &state.scalars.bits, partials).map_err(|why| {
+                // Only a defect of the compiler ends here (the reference executor checks bounds in debug builds).
+                let nest = &self.plan.nests[self.nest].nest;
+                Failure::Internal(format!("in `{}` (byte {} of the sources): {why}", nest.name, nest.span.start))
+            })?;
+        }
+        state.stats.computation += clock.elapsed();
+        Ok(())
     }
 }
 
@@ -143,16 +159,14 @@ impl Device for HostDevice<'_> {
             b.ptr = self.memory.address(*place);
         }
         reset(&mut work.partials, self.plan, id);
-        let Some(part) = work.part.clone() else { return Ok(()) };
+        let Some(part) = &work.part else { return Ok(()) };
         let split = self.splits[k].as_ref().filter(|_| overlap.is_some());
-        let (first, rim) = match split {
-            Some(split) => (split.interior.clone(), split.rim.clone()),
-            None => (part, vec![]),
-        };
-        self.run(k, &[first], state)?;
-        if let (false, Some(ex)) = (rim.is_empty(), overlap) {
-            self.arrive(ex, state)?;
-            self.run(k, &rim, state)?;
+        let first = split.map_or(part, |s| &s.interior);
+        let sweep = Sweep { nest: k, bindings: &work.bindings, executor: self.executor, plan: self.plan };
+        sweep.run(std::slice::from_ref(first), &mut work.partials, state)?;
+        if let (Some(split), Some(ex)) = (split, overlap) {
+            arrive(&self.schedules[ex.0 as usize], &self.memory, self.traffic[ex.0 as usize], state)?;
+            sweep.run(&split.rim, &mut work.partials, state)?;
         }
         Ok(())
     }
@@ -163,11 +177,20 @@ impl Device for HostDevice<'_> {
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
-        state.all_reduce(self.plan, items, &mut |n, r| self.work[n.0 as usize].partials[r].clone())
+        if state.comm.size() == 1 {
+            for (n, r) in items {
+                state.set_reduced(self.plan, *n, *r, &mut self.work[n.0 as usize].partials[*r]);
+            }
+            return Ok(());
+        }
+        state.all_reduce(self.plan, items, &mut |k, out| {
+            let (n, r) = items[k];
+            self.work[n.0 as usize].partials[r].write(out);
+        })
     }
 
     fn finish(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
-        for (r, p) in self.work[id.0 as usize].partials.iter().enumerate() {
+        for (r, p) in self.work[id.0 as usize].partials.iter_mut().enumerate() {
             state.set_reduced(self.plan, id, r, p);
         }
         Ok(())
@@ -263,14 +286,31 @@ pub fn interior(plan: &Plan, id: PlanNestId, ex: ExchangeId, part: &IndexBox) ->
     (!interior.is_empty()).then_some(interior)
 }
 
+/// Refuses a plan that the ranks of this machine cannot hold together, before anything is allocated. The first of them
+/// says so. A collective.
+pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> {
+    let here = ranks_here(comm).map_err(|e| Problem::new("E0602", e.0))?;
+    let Some(free) = memory::free().filter(|_| here.first() == Some(&comm.rank())) else { return Ok(()) };
+    let mut demand = Demand::default();
+    here.iter().for_each(|&r| demand.add(plan, &|p| p.storage(plan, r)));
+    let who = if here.len() == 1 {
+        "the rank needs".into()
+    } else {
+        format!("the {} ranks of this machine need", here.len())
+    };
+    demand.refuse_beyond(free, &who, "memory", "use more machines, smaller arrays, or `f32` in place of `f64`")
+}
+
 fn widest(arms: &[Arm], k: usize) -> (i64, i64) {
     arms.iter().fold((0, 0), |(lo, hi), a| (lo.max(a.widths[k].0), hi.max(a.widths[k].1)))
 }
 
 fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {
     let nest = &plan.nest(id).nest;
-    partials.clear();
-    partials.extend(nest.reductions.iter().map(|r| Partial::new(r.op, nest.code.regs[r.value.0 as usize])));
+    partials.resize(nest.reductions.len(), Partial::Bits(0));
+    for (p, r) in partials.iter_mut().zip(&nest.reductions) {
+        p.reset(r.op, nest.code.regs[r.value.0 as usize]);
+    }
 }
 
 fn work_of(plan: &Plan, id: PlanNestId, me: i64) -> Work {

@@ -117,6 +117,7 @@ impl Engine for OnHost {
     }
 
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
+        host::refuse_too_much(plan, comm)?;
         Ok(Box::new(host::HostDevice::new(plan, comm.rank(), &*self.0)?))
     }
 }

@@ -5,11 +5,13 @@ use crate::ir::kernel::FoldOp;
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::device::exact_sum::ExactSum;
 
-/// A partial result; see [`exact_sum`](crate::runtime::device::exact_sum) for why floats need more than one word.
+/// A partial result; see [`exact_sum`](crate::runtime::device::exact_sum) for why floats need more than one word. It stands
+/// in place: there are few of them, and a loop makes one a step.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)]
 pub enum Partial {
     /// Float sums.
-    Exact(Box<ExactSum>),
+    Exact(ExactSum),
     /// Order-free folds: the value so far.
     Bits(u64),
     /// Float products: the position of each leaf and its product, converted to `f64`.
@@ -20,9 +22,17 @@ impl Partial {
     /// The reduction of nothing.
     pub fn new(op: FoldOp, ty: Ty) -> Partial {
         match op {
-            FoldOp::Sum if ty.is_float() => Partial::Exact(Box::default()),
+            FoldOp::Sum if ty.is_float() => Partial::Exact(ExactSum::default()),
             FoldOp::Prod if ty.is_float() => Partial::Leaves(vec![]),
             _ => Partial::Bits(identity(op, ty)),
+        }
+    }
+
+    /// Back to the reduction of nothing; a list keeps its memory.
+    pub fn reset(&mut self, op: FoldOp, ty: Ty) {
+        match self {
+            Partial::Leaves(leaves) if op == FoldOp::Prod && ty.is_float() => leaves.clear(),
+            _ => *self = Partial::new(op, ty),
         }
     }
 
@@ -37,51 +47,63 @@ impl Partial {
     }
 
     /// The value of the reduction.
-    pub fn finish(&self, ty: Ty) -> Value {
+    pub fn finish(&mut self, ty: Ty) -> Value {
         match self {
             Partial::Exact(sum) if ty == Ty::F32 => Value::f32(sum.value_f32()),
             Partial::Exact(sum) => Value::f64(sum.value()),
             Partial::Bits(bits) => Value { ty, bits: canonical(ty, *bits) },
             Partial::Leaves(leaves) => {
-                let mut sorted = leaves.clone();
-                sorted.sort_unstable();
+                leaves.sort_unstable();
                 let mut bits = identity(FoldOp::Prod, ty);
-                for (_, leaf) in sorted {
-                    bits = fold(FoldOp::Prod, ty, bits, elem::cast(Ty::F64, ty, leaf));
+                for (_, leaf) in leaves {
+                    bits = fold(FoldOp::Prod, ty, bits, elem::cast(Ty::F64, ty, *leaf));
                 }
                 Value { ty, bits: if is_nan(ty, bits) { canonical(ty, bits) } else { bits } }
             }
         }
     }
 
-    /// The words to exchange; equal partial results give equal words, whatever order they were built in.
-    pub fn as_words(&self) -> Vec<i64> {
+    /// Appends what is exchanged: the number of words, then the words. Equal partial results give equal words, whatever
+    /// order they were built in.
+    pub fn write(&mut self, out: &mut Vec<u8>) {
+        let mut put = |w: u64| out.extend_from_slice(&w.to_le_bytes());
         match self {
             Partial::Exact(sum) => {
-                let mut sum = sum.clone();
                 sum.normalise();
-                sum.limbs.to_vec()
+                put(sum.limbs.len() as u64);
+                sum.limbs.iter().for_each(|l| put(*l as u64));
             }
-            Partial::Bits(bits) => vec![*bits as i64],
+            Partial::Bits(bits) => {
+                put(1);
+                put(*bits);
+            }
             Partial::Leaves(leaves) => {
-                let mut sorted = leaves.clone();
-                sorted.sort_unstable();
-                sorted.iter().flat_map(|&(at, bits)| [at as i64, bits as i64]).collect()
+                leaves.sort_unstable();
+                put(2 * leaves.len() as u64);
+                leaves.iter().for_each(|&(at, bits)| {
+                    put(at);
+                    put(bits);
+                });
             }
         }
     }
 
-    /// The partial of a reduction from its exchanged words; missing words count as nothing.
-    pub fn from_words(op: FoldOp, ty: Ty, words: &[i64]) -> Partial {
-        let mut partial = Partial::new(op, ty);
-        match &mut partial {
-            Partial::Exact(sum) => sum.limbs.iter_mut().zip(words).for_each(|(l, w)| *l = *w),
-            Partial::Bits(bits) => words.first().into_iter().for_each(|w| *bits = *w as u64),
-            Partial::Leaves(leaves) => {
-                leaves.extend(words.chunks_exact(2).map(|pair| (pair[0] as u64, pair[1] as u64)))
+    /// Adds what another rank wrote at `at` and moves on; missing words count as nothing.
+    pub fn merge_written(&mut self, op: FoldOp, ty: Ty, bytes: &[u8], at: &mut usize) {
+        let word = |k: usize| bytes.get(k..k + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let (n, start) = (word(*at) as usize, *at + 8);
+        *at = start + 8 * n;
+        let word = |k: usize| word(start + 8 * k);
+        match self {
+            Partial::Exact(sum) => {
+                let mut other = ExactSum::default();
+                other.limbs.iter_mut().zip(0..n).for_each(|(l, k)| *l = word(k) as i64);
+                sum.merge(&other);
             }
+            Partial::Bits(bits) if n > 0 => *bits = fold(op, ty, *bits, word(0)),
+            Partial::Bits(_) => {}
+            Partial::Leaves(leaves) => leaves.extend((0..n / 2).map(|k| (word(2 * k), word(2 * k + 1)))),
         }
-        partial
     }
 }
 
@@ -173,16 +195,26 @@ mod tests {
     }
 
     #[test]
-    fn words_carry_every_kind() {
+    fn what_is_written_carries_every_kind() {
         let mut sum = Partial::new(FoldOp::Sum, Ty::F32);
         if let Partial::Exact(s) = &mut sum {
             s.deposit(-0.1);
             s.deposit(f64::INFINITY);
         }
-        let back = Partial::from_words(FoldOp::Sum, Ty::F32, &sum.as_words());
-        assert_eq!(back.finish(Ty::F32), Value::f32(f32::INFINITY));
-        let leaves = Partial::Leaves(vec![(2, Value::f64(3.0).bits), (0, Value::f64(0.1).bits)]);
-        let back = Partial::from_words(FoldOp::Prod, Ty::F32, &leaves.as_words());
-        assert_eq!(back.finish(Ty::F32), Value::f32(0.1f32 * 3.0));
+        let mut product = Partial::Leaves(vec![(2, Value::f64(3.0).bits), (0, Value::f64(0.1).bits)]);
+        let mut wire = vec![];
+        sum.write(&mut wire);
+        product.write(&mut wire);
+        Partial::Bits(7).write(&mut wire);
+        let mut at = 0;
+        let mut back = |op, ty| {
+            let mut p = Partial::new(op, ty);
+            p.merge_written(op, ty, &wire, &mut at);
+            p.finish(ty)
+        };
+        assert_eq!(back(FoldOp::Sum, Ty::F32), Value::f32(f32::INFINITY));
+        assert_eq!(back(FoldOp::Prod, Ty::F32), Value::f32(0.1f32 * 3.0));
+        assert_eq!(back(FoldOp::Max, Ty::U64).bits, 7);
+        assert_eq!(at, wire.len());
     }
 }

@@ -402,7 +402,7 @@ impl<'a> CudaDevice<'a> {
             sum.limbs.iter_mut().enumerate().for_each(|(i, l)| *l = l.wrapping_add(word(72 * c + i) as i64));
         }
         self.gpu.put(at, &vec![0u8; 8 * words]).map_err(lost)?;
-        Ok(Partial::Exact(Box::new(sum)))
+        Ok(Partial::Exact(sum))
     }
 
     /// Turns what a nest accumulated into scalars, on the device.
@@ -416,8 +416,8 @@ impl<'a> CudaDevice<'a> {
         }
         for (r, red) in nest.reductions.iter().enumerate() {
             if host(red) {
-                let partial = self.partial(id, r)?;
-                state.set_reduced(self.plan, id, r, &partial);
+                let mut partial = self.partial(id, r)?;
+                state.set_reduced(self.plan, id, r, &mut partial);
             } else {
                 self.computed(red.into, state);
             }
@@ -505,8 +505,7 @@ impl Device for CudaDevice<'_> {
         for (n, r) in items {
             mine.push(self.partial(*n, *r)?);
         }
-        let mut mine = mine.into_iter();
-        state.all_reduce(self.plan, items, &mut |_, _| mine.next().unwrap_or(Partial::Bits(0)))
+        state.all_reduce(self.plan, items, &mut |k, out| mine[k].write(out))
     }
 
     fn finish(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {

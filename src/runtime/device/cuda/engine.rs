@@ -9,7 +9,7 @@ use super::{nvrtc, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{Code, Reg, ScalarId};
 use crate::ir::plan::{Plan, Step, StepKind};
-use crate::runtime::comm::Comm;
+use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::strides;
 use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
@@ -76,15 +76,6 @@ impl CudaEngine {
             })
             .clone()
     }
-
-    /// Which of the ranks of this machine this one is, and how many they are.
-    fn local_rank(comm: &mut dyn Comm) -> Result<(usize, usize), Problem> {
-        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-        let all = comm.all_gather(&host).map_err(|e| Problem::new("E0620", e.0))?;
-        let me = comm.rank() as usize;
-        let same = |r: &usize| all[*r] == all[me];
-        Ok(((0..me).filter(same).count(), (0..all.len()).filter(same).count()))
-    }
 }
 
 impl Engine for CudaEngine {
@@ -98,7 +89,8 @@ impl Engine for CudaEngine {
 
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
         let bad = |why: String| Problem::new("E0620", why);
-        let (local, here) = CudaEngine::local_rank(comm)?;
+        let neighbours = ranks_here(comm).map_err(|e| bad(e.0))?;
+        let (local, here) = (neighbours.iter().position(|r| *r == comm.rank()).unwrap_or(0), neighbours.len());
         let gpu = &self.gpus[local % self.gpus.len()];
         if here > self.gpus.len() && comm.rank() == 0 {
             eprintln!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len());
@@ -111,7 +103,7 @@ impl Engine for CudaEngine {
         // The first rank of a machine compiles; the others find the code on disk.
         let first = local == 0;
         let mut code = if first { Some(self.code(gpu.capability)) } else { None };
-        comm.all_gather(&[]).map_err(|e| bad(e.0))?;
+        comm.gathered(&[]).map_err(|e| bad(e.0))?;
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad)?;
         Ok(Box::new(CudaDevice::new(plan, comm.rank(), gpu, &self.unit, &code)?))
     }

@@ -1,7 +1,5 @@
 //! What a rank sets up on its GPU before step 0: memory for arrays and views, and each nest's functions and accumulators.
 
-use std::collections::HashSet;
-
 use super::driver::{CudaError, Function, Gpu};
 use super::storage::padded;
 use crate::codegen::cuda::{self as generate, Form, Kernel, acc_words, first_key, ordered};
@@ -9,6 +7,7 @@ use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Nest, ScalarId, Sym};
 use crate::ir::plan::{Plan, PlanNestId, ViewId};
 use crate::runtime::copy::strides;
+use crate::runtime::demand::Demand;
 use crate::runtime::device::leaf;
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::Problem;
@@ -48,38 +47,16 @@ pub fn memory(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<(Vec<u64>, Vec<u64>
 
 /// Refuses a plan that the device cannot hold, before anything is allocated.
 pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
-    let mut sizes: Vec<(i64, String)> = vec![];
-    let mut seen = HashSet::new();
-    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
-        if seen.insert(a.buffer) {
-            let bytes = padded(plan, Place::Array(ArrayId(k as u32)), me).len() * a.array.ty.size() as i64;
-            sizes.push((bytes, a.array.name.clone()));
-        }
-    }
-    for (k, v) in plan.views.iter().enumerate() {
-        let a = &plan.array(v.array).array;
-        let bytes = padded(plan, Place::View(ViewId(k as u32)), me).len() * a.ty.size() as i64;
-        sizes.push((bytes, format!("what rank {me} reads of {}", a.name)));
-    }
-    let total: i64 = sizes.iter().map(|s| s.0).sum();
+    let mut demand = Demand::default();
+    demand.add(plan, &|p| padded(plan, p, me));
     // The driver, the code and staging memory need some room too.
-    if (total as u64).saturating_add(256 << 20) <= free {
-        return Ok(());
-    }
-    sizes.sort_by(|a, b| b.cmp(a));
-    let largest: Vec<String> =
-        sizes.iter().take(4).map(|(b, n)| format!("`{n}` {:.2} GiB", *b as f64 / (1u64 << 30) as f64)).collect();
-    let gib = |b: f64| b / (1u64 << 30) as f64;
-    let mut p = Problem::new(
-        "E0602",
-        format!(
-            "rank {me} needs {:.2} GiB of its GPU's memory, of which {:.2} GiB are free",
-            gib(total as f64),
-            gib(free as f64)
-        ),
-    );
-    p.help = Some(format!("the largest are {}; use more ranks on more GPUs, or smaller arrays", largest.join(", ")));
-    Err(p)
+    let free = free.saturating_sub(256 << 20);
+    demand.refuse_beyond(
+        free,
+        &format!("rank {me} needs"),
+        "its GPU's memory",
+        "use more ranks on more GPUs, or smaller arrays",
+    )
 }
 
 pub fn work_of(
