@@ -191,6 +191,16 @@ fn a_full_disk() {
 }
 
 #[test]
+fn more_memory_than_the_machine_has() {
+    let text = "array u: f64[1 shl 20, 1 shl 20] in (block, *)\nworkflow main {\n    save u to \"u.npy\"\n}\n";
+    for ranks in ["1", "3"] {
+        let r = run(text, ranks, &[], |_| {});
+        fails(&r, 3, "E0602", "8192.00 GiB of memory, of which ", &[]);
+        assert!(r.err.contains("the largest are `u` 8192.00 GiB"), "{}", r.err);
+    }
+}
+
+#[test]
 fn an_assertion_that_fails() {
     let text = "array u: f64[5]\nworkflow main {\n    u[i] = i\n    print \"before\"\n    assert sum[i] u[i] < 3, \"the sum is {sum[i] u[i]}\"\n    save u to \"u.npy\"\n}\n";
     for n in ["1", "3"] {

@@ -48,7 +48,8 @@ impl Demand {
         let gib = |b: u64| format!("{:.2} GiB", b as f64 / (1u64 << 30) as f64);
         let mut sizes: Vec<(&String, &u64)> = self.by_name.iter().collect();
         sizes.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-        let largest: Vec<String> = sizes.iter().take(4).map(|(n, b)| format!("{n} {}", gib(**b))).collect();
+        let largest: Vec<String> =
+            sizes.iter().filter(|s| *s.1 > total / 100).take(4).map(|(n, b)| format!("{n} {}", gib(**b))).collect();
         let mut p = Problem::new("E0602", format!("{who} {} of {whose}, of which {} are free", gib(total), gib(free)));
         p.help = Some(format!("the largest are {}; {advice}", largest.join(", ")));
         Err(p)

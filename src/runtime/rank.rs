@@ -48,6 +48,8 @@ impl<'a> Rank<'a> {
         watch: Watch,
     ) -> Result<Rank<'a>, Failure> {
         let me = comm.rank();
+        let admitted = engine.admit(plan, comm);
+        agree(comm, admitted, nowhere(), "allocated here")?;
         let (device, made) = match engine.device(plan, comm) {
             Ok(device) => (Some(device), Ok(())),
             Err(problem) => (None, Err(problem)),

@@ -104,6 +104,11 @@ pub trait Engine: Send + Sync {
     /// The name that reports show.
     fn name(&self) -> String;
 
+    /// Refuses a plan that this machine cannot hold, before anything is allocated. All ranks call this together.
+    fn admit(&self, _: &Plan, _: &mut dyn Comm) -> Result<(), Problem> {
+        Ok(())
+    }
+
     /// The device of this rank, with everything allocated that the plan names. All ranks call this together.
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem>;
 }
@@ -116,8 +121,11 @@ impl Engine for OnHost {
         self.0.name().to_string()
     }
 
+    fn admit(&self, plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> {
+        host::refuse_too_much(plan, comm)
+    }
+
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
-        host::refuse_too_much(plan, comm)?;
         Ok(Box::new(host::HostDevice::new(plan, comm.rank(), &*self.0)?))
     }
 }
