@@ -47,9 +47,10 @@ fn compare(executor: &dyn Executor, id: usize, case: &Case, parts: &[IndexBox], 
         if let Err(e) = executor.run(id, part, &bindings, &case.scalars, &mut partials) {
             panic!("{} on {part}: {e}\n{nest:#?}", executor.name());
         }
-        for ((r, total), partial) in nest.reductions.iter().zip(&mut totals).zip(&partials) {
-            let words = partial.as_words();
-            total.merge(r.op, ty(r), &Partial::from_words(r.op, ty(r), &words));
+        let (mut wire, mut at) = (vec![], 0);
+        partials.iter_mut().for_each(|p| p.write(&mut wire));
+        for (r, total) in nest.reductions.iter().zip(&mut totals) {
+            total.merge_written(r.op, ty(r), &wire, &mut at);
         }
     }
     for (k, (a, b)) in arrays.iter().zip(&expected.0).enumerate() {
@@ -57,7 +58,7 @@ fn compare(executor: &dyn Executor, id: usize, case: &Case, parts: &[IndexBox], 
             panic!("{}: operand {k} element {i}: {got:?}, not {want:?}\nparts {parts:?}\n{nest:#?}", executor.name());
         }
     }
-    for (k, (r, total)) in nest.reductions.iter().zip(&totals).enumerate() {
+    for (k, (r, total)) in nest.reductions.iter().zip(&mut totals).enumerate() {
         let (got, want) = (total.finish(ty(r)), expected.1[k]);
         assert!(
             got.bits == want.bits,

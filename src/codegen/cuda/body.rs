@@ -109,10 +109,12 @@ impl<'a> Writer<'a> {
         let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));
         for g in 0..self.groups.len() {
             let mut from = format!("a{g}");
-            for (s, _) in self.groups[g].index.iter().flat_map(|a| &a.terms) {
-                if let Sym::Scalar(id) = s {
-                    let _ = write!(from, " + (i64){} * {}LL", self.word(*id), self.step(g, *s));
-                }
+            let symbols = self.groups[g].index.iter().flat_map(|a| a.terms.iter().map(|t| t.0));
+            // A scalar may stand in several subscripts; its step counts them all.
+            let scalars: BTreeSet<ScalarId> =
+                symbols.filter_map(|s| if let Sym::Scalar(id) = s { Some(id) } else { None }).collect();
+            for id in scalars {
+                let _ = write!(from, " + (i64){} * {}LL", self.word(id), self.step(g, Sym::Scalar(id)));
             }
             let ty = c_memory(self.memory_ty(g));
             let constant = if self.groups[g].store { "" } else { "const " };
