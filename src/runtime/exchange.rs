@@ -58,8 +58,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order.
-    pub fn new(plan: &Plan, id: ExchangeId, rank: i64, storage_of: StorageOf) -> Schedule {
+    /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order. Pieces that come from the
+    /// rank itself may be left out (`needless`).
+    pub fn new(
+        plan: &Plan,
+        id: ExchangeId,
+        rank: i64,
+        storage_of: StorageOf,
+        needless: &dyn Fn(&Item, &Piece) -> bool,
+    ) -> Schedule {
         let exchange = &plan.exchanges[id.0 as usize];
         let mut out = Schedule::default();
         let mut receives: BTreeMap<i64, Message> = BTreeMap::new();
@@ -72,6 +79,9 @@ impl Schedule {
             }
             for p in needs.pieces {
                 if p.from == rank {
+                    if needless(item, &p) {
+                        continue;
+                    }
                     let from = storage_of(Place::Array(array));
                     let copy = BoxCopy::new(
                         Stored { storage: &from, part: &p.src },

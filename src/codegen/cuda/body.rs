@@ -100,10 +100,6 @@ impl<'a> Writer<'a> {
                 Word::Value(s) => format!("u64 value{}", s.0),
                 Word::Accumulator(r) => format!("u64 *acc{r}"),
                 Word::Shift => "i64 shift".into(),
-                Word::Pieces => "i64 pieces".into(),
-                Word::PieceCount => "i64 piece_count".into(),
-                Word::InnerLo(d) => format!("i64 inner_lo{d}"),
-                Word::InnerHi(d) => format!("i64 inner_hi{d}"),
             });
         }
         let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));
@@ -147,7 +143,35 @@ impl<'a> Writer<'a> {
         if konst != 0 || at.is_empty() {
             let _ = write!(at, "{}{konst}LL", if at.is_empty() { "" } else { " + " });
         }
-        format!("p{g}[{at}]")
+        format!("p{g}[{at}{}]", self.folded(route, &|_| true, name))
+    }
+
+    /// The elements between the one that an access names and the one that it reads, where its subscripts can leave the
+    /// array; `which` chooses subscripts.
+    pub fn folded(&self, route: usize, which: &dyn Fn(usize) -> bool, name: &dyn Fn(Reg) -> String) -> String {
+        let Some(access) = self.nest.accesses.get(route) else { return String::new() };
+        let strides = &self.placed.strides[access.operand.0 as usize];
+        let mut text = String::new();
+        for (k, fold) in self.placed.folds[route].iter().enumerate().filter(|(k, _)| which(*k)) {
+            if let Some(fold) = fold {
+                let shift = fold.shift(&self.subscript(&access.index[k], name));
+                let _ = write!(text, " + {shift} * {}LL", strides[k]);
+            }
+        }
+        text
+    }
+
+    /// A subscript in global indices at local point `x0, x1, …`.
+    pub fn subscript(&self, a: &Affine, name: &dyn Fn(Reg) -> String) -> String {
+        let mut text = format!("{}LL", a.konst);
+        for (sym, c) in &a.terms {
+            let _ = match sym {
+                Sym::Dim(d) => write!(text, " + (i64)x{d} * {c}LL + lo{d} * {c}LL"),
+                Sym::Counter(r) => write!(text, " + (i64){} * {c}LL", name(*r)),
+                Sym::Scalar(s) => write!(text, " + (i64){} * {c}LL", self.word(*s)),
+            };
+        }
+        text
     }
 
     /// Declares the registers and writes the code of one point; `around` says how it reads.

@@ -43,8 +43,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     out.push_str("    }\n");
     reduce::flush(out, nest);
     out.push_str("}\n");
-    let stores = w.routes[nest.accesses.len()..].iter().map(|r| r.0).collect();
-    Kernel { name, words, groups: w.groups, stores, form: Form::Leaves { threads } }
+    Kernel { name, words, groups: w.groups, form: Form::Leaves { threads } }
 }
 
 /// First leaf and number of leaves of each dimension of the part.

@@ -6,6 +6,7 @@
 //! text; parts, addresses and scalars are arguments, listed by [`Kernel::words`], so that all ranks share one text.
 
 mod body;
+mod fold;
 mod leaves;
 mod march;
 mod points;
@@ -18,6 +19,7 @@ use crate::codegen::c_body::{c_const, c_memory};
 use crate::ir::kernel::{Affine, Code, Nest, OperandId, Reg, ScalarId, Table};
 
 pub use body::read_scalars;
+pub use fold::{Fold, Rule};
 pub use march::March;
 pub use reduce::{COPIES, acc_words, any_ordered, first_key, ordered, value_of_key};
 
@@ -56,12 +58,6 @@ pub enum Word {
     Accumulator(usize),
     /// How many elements before the part the first vector begins (aligned).
     Shift,
-    /// Copies that the sweep stores besides its own elements, and how many.
-    Pieces,
-    PieceCount,
-    /// The box of points that have no such copy, relative to the part.
-    InnerLo(usize),
-    InnerHi(usize),
 }
 
 /// Accesses that differ by constants share a pointer.
@@ -93,8 +89,6 @@ pub struct Kernel {
     pub name: String,
     pub words: Vec<Word>,
     pub groups: Vec<Group>,
-    /// The group of each store of the nest.
-    pub stores: Vec<usize>,
     pub form: Form,
 }
 
@@ -124,6 +118,8 @@ pub struct Program<'a> {
 pub struct Placed<'a> {
     pub nest: &'a Nest,
     pub strides: Vec<Vec<i64>>,
+    /// For each access and subscript, how it is read past the ends of the array.
+    pub folds: Vec<Vec<Option<Fold>>>,
     /// Points of the largest part in each dimension.
     pub extent: Vec<i64>,
     /// The file and line that the kernel comes from, for compilers and profilers.

@@ -42,8 +42,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     out.push_str("        }\n    }\n");
     reduce::flush(out, nest);
     out.push_str("}\n");
-    let stores = w.routes[nest.accesses.len()..].iter().map(|r| r.0).collect();
-    Kernel { name, words, groups: w.groups, stores, form: Form::Points }
+    Kernel { name, words, groups: w.groups, form: Form::Points }
 }
 
 struct ScalarCode<'a>(&'a Code);
@@ -75,5 +74,5 @@ pub fn write_scalars(out: &mut String, number: usize, code: &Code, results: &[(R
         let _ = writeln!(out, "    scalars[{}] = mg_word(r{});", id.0, reg.0);
     }
     out.push_str("}\n");
-    Kernel { name, words: vec![Word::Scalars], groups: vec![], stores: vec![], form: Form::Points }
+    Kernel { name, words: vec![Word::Scalars], groups: vec![], form: Form::Points }
 }

@@ -17,6 +17,31 @@ template <class T, int V> FN void mg_put(T *p, const mg_vec<T, V> &x) {
     mg_store((typename mg_bytes<sizeof(T) * V>::word *)p, x.word);
 }
 
+/* The index inside of lo..hi that an edge rule names for one near it. */
+template <class I> FN I mg_clamp(I i, I lo, I hi) { return i < lo ? lo : i >= hi ? hi - 1 : i; }
+template <class I> FN I mg_wrap(I i, I lo, I hi) { return i < lo ? i + (hi - lo) : i >= hi ? i - (hi - lo) : i; }
+template <class I> FN I mg_mirror(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 - i : i >= hi ? 2 * hi - 1 - i : i; }
+/* Sets the elements of a vector that lie past the ends of their row: `first` is the index of the vector's first element, which
+   `row` points to, `n` the extent. */
+#define MG_MEND(RULE)                                                                                     \
+    template <class T, int V> FN void mg_mend_##RULE(mg_vec<T, V> &x, const T *row, i64 first, i64 n) {   \
+        if (first >= 0 && first + V <= n) return;                                                         \
+        for (int e = 0; e < V; e++) {                                                                     \
+            const i64 i = first + e;                                                                      \
+            if (i < 0 || i >= n) x.v[e] = row[mg_clamp(mg_##RULE(i, 0LL, n), 0LL, n) - first];            \
+        }                                                                                                 \
+    }
+MG_MEND(clamp) MG_MEND(wrap) MG_MEND(mirror)
+/* An element of the vector that the thread before or behind holds; threads at the ends of a warp read it. */
+template <class T> FN T mg_before(u32 warp, T x, bool first, const T *p) {
+    x = __shfl_up_sync(warp, x, 1);
+    return first ? *p : x;
+}
+template <class T> FN T mg_behind(u32 warp, T x, bool last, const T *p) {
+    x = __shfl_down_sync(warp, x, 1);
+    return last ? *p : x;
+}
+
 /* Reductions whose order does not matter are combined as 64-bit keys: integers as they are, for minima and maxima in an
    order-preserving form where NaN wins. */
 struct mg_sum { FN u64 join(u64 a, u64 b) { return a + b; } FN void add(u64 *p, u64 v) { if (v) atomicAdd(p, v); } };
@@ -214,71 +239,3 @@ extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
 
 /* Sets one of the workflow's scalars. */
 extern "C" __global__ void mgpu_set(u64 *scalars, u64 at, u64 bits) { scalars[at] = bits; }
-
-/* What a sweep stores besides its own elements: copies of elements near the edges of a part, for ghost cells here or on a
-   peer. The element with subscripts `a` of the source box goes to `to + sum a * step`, repeated where `repeat` says. */
-struct mg_piece {
-    u64 to;
-    u32 store, negate;
-    i64 lo[4], hi[4], step[4], repeat_step[4];
-    u32 repeat[4];
-};
-__constant__ mg_piece mgpu_pieces[256];
-
-/* The part of a piece that lies in a block's box: its low corner and extents; gives the number of elements. */
-template <int R> FN int mg_clip(const mg_piece &p, const i64 (&from)[R], const i64 (&to)[R], i64 (&lo)[R], int (&len)[R]) {
-    int total = 1;
-    #pragma unroll
-    for (int d = 0; d < R; d++) {
-        lo[d] = from[d] > p.lo[d] ? from[d] : p.lo[d];
-        len[d] = (int)((to[d] < p.hi[d] ? to[d] : p.hi[d]) - lo[d]);
-        total = len[d] > 0 ? total * len[d] : 0;
-    }
-    return total;
-}
-template <class T, int R> FN void
-mg_copy_element(const mg_piece &p, int e, const i64 (&from)[R], const i64 (&lo)[R], const int (&len)[R], const T *x, const i64 (&stride)[R]) {
-    int rest = e;
-    i64 at = 0;
-    u64 target = p.to;
-    #pragma unroll
-    for (int d = R - 1; d >= 0; d--) {
-        const int q = d && len[d] > 1 ? rest / len[d] : d ? rest : 0, i = rest - q * len[d];
-        rest = q;
-        at += (lo[d] - from[d] + i) * stride[d];
-        target += (lo[d] + i) * p.step[d];
-    }
-    const T v = x[at], w = p.negate ? (T)(-v) : v;
-    for (u32 k0 = 0; k0 < p.repeat[0]; k0++)
-        for (u32 k1 = 0; k1 < p.repeat[1]; k1++)
-            for (u32 k2 = 0; k2 < p.repeat[2]; k2++)
-                for (u32 k3 = 0; k3 < p.repeat[3]; k3++)
-                    *(T *)(target + k0 * p.repeat_step[0] + k1 * p.repeat_step[1] + k2 * p.repeat_step[2] +
-                           k3 * p.repeat_step[3]) = w;
-}
-/* The copies of a block's elements: `from .. to` are the subscripts that the block has stored, `x` the element at `from`,
-   `stride` the array's strides. Short pieces go to one warp each; long ones, which only blocks at `faces` of the outer
-   dimensions have, to all threads. */
-template <class T, int R> static __device__ __noinline__ void
-mg_extra(int first, int count, int store, bool faces, const i64 (&from)[R], const i64 (&to)[R], const T *x, const i64 (&stride)[R]) {
-    const int t = threadIdx.x + blockDim.x * threadIdx.y, threads = blockDim.x * blockDim.y;
-    const int most = faces ? 128 : 0x7fffffff;
-    i64 lo[R];
-    int len[R];
-    for (int k = t >> 5; k < count; k += threads >> 5) {
-        const mg_piece &p = mgpu_pieces[first + k];
-        if ((int)p.store != store) continue;
-        const int total = mg_clip(p, from, to, lo, len);
-        if (total > most) continue;
-        for (int e = t & 31; e < total; e += 32) mg_copy_element(p, e, from, lo, len, x, stride);
-    }
-    if (!faces) return;
-    for (int k = 0; k < count; k++) {
-        const mg_piece &p = mgpu_pieces[first + k];
-        if ((int)p.store != store) continue;
-        const int total = mg_clip(p, from, to, lo, len);
-        if (total <= most) continue;
-        for (int e = t; e < total; e += threads) mg_copy_element(p, e, from, lo, len, x, stride);
-    }
-}
-

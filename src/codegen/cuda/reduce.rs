@@ -131,7 +131,7 @@ pub fn write_finish(out: &mut String, number: usize, nest: &Nest) -> Option<Kern
     }
     out.push_str("}\n");
     let words = std::iter::once(Word::Scalars).chain((0..nest.reductions.len()).map(Word::Accumulator)).collect();
-    Some(Kernel { name, words, groups: vec![], stores: vec![], form: Form::Points })
+    Some(Kernel { name, words, groups: vec![], form: Form::Points })
 }
 
 /// The bits of a result from its key.

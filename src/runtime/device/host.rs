@@ -62,7 +62,7 @@ impl<'a> HostDevice<'a> {
             memory,
             work: (0..plan.nests.len()).map(|n| work_of(plan, PlanNestId(n as u32), me)).collect(),
             schedules: (0..plan.exchanges.len())
-                .map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &|p| p.storage(plan, me)))
+                .map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &|p| p.storage(plan, me), &|_, _| false))
                 .collect(),
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             splits: (0..plan.nests.len()).map(|_| None).collect(),

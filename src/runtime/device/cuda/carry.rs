@@ -1,11 +1,8 @@
-//! Regions between places of one device: lists of strided copies that one kernel runs, and copies that join a sweep.
+//! Regions between places of one device: lists of strided copies that one kernel runs.
 
 use super::driver::{Function, Gpu, Launch, Result};
-use crate::ir::index_box::IndexBox;
-use crate::ir::plan::region::Mode;
-use crate::ir::plan::region::Piece;
 use crate::ir::ty::{Ty, Value};
-use crate::runtime::copy::{BoxCopy, strides};
+use crate::runtime::copy::BoxCopy;
 
 /// `mg_copy` of the prelude.
 #[repr(C)]
@@ -21,24 +18,6 @@ pub struct DeviceCopy {
     size: u32,
     negate: u32,
 }
-
-/// `mg_piece` of the prelude.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-pub struct DevicePiece {
-    to: u64,
-    store: u32,
-    negate: u32,
-    lo: [i64; 4],
-    hi: [i64; 4],
-    step: [i64; 4],
-    repeat_step: [i64; 4],
-    repeat: [u32; 4],
-}
-
-/// Pieces that the constant memory of a module holds, and that one sweep can make.
-pub const MOST_PIECES: usize = 256;
-pub const MOST_JOINED: usize = 32;
 
 /// The copies that a copy of a schedule needs on a device: one, or several where a dimension is very long.
 pub fn device_copy(
@@ -93,60 +72,4 @@ pub fn launch(f: Function, list: u64, copies: &[DeviceCopy]) -> Launch {
     let most = copies.iter().map(|c| c.total).max().unwrap_or(1).max(1);
     let blocks = ((most + 255) / 256).min(1024) as u32;
     Launch { function: f, grid: (blocks, copies.len() as u32, 1), block: (256, 1), words: vec![list] }
-}
-
-/// The copies of a piece, made by the sweep that stores its source. `storage` is the box of the destination at `base`.
-pub fn device_piece(p: &Piece, storage: &IndexBox, base: u64, size: i64, store: usize) -> Option<DevicePiece> {
-    let rank = p.src.rank();
-    if rank > 4 {
-        return None;
-    }
-    let steps = strides(storage);
-    let mut out =
-        DevicePiece { hi: [1; 4], repeat: [1; 4], store: store as u32, negate: p.negate as u32, ..Default::default() };
-    let mut at = 0i64;
-    for (d, step) in steps.iter().enumerate().take(rank) {
-        let (src, dst, step) = (p.src.dims[d], p.dst.dims[d], step * size);
-        (out.lo[d], out.hi[d]) = (src.lo, src.hi);
-        match p.modes[d] {
-            Mode::Shift => {
-                out.step[d] = step;
-                at += (dst.lo - src.lo - storage.dims[d].lo) * step;
-            }
-            Mode::Reverse => {
-                out.step[d] = -step;
-                at += (dst.hi - 1 + src.lo - storage.dims[d].lo) * step;
-            }
-            Mode::Repeat => {
-                at += (dst.lo - storage.dims[d].lo) * step;
-                out.repeat[d] = u32::try_from(dst.len()).ok()?;
-                out.repeat_step[d] = step;
-            }
-        }
-    }
-    out.to = base.wrapping_add(at as u64);
-    Some(out)
-}
-
-/// The part of `part` whose points no piece copies: cut where a source lies along a face.
-pub fn inner(part: &IndexBox, sources: &[IndexBox]) -> IndexBox {
-    let mut inner = part.clone();
-    for s in sources {
-        let s = s.intersect(&inner);
-        if s.is_empty() {
-            continue;
-        }
-        // Cut along the dimension that loses the fewest points.
-        let cuts = (0..part.rank()).flat_map(|d| {
-            let (i, s) = (inner.dims[d], s.dims[d]);
-            let low = crate::ir::index_box::Interval::new(s.hi, i.hi);
-            let high = crate::ir::index_box::Interval::new(i.lo, s.lo);
-            [(d, low), (d, high)]
-        });
-        let best = cuts.max_by_key(|(d, r)| inner.len() / inner.dims[*d].len().max(1) * r.len());
-        if let Some((d, r)) = best {
-            inner.dims[d] = r;
-        }
-    }
-    inner
 }

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::carry::{self, DeviceCopy, MOST_JOINED, MOST_PIECES};
+use super::carry::{self, DeviceCopy};
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch};
+use super::edges::Edges;
 use super::engine::device_code;
 use super::launch::Around;
-use super::queue::{Queue, Stores};
+use super::queue::Queue;
 use super::storage::padded;
-use super::work::{Work, leaf_positions, memory, points_that_store, refuse_too_much, work_of};
-use crate::codegen::cuda::{self as generate, COPIES, Unit, Word, first_key, ordered, value_of_key};
+use super::work::{Work, leaf_positions, memory, refuse_too_much, work_of};
+use crate::codegen::cuda::{self as generate, COPIES, Unit, first_key, ordered, value_of_key};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Code, FoldOp, Reg, ScalarId};
-use crate::ir::plan::region::Mode;
+use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId};
 use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::device::{Device, ExactSum, Partial};
@@ -67,24 +68,12 @@ pub struct CudaDevice<'a> {
     traffic: Vec<(i64, i64)>,
     staged: Vec<(Vec<Staged>, Vec<Staged>)>,
     lists: HashMap<(u32, Which, Vec<u64>), List>,
-    pieces: HashMap<(u32, usize, Vec<u64>), Option<Joined>>,
     /// Constant ghost cells that hold their value already: exchange and address.
     filled: HashSet<(u32, Vec<u64>)>,
     scalar_code: HashMap<*const Code, Function>,
     copies: Function,
     set: Function,
     scratch: (u64, usize),
-    /// The table of copies that sweeps make, and how many it holds.
-    piece_table: u64,
-    piece_count: usize,
-}
-
-/// Copies that a sweep makes besides its own stores.
-#[derive(Clone)]
-struct Joined {
-    at: u64,
-    count: usize,
-    inner: std::rc::Rc<[(i64, i64)]>,
 }
 
 fn lost(e: CudaError) -> Failure {
@@ -110,9 +99,12 @@ impl<'a> CudaDevice<'a> {
         for (k, kernels) in unit.kernels.iter().enumerate() {
             work.push(work_of(plan, PlanNestId(k as u32), me, kernels, &module, &mut gpu).map_err(bad)?);
         }
-        let storage = |p: Place| padded(plan, p, me);
-        let schedules: Vec<Schedule> =
-            (0..plan.exchanges.len()).map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &storage)).collect();
+        let edges = Edges::of(plan);
+        let schedule = |e: usize| {
+            let needless = |item: &Item, piece: &Piece| edges.needless(item, piece);
+            Schedule::new(plan, ExchangeId(e as u32), me, &|p| padded(plan, p, me), &needless)
+        };
+        let schedules: Vec<Schedule> = (0..plan.exchanges.len()).map(schedule).collect();
         let mut staged = vec![];
         for s in &schedules {
             let mut of = |bytes: usize| -> Result<Staged, Problem> {
@@ -143,14 +135,11 @@ impl<'a> CudaDevice<'a> {
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             staged,
             lists: HashMap::new(),
-            pieces: HashMap::new(),
             filled: HashSet::new(),
             scalar_code,
             copies: module.function("mgpu_copies").map_err(bad)?,
             set: module.function("mgpu_set").map_err(bad)?,
             scratch: (0, 0),
-            piece_table: module.variable("mgpu_pieces").map_err(bad)?,
-            piece_count: 0,
             gpu,
         })
     }
@@ -162,10 +151,6 @@ impl<'a> CudaDevice<'a> {
         }
     }
 
-    fn push(&mut self, launch: Launch, stores: Option<Stores>) -> Result<(), Failure> {
-        self.queue.push(&self.gpu, launch, stores).map_err(lost)
-    }
-
     /// Brings the device's table up to date where the host has newer values.
     fn send_scalars(&mut self, ids: &[ScalarId], state: &RankState) -> Result<(), Failure> {
         for id in ids {
@@ -173,7 +158,7 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                self.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), words }, None)?;
+                self.queue.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), words });
             }
         }
         Ok(())
@@ -200,19 +185,10 @@ impl<'a> CudaDevice<'a> {
             accumulators: &work.accumulators,
             most_blocks: self.most_blocks,
         };
-        let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| Some((kernel, around.fast(kernel, f)?)));
-        let (launch, stores) = match fast {
-            Some((kernel, launch)) => {
-                let at = kernel.words.iter().position(|w| *w == Word::Pieces);
-                let stored = self.plan.nests[k].nest.stores.iter();
-                let addresses = stored.map(|s| self.address(work.places[s.operand.0 as usize])).collect();
-                (launch, at.map(|pieces_at| Stores { nest: k, addresses, pieces_at }))
-            }
-            None => (around.general(&kernels.general, work.general), None),
-        };
-        // Only a launch of the whole part stores everything that ghost cells copy.
-        let whole = self.work[k].part.as_ref() == Some(part);
-        self.push(launch, stores.filter(|_| whole))
+        let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| around.fast(kernel, f));
+        let launch = fast.unwrap_or_else(|| around.general(&kernels.general, work.general));
+        self.queue.push(launch);
+        Ok(())
     }
 
     /// Runs a list of copies of an exchange.
@@ -240,7 +216,8 @@ impl<'a> CudaDevice<'a> {
                 list
             }
         };
-        self.push(carry::launch(self.copies, list.at, &list.copies), None)
+        self.queue.push(carry::launch(self.copies, list.at, &list.copies));
+        Ok(())
     }
 
     fn list(&self, ex: ExchangeId, which: Which) -> Result<Vec<DeviceCopy>, String> {
@@ -261,75 +238,9 @@ impl<'a> CudaDevice<'a> {
         }
     }
 
-    /// Makes an exchange's local copies part of the sweep that has just stored their sources, if one waits in the queue.
-    fn join_last(&mut self, ex: ExchangeId) -> Result<bool, Failure> {
-        if self.schedules[ex.0 as usize].local.is_empty() {
-            return Ok(true);
-        }
-        let Some((_, stores)) = self.queue.last() else { return Ok(false) };
-        let key = (ex.0, stores.nest, stores.addresses);
-        let joined = match self.pieces.get(&key) {
-            Some(j) => j.clone(),
-            None => {
-                let j = self.pieces_of(ex, stores.nest, &key.2)?;
-                self.pieces.insert(key, j.clone());
-                j
-            }
-        };
-        let Some(j) = joined else { return Ok(false) };
-        if let Some((launch, stores)) = self.queue.last() {
-            let words = &mut launch.words[stores.pieces_at..];
-            (words[0], words[1]) = (j.at, j.count as u64);
-            for (d, (lo, hi)) in j.inner.iter().enumerate() {
-                (words[2 + 2 * d], words[3 + 2 * d]) = (*lo as u64, *hi as u64);
-            }
-        }
-        self.queue.close_last();
-        Ok(true)
-    }
-
-    /// The copies of an exchange as part of a nest's sweep; `None` when the nest does not store all their sources.
-    fn pieces_of(&mut self, ex: ExchangeId, k: usize, stored: &[u64]) -> Result<Option<Joined>, Failure> {
-        let nest = &self.plan.nests[k].nest;
-        let Some(part) = self.work[k].part.clone() else { return Ok(None) };
-        let (mut list, mut sources) = (vec![], vec![]);
-        for item in &self.plan.exchanges[ex.0 as usize].items {
-            let Item::Ghost { array, .. } = item else { return Ok(None) };
-            let place = Place::Array(*array);
-            let address = self.address(place);
-            let found = nest.stores.iter().enumerate().find(|(s, _)| stored[*s] == address);
-            let Some((s, store)) = found else { return Ok(None) };
-            if nest.stores.iter().filter(|o| o.operand == store.operand).count() > 1 {
-                return Ok(None);
-            }
-            let storage = padded(self.plan, place, self.me);
-            let size = nest.operands[store.operand.0 as usize].ty.size() as i64;
-            for p in self.plan.needs(item, self.me).pieces.iter().filter(|p| p.from == self.me) {
-                let Some(points) = points_that_store(nest, &part, s, &p.src) else { return Ok(None) };
-                let Some(piece) = carry::device_piece(p, &storage, address, size, s) else { return Ok(None) };
-                list.push(piece);
-                sources.push(points);
-            }
-        }
-        let inner = carry::inner(&part, &sources);
-        let inner = inner.dims.iter().zip(&part.dims).map(|(i, p)| (i.lo - p.lo, i.hi - p.lo)).collect();
-        let at = self.piece_count;
-        if list.len() > MOST_JOINED || at + list.len() > MOST_PIECES {
-            return Ok(None);
-        }
-        self.piece_count += list.len();
-        let bytes = carry::bytes_of(&list);
-        let to = self.piece_table + (at * std::mem::size_of::<carry::DevicePiece>()) as u64;
-        // Launches that went out read other entries of the table.
-        self.gpu.put(to, bytes).map_err(lost)?;
-        Ok(Some(Joined { at: at as u64, count: list.len(), inner }))
-    }
-
     /// Packs and sends what others need.
     fn start(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        if !self.join_last(ex)? {
-            self.run_list(ex, Which::Local)?;
-        }
+        self.run_list(ex, Which::Local)?;
         self.run_list(ex, Which::Constants)?;
         let e = ex.0 as usize;
         if self.schedules[e].sends.is_empty() {
@@ -412,7 +323,7 @@ impl<'a> CudaDevice<'a> {
         let host = |r: &crate::ir::kernel::Reduction| r.op == FoldOp::Prod && ordered(nest, r);
         if let Some(f) = self.work[k].finish {
             let words = std::iter::once(self.scalars).chain(self.work[k].accumulators.iter().copied()).collect();
-            self.push(Launch { function: f, grid: (1, 1, 1), block: (32, 1), words }, None)?;
+            self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (32, 1), words });
         }
         for (r, red) in nest.reductions.iter().enumerate() {
             if host(red) {
@@ -525,7 +436,7 @@ impl Device for CudaDevice<'_> {
             return Ok(());
         };
         self.send_scalars(&inputs.into_iter().collect::<Vec<_>>(), state)?;
-        self.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), words: vec![self.scalars] }, None)?;
+        self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), words: vec![self.scalars] });
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
     }
@@ -578,8 +489,7 @@ impl Device for CudaDevice<'_> {
     }
 
     fn turn(&mut self) -> Result<(), Failure> {
-        self.queue.turn();
-        Ok(())
+        self.queue.turn(&self.gpu).map_err(lost)
     }
 
     fn wait(&mut self) -> Result<(), Failure> {

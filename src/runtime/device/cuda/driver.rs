@@ -259,14 +259,6 @@ impl Module {
         call!(cuModuleGetFunction(&mut f, self.0, name.as_ptr()))?;
         Ok(Function(f))
     }
-
-    /// The address of a variable.
-    pub fn variable(&self, name: &str) -> Result<u64> {
-        let name = CString::new(name).unwrap_or_default();
-        let (mut at, mut bytes) = (0, 0);
-        call!(cuModuleGetGlobal_v2(&mut at, &mut bytes, self.0, name.as_ptr()))?;
-        Ok(at)
-    }
 }
 
 /// A kernel.

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::device::CudaDevice;
 use super::driver::{self, GpuInfo};
+use super::edges::Edges;
 use super::{nvrtc, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{Code, Reg, ScalarId};
@@ -112,6 +113,7 @@ impl Engine for CudaEngine {
 /// Generates the kernels of a plan.
 pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>) -> generate::Unit {
     let moving = moving(plan);
+    let edges = Edges::of(plan);
     let nests = plan.nests.iter().map(|n| {
         let place_strides = |s: &crate::ir::plan::Source| {
             let boxes = (0..plan.ranks).map(|r| storage::padded(plan, Place::from(*s), r));
@@ -123,7 +125,8 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         }
         let mut strides: Vec<Vec<i64>> = n.sources.iter().map(place_strides).collect();
         strides.iter_mut().zip(&n.nest.operands).for_each(|(s, o)| s.resize(o.rank, 1));
-        generate::Placed { nest: &n.nest, strides, extent, line: line(n.nest.span) }
+        let folds = (0..n.nest.accesses.len()).map(|k| edges.access(plan, n, k)).collect();
+        generate::Placed { nest: &n.nest, strides, folds, extent, line: line(n.nest.span) }
     });
     generate::unit(&generate::Program {
         nests: nests.collect(),

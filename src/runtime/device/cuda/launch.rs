@@ -155,9 +155,6 @@ impl Around<'_> {
             Word::Value(s) => (self.value)(*s),
             Word::Accumulator(r) => self.accumulators[*r],
             Word::Shift => shift as u64,
-            Word::Pieces | Word::PieceCount => 0,
-            Word::InnerLo(_) => i64::MIN as u64 / 2,
-            Word::InnerHi(_) => i64::MAX as u64 / 2,
         };
         k.words.iter().map(word).collect()
     }

@@ -3,6 +3,7 @@
 mod carry;
 mod device;
 pub mod driver;
+mod edges;
 mod engine;
 mod launch;
 pub mod nvrtc;

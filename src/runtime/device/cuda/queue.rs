@@ -11,16 +11,6 @@ const SHORT: usize = 4;
 /// Graphs that are kept.
 const MOST_GRAPHS: usize = 256;
 
-/// What a queued launch stores, for exchanges that can become part of it.
-#[derive(Clone, Debug)]
-pub struct Stores {
-    pub nest: usize,
-    /// Where each of the nest's stores goes; the arrays may have changed roles since.
-    pub addresses: Vec<u64>,
-    /// The place of the words for copies among the launch's words.
-    pub pieces_at: usize,
-}
-
 #[derive(Default)]
 struct Known {
     batch: Vec<Launch>,
@@ -42,10 +32,6 @@ fn hash(batch: &[Launch]) -> u64 {
 #[derive(Default)]
 pub struct Queue {
     pending: Vec<Launch>,
-    /// What the last launch stores, if copies may still join it.
-    last: Option<Stores>,
-    /// Where the batch ends, when the next launch comes.
-    cut: Option<usize>,
     known: HashMap<u64, Known>,
     /// Kernels that went out, and in how many graphs.
     pub launched: u64,
@@ -54,43 +40,18 @@ pub struct Queue {
 
 impl Queue {
     /// Adds a launch.
-    pub fn push(&mut self, gpu: &Gpu, launch: Launch, stores: Option<Stores>) -> Result<()> {
-        if let Some(cut) = self.cut.take() {
-            self.send(gpu, cut)?;
-        }
+    pub fn push(&mut self, launch: Launch) {
         self.pending.push(launch);
-        self.last = stores;
-        Ok(())
     }
 
-    /// The last launch, while it waits, with what it stores.
-    pub fn last(&mut self) -> Option<(&mut Launch, Stores)> {
-        let stores = self.last.clone()?;
-        self.pending.last_mut().map(|l| (l, stores))
-    }
-
-    /// Nothing may join the last launch any more.
-    pub fn close_last(&mut self) {
-        self.last = None;
-    }
-
-    /// An iteration ended: a batch may end here, once the copies that follow the last sweep have joined it.
-    pub fn turn(&mut self) {
-        if self.pending.len() >= BATCH {
-            self.cut = Some(self.pending.len());
-        }
+    /// An iteration ended: a batch may end here.
+    pub fn turn(&mut self, gpu: &Gpu) -> Result<()> {
+        if self.pending.len() >= BATCH { self.flush(gpu) } else { Ok(()) }
     }
 
     /// Everything goes out.
     pub fn flush(&mut self, gpu: &Gpu) -> Result<()> {
-        self.cut = None;
-        self.last = None;
-        self.send(gpu, self.pending.len())
-    }
-
-    fn send(&mut self, gpu: &Gpu, count: usize) -> Result<()> {
-        let rest = self.pending.split_off(count);
-        let batch = std::mem::replace(&mut self.pending, rest);
+        let batch = std::mem::take(&mut self.pending);
         self.launched += batch.len() as u64;
         if batch.len() < SHORT {
             return batch.iter().try_for_each(|l| gpu.launch(l));

@@ -3,8 +3,8 @@
 use super::driver::{CudaError, Function, Gpu};
 use super::storage::padded;
 use crate::codegen::cuda::{self as generate, Form, Kernel, acc_words, first_key, ordered};
-use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{ArrayId, Nest, ScalarId, Sym};
+use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::{ArrayId, Nest, ScalarId};
 use crate::ir::plan::{Plan, PlanNestId, ViewId};
 use crate::runtime::copy::strides;
 use crate::runtime::demand::Demand;
@@ -98,25 +98,6 @@ pub fn work_of(
         acc_words: words,
         moving: kernels.moving.clone(),
     })
-}
-
-/// The points of a part that store the elements of `src`; `None` when it does not store all of them.
-pub fn points_that_store(nest: &Nest, part: &IndexBox, store: usize, src: &IndexBox) -> Option<IndexBox> {
-    let mut points = part.clone();
-    for (a, r) in nest.stores[store].index.iter().zip(&src.dims) {
-        match a.terms[..] {
-            [(Sym::Dim(d), 1)] => {
-                let want = r.shift(-a.konst);
-                if !part.dims[d].contains(want) {
-                    return None;
-                }
-                points.dims[d] = want;
-            }
-            [] if *r == Interval::new(a.konst, a.konst + 1) => {}
-            _ => return None,
-        }
-    }
-    Some(points)
 }
 
 /// The position in the domain of each leaf of a part, in the order in which the kernel numbers them.
