@@ -36,9 +36,14 @@ impl Fold {
         format!("({} - ({index}))", self.inside(index))
     }
 
-    /// The same for an index relative to another, where the dimension begins at `lo` and ends at `hi`.
-    pub fn between(&self, index: &str, lo: &str, hi: &str) -> String {
-        format!("mg_{}({index}, {lo}, {hi})", self.rule.name())
+    /// The same for an index relative to another, where the dimension begins at `lo` and ends at `hi`, and which can only
+    /// pass one end.
+    pub fn low(&self, index: &str, lo: &str, hi: &str) -> String {
+        format!("mg_{}_low({index}, {lo}, {hi})", self.rule.name())
+    }
+
+    pub fn high(&self, index: &str, lo: &str, hi: &str) -> String {
+        format!("mg_{}_high({index}, {lo}, {hi})", self.rule.name())
     }
 
     /// The name of the function that mends a vector which lies across an end.

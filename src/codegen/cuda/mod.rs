@@ -122,6 +122,9 @@ pub struct Placed<'a> {
     pub folds: Vec<Vec<Option<Fold>>>,
     /// Points of the largest part in each dimension.
     pub extent: Vec<i64>,
+    /// What the low ends and lengths of all parts are multiples of, in each dimension. In the last one, low ends count from
+    /// the first aligned element of each operand.
+    pub even: Vec<i64>,
     /// The file and line that the kernel comes from, for compilers and profilers.
     pub line: Option<(String, usize)>,
 }

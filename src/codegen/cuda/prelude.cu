@@ -8,7 +8,12 @@ template <> struct mg_bytes<4> { typedef u32 word; };
 template <> struct mg_bytes<2> { typedef unsigned short word; };
 template <> struct mg_bytes<1> { typedef u8 word; };
 template <class T, int V> union mg_vec { T v[V]; typename mg_bytes<sizeof(T) * V>::word word; };
-template <class T, int V> FN void mg_get(mg_vec<T, V> &x, const T *p) { x.word = *(const decltype(x.word) *)p; }
+/* Volatile, so that the compiler leaves all loads of a thread in front of its first store. */
+FN void mg_fetch(uint4 &w, const uint4 *p) {
+    asm volatile("ld.global.v4.b32 {%0, %1, %2, %3}, [%4];" : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w) : "l"(p));
+}
+template <class W> FN void mg_fetch(W &w, const W *p) { w = *p; }
+template <class T, int V> FN void mg_get(mg_vec<T, V> &x, const T *p) { mg_fetch(x.word, (const decltype(x.word) *)p); }
 FN void mg_store(uint4 *p, uint4 w) {
     asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(w.x), "r"(w.y), "r"(w.z), "r"(w.w) : "memory");
 }
@@ -17,10 +22,16 @@ template <class T, int V> FN void mg_put(T *p, const mg_vec<T, V> &x) {
     mg_store((typename mg_bytes<sizeof(T) * V>::word *)p, x.word);
 }
 
-/* The index inside of lo..hi that an edge rule names for one near it. */
-template <class I> FN I mg_clamp(I i, I lo, I hi) { return i < lo ? lo : i >= hi ? hi - 1 : i; }
-template <class I> FN I mg_wrap(I i, I lo, I hi) { return i < lo ? i + (hi - lo) : i >= hi ? i - (hi - lo) : i; }
-template <class I> FN I mg_mirror(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 - i : i >= hi ? 2 * hi - 1 - i : i; }
+/* The index inside of lo..hi that an edge rule names for one near it, which may pass both ends, or one. */
+template <class I> FN I mg_clamp_low(I i, I lo, I hi) { return i < lo ? lo : i; }
+template <class I> FN I mg_wrap_low(I i, I lo, I hi) { return i < lo ? i + (hi - lo) : i; }
+template <class I> FN I mg_mirror_low(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 - i : i; }
+template <class I> FN I mg_clamp_high(I i, I lo, I hi) { return i >= hi ? hi - 1 : i; }
+template <class I> FN I mg_wrap_high(I i, I lo, I hi) { return i >= hi ? i - (hi - lo) : i; }
+template <class I> FN I mg_mirror_high(I i, I lo, I hi) { return i >= hi ? 2 * hi - 1 - i : i; }
+template <class I> FN I mg_clamp(I i, I lo, I hi) { return i < lo ? lo : mg_clamp_high(i, lo, hi); }
+template <class I> FN I mg_wrap(I i, I lo, I hi) { return i < lo ? i + (hi - lo) : mg_wrap_high(i, lo, hi); }
+template <class I> FN I mg_mirror(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 - i : mg_mirror_high(i, lo, hi); }
 /* Sets the elements of a vector that lie past the ends of their row: `first` is the index of the vector's first element, which
    `row` points to, `n` the extent. */
 #define MG_MEND(RULE)                                                                                     \
@@ -32,14 +43,14 @@ template <class I> FN I mg_mirror(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 
         }                                                                                                 \
     }
 MG_MEND(clamp) MG_MEND(wrap) MG_MEND(mirror)
-/* An element of the vector that the thread before or behind holds; threads at the ends of a warp read it. */
-template <class T> FN T mg_before(u32 warp, T x, bool first, const T *p) {
+/* An element of the vector that the thread before or behind holds; threads at the ends of a warp have loaded it. */
+template <class T> FN T mg_before(u32 warp, T x, bool first, T far) {
     x = __shfl_up_sync(warp, x, 1);
-    return first ? *p : x;
+    return first ? far : x;
 }
-template <class T> FN T mg_behind(u32 warp, T x, bool last, const T *p) {
+template <class T> FN T mg_behind(u32 warp, T x, bool last, T far) {
     x = __shfl_down_sync(warp, x, 1);
-    return last ? *p : x;
+    return last ? far : x;
 }
 
 /* Reductions whose order does not matter are combined as 64-bit keys: integers as they are, for minima and maxima in an

@@ -56,6 +56,9 @@ pub struct March {
     pub lanes: i64,
     /// Groups whose first vector must be aligned.
     pub aligned: Vec<usize>,
+    /// Vectors cover the columns of every part exactly, and chunks of rows its rows.
+    pub whole_vectors: bool,
+    pub whole_chunks: bool,
 }
 
 /// One array's accesses that differ by constants along the rows and the last dimension.
@@ -169,9 +172,9 @@ impl<'a> Marcher<'a> {
         if aligned.iter().flat_map(|g| steps(*g)).any(odd) {
             return None;
         }
-        let guarded =
-            offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
         let m = March::new(placed, dim, vector, ordered, lanes, aligned);
+        let risky = offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
+        let guarded = risky && !m.whole_vectors;
         Some(Marcher { w, m, families, offsets, guarded })
     }
 
@@ -206,7 +209,7 @@ impl Surroundings for Marcher<'_> {
         };
         let g = self.w.routes[k].0;
         let (v, mask) = (self.m.vector, self.m.vector - 1);
-        let beside = self.beside(g, row, &format!("v + {col}"));
+        let beside = self.beside(g, row, " + v", col);
         let text = match self.families[g].window {
             Some((lo, _)) if col == 0 => format!("w{g}[u + {}].v[v]", row - lo),
             Some((lo, _)) if col.abs() < v => {

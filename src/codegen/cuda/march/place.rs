@@ -37,7 +37,10 @@ impl March {
             leaf: None,
             lanes: if ordered { lanes } else { 1 },
             aligned,
+            whole_vectors: placed.even[last] % vector == 0,
+            whole_chunks: false,
         };
+        let whole = |m: &March| m.dim.is_some_and(|d| placed.even[d] % m.rows == 0);
         if ordered {
             match dim {
                 Some(d) => {
@@ -50,17 +53,20 @@ impl March {
                     m.rows = nest.leaf[last] / lanes;
                 }
             }
+            m.whole_chunks = whole(&m);
             return m;
         }
         if dim.is_some() {
             let points: i64 = placed.extent.iter().product();
-            m.block = (32, 8);
-            m.rows = match m.others[..] {
-                [] if points / vector / 4 < FEW_THREADS => 2,
-                [] => 4,
-                _ => 8,
+            let (bx, threads) = (wide(128), if points / vector / 4 < FEW_THREADS { 256 } else { 128 });
+            (m.block, m.rows) = match m.others[..] {
+                [] if threads == 256 => ((bx, 256 / bx), 2),
+                [] => ((bx, 128 / bx), 4),
+                _ if points / vector / 32 < FEW_THREADS => ((32, 8), 8),
+                _ => ((32, 8), 32),
             };
         }
+        m.whole_chunks = whole(&m);
         m
     }
 }
@@ -71,6 +77,7 @@ impl Marcher<'_> {
         let (m, last) = (&self.m, self.w.nest.domain.rank() - 1);
         let v = m.vector;
         let (bx, by) = m.block;
+        let shift = if m.whole_vectors { "" } else { " - (col)shift" };
         let _ = writeln!(out, "    const int X = (int)(blockIdx.x * {bx} + threadIdx.x);");
         let mut live = vec!["c0 < cols".to_string()];
         match (m.dim, m.leaf) {
@@ -85,13 +92,13 @@ impl Marcher<'_> {
             (None, None) => {
                 let _ = writeln!(
                     out,
-                    "    const i64 c0 = ((i64)blockIdx.x * {} + threadIdx.x) * {v} - shift;\n    const int n = {};",
+                    "    const i64 c0 = ((i64)blockIdx.x * {} + threadIdx.x) * {v}{shift};\n    const int n = {};",
                     bx as i64 * m.rows,
                     m.rows
                 );
             }
             (Some(d), _) => {
-                let _ = writeln!(out, "    const col c0 = X * {v} - (int)shift;");
+                let _ = writeln!(out, "    const col c0 = X * {v}{shift};");
                 self.chunk(out, d, by, &mut live);
             }
         }
@@ -123,6 +130,11 @@ impl Marcher<'_> {
             None => "Y",
         };
         let rows = m.rows;
+        if m.whole_chunks {
+            let _ = writeln!(out, "    const i64 x{d} = {chunk} * {rows};\n    const int n = {rows};");
+            live.push(format!("x{d} < hi{d} - lo{d}"));
+            return;
+        }
         if m.anchored {
             let shift = rows.trailing_zeros();
             let _ = writeln!(
@@ -164,6 +176,7 @@ impl Marcher<'_> {
             );
             let _ = writeln!(out, "    {constant}{ty} *{restrict}q{g} = p{g} + ({});", at.join(" + "));
             self.ends(out, g);
+            self.column_ends(out, g);
         }
     }
 
@@ -194,7 +207,7 @@ impl Marcher<'_> {
                 f.extent
             );
         }
-        if let (Some(f), Some(_)) = (self.families[g].column_fold, self.m.dim) {
+        if let (Some(f), Some(_), false) = (self.families[g].column_fold, self.m.dim, self.m.whole_vectors) {
             let v = self.m.vector;
             let _ =
                 writeln!(out, "    const bool across{g} = lo{last} + c0 < 0 || lo{last} + c0 + {v} > {}LL;", f.extent);

@@ -9,7 +9,7 @@ use super::edges::Edges;
 use super::{nvrtc, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{Code, Reg, ScalarId};
-use crate::ir::plan::{Plan, Step, StepKind};
+use crate::ir::plan::{Plan, PlanNest, Step, StepKind};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::strides;
 use crate::runtime::device::{Device, Engine};
@@ -123,10 +123,11 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         for part in (0..plan.ranks).filter_map(|r| n.part(r)) {
             extent.iter_mut().zip(&part.dims).for_each(|(e, d)| *e = (*e).max(d.len()));
         }
+        let even = even(plan, n);
         let mut strides: Vec<Vec<i64>> = n.sources.iter().map(place_strides).collect();
         strides.iter_mut().zip(&n.nest.operands).for_each(|(s, o)| s.resize(o.rank, 1));
         let folds = (0..n.nest.accesses.len()).map(|k| edges.access(plan, n, k)).collect();
-        generate::Placed { nest: &n.nest, strides, folds, extent, line: line(n.nest.span) }
+        generate::Placed { nest: &n.nest, strides, folds, extent, even, line: line(n.nest.span) }
     });
     generate::unit(&generate::Program {
         nests: nests.collect(),
@@ -135,6 +136,29 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         scalar_code: device_code(plan),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
+}
+
+/// What the low ends and lengths of a nest's parts are multiples of; see [`generate::Placed::even`].
+fn even(plan: &Plan, n: &PlanNest) -> Vec<i64> {
+    let mut out = vec![0; n.nest.domain.rank()];
+    let Some(last) = out.len().checked_sub(1) else { return out };
+    for (rank, part) in (0..plan.ranks).filter_map(|r| Some((r, n.part(r)?))) {
+        for (d, (g, r)) in out.iter_mut().zip(&part.dims).enumerate() {
+            *g = gcd(*g, r.len());
+            if d < last {
+                *g = gcd(*g, r.lo);
+            }
+        }
+        for s in &n.sources {
+            let aligned = storage::first_aligned(plan, Place::from(*s), rank);
+            out[last] = aligned.map_or(out[last], |a| gcd(out[last], part.dims[last].lo - a));
+        }
+    }
+    out
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a.abs() } else { gcd(b, a % b) }
 }
 
 type ScalarCode<'a> = (&'a Code, &'a [(Reg, ScalarId)]);

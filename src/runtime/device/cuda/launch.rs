@@ -58,6 +58,17 @@ impl Around<'_> {
     fn fast_fits(&self, m: &March, shift: i64) -> bool {
         let last = self.part.dims.len() - 1;
         let lo = self.part.dims[last].lo;
+        if m.whole_vectors && (shift != 0 || self.part.dims[last].len() % m.vector != 0) {
+            return false;
+        }
+        if m.whole_chunks
+            && let Some(d) = m.dim
+        {
+            let r = self.part.dims[d];
+            if r.len() % m.rows != 0 || m.anchored && r.lo % m.rows != 0 {
+                return false;
+            }
+        }
         if let Some((leaf, _)) = m.leaf {
             return lo % leaf == 0 && shift == 0;
         }

@@ -24,6 +24,12 @@ pub fn padded(plan: &Plan, place: Place, rank: i64) -> IndexBox {
     IndexBox::new(dims)
 }
 
+/// The index in the last dimension that begins an aligned row on a rank.
+pub fn first_aligned(plan: &Plan, place: Place, rank: i64) -> Option<i64> {
+    let real = place.storage(plan, rank);
+    if real.is_empty() { None } else { real.dims.last().map(|d| d.lo + shape(plan, place).1) }
+}
+
 fn size(plan: &Plan, place: Place) -> i64 {
     let array = match place {
         Place::Array(a) => a,
