@@ -1,6 +1,8 @@
 //! Reads past the ends of a dimension. The kernel finds the element that the edge rule names and reads it where it lies, so
 //! that no sweep stores copies of elements at the edges; ghost cells hold other ranks' elements only.
 
+use crate::ir::index_box::Interval;
+
 /// How an index past an end of `0..extent` becomes one inside; it lies at most `extent` away from the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fold {
@@ -36,14 +38,21 @@ impl Fold {
         format!("({} - ({index}))", self.inside(index))
     }
 
-    /// The same for an index relative to another, where the dimension begins at `lo` and ends at `hi`, and which can only
-    /// pass one end.
-    pub fn low(&self, index: &str, lo: &str, hi: &str) -> String {
-        format!("mg_{}_low({index}, {lo}, {hi})", self.rule.name())
+    /// The same for indices `offset` beside those of a range, which shows what ends they can pass; `index` is relative to
+    /// where the dimension begins at `lo` and ends at `hi`.
+    pub fn beside(&self, range: Interval, offset: i64, index: String, lo: &str, hi: &str) -> String {
+        let name = self.rule.name();
+        match (range.lo + offset < 0, range.hi + offset > self.extent) {
+            (true, true) => format!("mg_{name}({index}, {lo}, {hi})"),
+            (true, false) => format!("mg_{name}_low({index}, {lo}, {hi})"),
+            (false, true) => format!("mg_{name}_high({index}, {lo}, {hi})"),
+            (false, false) => format!("({index})"),
+        }
     }
 
-    pub fn high(&self, index: &str, lo: &str, hi: &str) -> String {
-        format!("mg_{}_high({index}, {lo}, {hi})", self.rule.name())
+    /// Whether indices of a range can lie outside.
+    pub fn left_by(&self, range: Interval) -> bool {
+        range.lo < 0 || range.hi > self.extent
     }
 
     /// The name of the function that mends a vector which lies across an end.

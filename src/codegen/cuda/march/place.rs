@@ -207,7 +207,7 @@ impl Marcher<'_> {
                 f.extent
             );
         }
-        if let (Some(f), Some(_), false) = (self.families[g].column_fold, self.m.dim, self.m.whole_vectors) {
+        if let (Some(f), Some(_)) = (self.mending(g), self.m.dim) {
             let v = self.m.vector;
             let _ =
                 writeln!(out, "    const bool across{g} = lo{last} + c0 < 0 || lo{last} + c0 + {v} > {}LL;", f.extent);

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use super::Marcher;
 use super::place::row_ty;
 use crate::codegen::c_body::{c_memory, c_ty};
-use crate::codegen::cuda::reduce;
+use crate::codegen::cuda::{Fold, reduce};
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::Sym;
 
 /// An element of the vector before or behind this thread's that its points read.
@@ -47,14 +48,25 @@ impl Marcher<'_> {
     /// end of the array.
     fn row_at(&self, g: usize, row: &str, offset: i64) -> String {
         let at = if row.is_empty() { format!("{offset}") } else { format!("{row} + {offset}") };
-        let at = match self.families[g].row_fold {
-            Some(f) if offset != 0 => {
-                let (at, lo, hi) = (format!("({})({at})", row_ty(f.extent)), format!("rl{g}"), format!("rh{g}"));
-                if offset < 0 { f.low(&at, &lo, &hi) } else { f.high(&at, &lo, &hi) }
+        let at = match (self.families[g].row_fold, self.m.dim) {
+            (Some(f), Some(d)) => {
+                let at = format!("({})({at})", row_ty(f.extent));
+                f.beside(self.w.nest.domain.dims[d], offset, at, &format!("rl{g}"), &format!("rh{g}"))
             }
             _ => format!("({at})"),
         };
         format!("(i64){at} * {}LL", self.row_step(g))
+    }
+
+    /// The range of the columns.
+    fn columns(&self) -> Interval {
+        self.w.nest.domain.dims[self.w.nest.domain.rank() - 1]
+    }
+
+    /// The rule by which the vectors of a family must be mended, where they can lie across an end of the array.
+    pub fn mending(&self, g: usize) -> Option<Fold> {
+        let fold = self.families[g].column_fold?;
+        (!self.m.whole_vectors || fold.left_by(self.columns())).then_some(fold)
     }
 
     /// An element of row `r + row` beside a vector: `offset` columns from the first, or from column `v` of it.
@@ -62,12 +74,12 @@ impl Marcher<'_> {
         let last = self.w.nest.domain.rank() - 1;
         let column = format!("c{from} + {offset}");
         let shift = match self.families[g].column_fold {
-            Some(f) if offset != 0 => {
-                let (i, n) = (format!("lo{last} + {column}"), format!("{}LL", f.extent));
-                let inside = if offset < 0 { f.low(&i, "0LL", &n) } else { f.high(&i, "0LL", &n) };
+            Some(f) => {
+                let i = format!("lo{last} + {column}");
+                let inside = f.beside(self.columns(), offset, i.clone(), "0LL", &format!("{}LL", f.extent));
                 format!(" + ({inside} - ({i}))")
             }
-            _ => String::new(),
+            None => String::new(),
         };
         format!("q{g}[{}{from} + {offset}{shift}]", self.row_at(g, "r", row))
     }
@@ -77,7 +89,7 @@ impl Marcher<'_> {
         let last = self.w.nest.domain.rank() - 1;
         let at = format!("q{g} + {}", self.row_at(g, row, offset));
         let _ = writeln!(out, "{:indent$}mg_get(w{g}[{slot}], {at});", "");
-        let Some(f) = self.families[g].column_fold.filter(|_| !self.m.whole_vectors) else { return };
+        let Some(f) = self.mending(g) else { return };
         let (when, first) = match self.m.dim {
             Some(_) => (format!("if (across{g}) "), format!("lo{last} + c0")),
             None => (String::new(), format!("lo{last} + c0 + (i64)({row}) * {}", self.m.row_step)),
@@ -106,7 +118,7 @@ impl Marcher<'_> {
         for offset in (-widest.0..0).chain(v..v + widest.1) {
             let (i, lo, hi) =
                 (format!("({ty})(lo{last} + c0 + {offset})"), format!("({ty})0"), format!("({ty}){}", f.extent));
-            let inside = if offset < 0 { f.low(&i, &lo, &hi) } else { f.high(&i, &lo, &hi) };
+            let inside = f.beside(self.columns(), offset, i.clone(), &lo, &hi);
             let _ = writeln!(out, "    const {ty} {} = {inside} - {i};", moved(g, offset));
         }
     }
