@@ -122,10 +122,11 @@ FN void mg_flush_shared(const u64 *limbs, u64 *sum, int copies) {
         if (limbs[i]) atomicAdd(to + i, limbs[i]);
 }
 
-/* Propagates carries: limbs 0 to 66 end in 0 .. 2^32, limb 67 carries the sign. */
-FN void mg_normalise(i64 *limb) {
+/* Propagates carries: limbs 0 to 66 end in 0 .. 2^32, limb 67 carries the sign. Limbs outside of `from .. to` are zero. */
+FN void mg_normalise(i64 *limb, int from = 0, int to = 67) {
     i64 carry = 0;
-    for (int i = 0; i < 67; i++) {
+    for (int i = from; i < 67; i++) {
+        if (i >= to && !carry) break;
         const i64 v = limb[i] + carry;
         limb[i] = v & 0xffffffff;
         carry = v >> 32;
@@ -139,19 +140,19 @@ FN u64 mg_limb_bits(const i64 *limb, int from, int count) {
     const u64 low = a | b << 32;
     return (s ? low >> s | c << (64 - s) : low) & ((1ULL << count) - 1);
 }
-/* The nearest float of these widths, ties to even; see exact_sum.rs. Destroys the limbs. */
-static __device__ u64 mg_round(i64 *limb, int fraction, int exponent) {
+/* The nearest float of these widths, ties to even; see exact_sum.rs. Limbs outside of `from .. to` are zero. Destroys the limbs. */
+static __device__ u64 mg_round(i64 *limb, int from, int to, int fraction, int exponent) {
     const u64 infinity = ((1ULL << exponent) - 1) << fraction, sign = 1ULL << (fraction + exponent);
     if (limb[70] || (limb[68] && limb[69])) return infinity | 1ULL << (fraction - 1);
     if (limb[68]) return infinity;
     if (limb[69]) return infinity | sign;
-    mg_normalise(limb);
+    mg_normalise(limb, from, to);
     const bool negative = limb[67] < 0;
     if (negative) {
         for (int i = 0; i < 68; i++) limb[i] = -limb[i];
         mg_normalise(limb);
     }
-    int top = 67;
+    int top = negative || to > 65 ? 67 : to + 1;
     while (top >= 0 && !limb[top]) top--;
     if (top < 0) return 0;
     const int high = top * 32 + 63 - __clzll(limb[top]);
@@ -161,7 +162,7 @@ static __device__ u64 mg_round(i64 *limb, int fraction, int exponent) {
     u64 kept = mg_limb_bits(limb, lowest, fraction + 1);
     if (lowest > 0 && mg_limb_bits(limb, lowest - 1, 1)) {
         bool below = false;
-        for (int i = 0; i < (lowest - 1) / 32 && !below; i++) below = limb[i] != 0;
+        for (int i = from; i < (lowest - 1) / 32 && !below; i++) below = limb[i] != 0;
         if (!below && (lowest - 1) % 32) below = mg_limb_bits(limb, (lowest - 1) / 32 * 32, (lowest - 1) % 32) != 0;
         if ((kept & 1) || below) kept++;
     }
@@ -177,7 +178,11 @@ static __device__ u64 mg_finish_sum(u64 *sum, int copies, i64 *limb, int fractio
         limb[i] = (i64)v;
     }
     __syncwarp();
-    const u64 bits = threadIdx.x ? 0 : mg_round(limb, fraction, exponent);
+    const u32 t = threadIdx.x, low = __ballot_sync(~0u, limb[t] != 0), middle = __ballot_sync(~0u, limb[t + 32] != 0),
+              high = __ballot_sync(~0u, t < 4 && limb[t + 64] != 0);
+    const int from = low ? __ffs(low) - 1 : middle ? 31 + __ffs(middle) : high ? 63 + __ffs(high) : 67;
+    const int to = high ? 96 - __clz(high) : middle ? 64 - __clz(middle) : 32 - __clz(low);
+    const u64 bits = t ? 0 : mg_round(limb, from, to, fraction, exponent);
     __syncwarp();
     return bits;
 }

@@ -219,7 +219,6 @@ impl Marcher<'_> {
     fn unroll(&self) -> i64 {
         let most = match self.m.dim {
             Some(_) if !self.m.others.is_empty() => 2,
-            Some(_) if self.m.anchored => 4,
             _ => 8,
         };
         self.m.rows.min(most)
