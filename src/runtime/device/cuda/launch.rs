@@ -151,8 +151,10 @@ impl Around<'_> {
         let up = |a: i64, b: i64| (a + b - 1) / b;
         let (mut gx, mut gy) = (up(cols, bx), up(rows, by));
         if !self.nest.reductions.is_empty() {
-            gx = gx.min(self.most_blocks as i64);
-            gy = gy.min((self.most_blocks as i64 / gx).max(1));
+            // Several blocks for each place on a processor: some warps get ahead of others, and new blocks follow them.
+            let most = self.most_blocks as i64 * 8;
+            gx = gx.min(most);
+            gy = gy.min((most / gx).max(1));
         }
         ((gx.clamp(1, 1 << 30) as u32, gy.clamp(1, MOST_Y) as u32, 1), (bx as u32, by as u32))
     }
