@@ -135,11 +135,12 @@ impl Checker<'_> {
         let Some((_, text)) = given else { return default.map(Val::constant) };
         match super::place::parse_value(text, ty) {
             Some(v) => Some(Val::constant(v)),
-            None => self.fail(
+            None => self.fail_help(
                 "E0205",
                 format!("`{text}` is not a value of `{ty}`"),
                 name.span,
                 format!("the parameter `{}` is `{ty}`", name.name),
+                super::place::values(ty),
             ),
         }
     }

@@ -1,6 +1,7 @@
 //! Partitions, edges and the arrays that carry them.
 
 use super::Checker;
+use super::counted;
 use super::env::Global;
 use crate::ir::kernel::ArrayId;
 use crate::ir::layout::{Dist, choose_mesh};
@@ -57,9 +58,9 @@ impl Checker<'_> {
                         let d = crate::diag::Diagnostic::error(
                             "E0280",
                             format!(
-                                "the partition `{}` has {} dimensions, the array has {rank}",
+                                "the partition `{}` has {}, the array has {rank}",
                                 name.name,
-                                dists.len()
+                                counted(dists.len(), "dimension")
                             ),
                             name.span,
                             "used here",
@@ -90,9 +91,9 @@ impl Checker<'_> {
                 if dists.len() != rank {
                     return self.fail(
                         "E0280",
-                        format!("this partition has {} dimensions, the array has {rank}", dists.len()),
+                        format!("this partition has {}, the array has {rank}", counted(dists.len(), "dimension")),
                         *span,
-                        format!("{} dimensions", dists.len()),
+                        counted(dists.len(), "dimension"),
                     );
                 }
                 self.divided(dists, over.as_deref(), *span)
@@ -178,7 +179,7 @@ impl Checker<'_> {
             n if n == rank => Some(out),
             n => self.fail(
                 "E0285",
-                format!("{n} edge rules for {rank} dimensions"),
+                format!("{n} edge rules for {}", counted(rank, "dimension")),
                 span,
                 "write one rule, or one a dimension",
             ),
@@ -276,13 +277,29 @@ fn edge_as(e: Edge, ty: Ty) -> Edge {
     }
 }
 
+/// What a parameter of a type may be set to.
+pub(super) fn values(ty: Ty) -> String {
+    match ty {
+        Ty::Bool => "write `true` or `false`".into(),
+        Ty::I32 => format!("write an integer from {} to {}", i32::MIN, i32::MAX),
+        Ty::U32 => format!("write an integer from 0 to {}", u32::MAX),
+        Ty::U64 => format!("write an integer from 0 to {}", u64::MAX),
+        Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
+        Ty::F64 => "write a number up to 1.8e308, such as `0.1` or `1e-3`, or `inf`".into(),
+        _ => format!("write an integer from {} to {}", i64::MIN, i64::MAX),
+    }
+}
+
 /// The value of a parameter written on the command line.
 pub(super) fn parse_value(text: &str, ty: Ty) -> Option<Value> {
     let clean = text.trim().replace('_', "");
     match ty {
         Ty::Bool => clean.parse::<bool>().ok().map(Value::bool),
-        Ty::F32 => clean.parse::<f32>().ok().map(Value::f32),
-        Ty::F64 => clean.parse::<f64>().ok().map(Value::f64),
+        Ty::F32 | Ty::F64 => {
+            let v = Value::float(ty, clean.parse().ok()?);
+            // Infinity is written, never what a number too large becomes.
+            (!v.as_f64().is_infinite() || !clean.contains(|c: char| c.is_ascii_digit())).then_some(v)
+        }
         ty => {
             let v = clean.parse::<i128>().ok()?;
             (Value::int(ty, v).as_int() == Some(v)).then_some(Value::int(ty, v))

@@ -69,7 +69,19 @@ impl Checker<'_> {
                 )
             }
             (Some(i), ty) if ty.is_float() => Some(Val::constant(Value::float(ty, i as f64))),
-            (None, ty) if ty.is_float() => Some(Val::constant(Value::float(ty, value.as_f64()))),
+            (None, ty) if ty.is_float() => {
+                let out = Value::float(ty, value.as_f64());
+                if value.as_f64().is_infinite() || !out.as_f64().is_infinite() {
+                    return Some(Val::constant(out));
+                }
+                self.fail_help(
+                    "E0211",
+                    format!("the literal {:e} does not fit `{ty}`", value.as_f64()),
+                    span,
+                    "beyond 3.4e38",
+                    "write `inf` for infinity, or compute in `f64`",
+                )
+            }
             _ => {
                 let found = if value.ty.is_float() { "a float" } else { "an integer" };
                 let message = format!("expected `{ty}`, found {found} literal");

@@ -22,10 +22,12 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     let mpi = format!("built in: {}", super::launcher::library_name());
     #[cfg(not(feature = "mpi"))]
     let mpi = "not built in (feature `mpi`)";
+    let gpus = gpus();
     if args.json {
         let v = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"), "cores": cores, "compiler": compiler.ok(), "kernel_cache": cache.ok(),
-            "mpi": cfg!(feature = "mpi"), "mpirun": found("mpirun"), "srun": found("srun"), "cuda": false,
+            "mpi": cfg!(feature = "mpi"), "mpirun": found("mpirun"), "srun": found("srun"),
+            "cuda": gpus.as_ref().is_ok_and(|g| !g.is_empty()), "gpus": gpus.unwrap_or_default(),
         });
         println!("{v:#}");
         return 0;
@@ -38,6 +40,30 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     println!("MPI           {mpi}");
     println!("mpirun        {}", found("mpirun").unwrap_or_else(|| "not found: ranks run as threads".into()));
     println!("srun          {}", found("srun").unwrap_or_else(|| "not found".into()));
-    println!("GPU           not used by this version; kernels run on the CPU");
+    match gpus {
+        Ok(list) if list.is_empty() => println!("GPUs          none: kernels run on the CPU"),
+        Ok(list) => {
+            for (k, gpu) in list.iter().enumerate() {
+                println!("{:<14}{gpu}", if k == 0 { "GPUs" } else { "" });
+            }
+        }
+        Err(why) => println!("GPUs          none: {why}"),
+    }
     0
+}
+
+/// A line for every GPU that a run may take, or why it can take none.
+#[cfg(feature = "cuda")]
+fn gpus() -> Result<Vec<String>, String> {
+    use crate::runtime::device::cuda::{driver, nvrtc};
+    let seen = driver::gpus()?;
+    nvrtc::present()?;
+    let line =
+        |g: &driver::GpuInfo| format!("{}: {}, {:.0} GiB", g.ordinal, g.name, g.memory as f64 / f64::from(1 << 30));
+    Ok(seen.iter().map(line).collect())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpus() -> Result<Vec<String>, String> {
+    Err("this mgpu was built without CUDA (feature `cuda`)".into())
 }

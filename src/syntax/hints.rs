@@ -239,6 +239,9 @@ fn joined(stop: &Stop<'_>) -> Option<String> {
         return Some(format!("did you mean `{near}`?"));
     }
     match before {
+        _ if found == "then" => {
+            Some("no `then`: write `if … { … }`, or `if … { … } else { … }` for a value".to_string())
+        }
         "const" | "auto" | "mut" | "int" | "float" | "double" if starts => Some(format!("write `let {found} = …`")),
         _ => Some("write an operator between two values, or begin a new line".to_string()),
     }

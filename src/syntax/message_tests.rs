@@ -82,6 +82,7 @@ fn faulty_statements() {
         ("u[i, j = 3", (2, 8), "expected `]`, `,` or an operator, found `=`", ""),
         ("x = (1 + 2", (2, 10), "expected `)`, `,` or an operator, found the end of the line", ""),
         ("x = f(1, 2", (2, 10), "expected `)`, `,` or an operator, found the end of the line", ""),
+        ("if a == 1 then { x = 2 }", (2, 11), "expected `{` or an operator, found `then`", "write `if … { … }`"),
         ("x = a && b", (2, 7), "`&&` is not an operator", "write `and`"),
         ("x = a || b", (2, 7), "`||` is not an operator", "write `or`"),
         ("x = !a", (2, 5), "`!` is not an operator", "write `not`"),
