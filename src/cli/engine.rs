@@ -29,14 +29,15 @@ pub fn default_ranks(args: &RunArgs) -> i64 {
     if args.on_cpu() { cores } else { gpus(args).filter(|n| *n > 0).unwrap_or(cores) }
 }
 
-/// The engine that the arguments ask for.
-pub fn engine(args: &RunArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+/// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
+pub fn engine(args: &RunArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+    let verbose = args.verbose && speaks;
     if !args.on_cpu() {
         match cuda(args, plan, sources) {
             Ok(engine) => return Ok(engine),
             Err(why) if args.device == Device::Cuda => return Err(why),
             Err(why) => {
-                if args.verbose {
+                if verbose {
                     eprintln!("GPUs are not used: {why}");
                 }
             }
@@ -51,7 +52,7 @@ pub fn engine(args: &RunArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dy
         Ok(native) => Ok(on_host(native)),
         Err(why) if args.executor == ExecutorChoice::Native => Err(why),
         Err(why) => {
-            if args.verbose {
+            if verbose {
                 eprintln!("native C is not used: {why}");
             }
             Ok(on_host(Vm::new(&nests, tables)))

@@ -13,6 +13,7 @@ mod launcher;
 mod lsp;
 mod plan;
 mod run;
+mod trace;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

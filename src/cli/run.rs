@@ -10,10 +10,13 @@ use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner};
 use crate::runtime::stats::Stats;
+use crate::runtime::trace::Trace;
 #[cfg(feature = "mpi")]
 use crate::runtime::watch::Watch;
+use crate::source::SourceMap;
 use clap::Args;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(Args, Clone)]
@@ -35,6 +38,12 @@ pub struct RunArgs {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    /// Write what every rank did when, for Perfetto (ui.perfetto.dev) or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Print where the time went, by step
+    #[arg(long)]
+    stats: bool,
     /// No summary
     #[arg(short, long)]
     quiet: bool,
@@ -91,7 +100,7 @@ fn run_here(args: &RunArgs) -> u8 {
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let (plan, root, engine) = match prepare(args, &mut session, ranks) {
+    let (plan, root, engine) = match prepare(args, &mut session, ranks, true) {
         Ok(ready) => ready,
         Err(code) => {
             session.flush();
@@ -105,14 +114,19 @@ fn run_here(args: &RunArgs) -> u8 {
     match outcome {
         Ok(stats) => {
             summary(args, &plan, &stats, compiled, start.elapsed(), &engine.name());
-            exit::OK
+            told(args, &plan, &session.sources, &stats)
         }
         Err(f) => failed(&mut session, f),
     }
 }
 
 /// Compiles the program and finds its folder and executor. On an error the reports are in the session.
-fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
+fn prepare(
+    args: &RunArgs,
+    session: &mut Session,
+    ranks: i64,
+    speaks: bool,
+) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
     let plan = session.plan(&args.program, ranks);
     let usage = |session: &mut Session, message: String| {
         session.sink.push(Diagnostic::bare("E0003", message));
@@ -123,7 +137,7 @@ fn prepare(args: &RunArgs, session: &mut Session, ranks: i64) -> Result<(Plan, R
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }
     let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
-    let engine = engine(args, &plan, &session.sources).map_err(|why| usage(session, why))?;
+    let engine = engine(args, speaks, &plan, &session.sources).map_err(|why| usage(session, why))?;
     Ok((plan, root, engine))
 }
 
@@ -151,7 +165,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let ready = prepare(args, &mut session, size);
+    let ready = prepare(args, &mut session, size, comm.rank() == 0);
     // Everybody goes on, or nobody does.
     let verdict = ready.as_ref().err().copied().unwrap_or(0);
     let print = match &ready {
@@ -190,13 +204,25 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
                 .iter()
                 .map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() })
                 .collect();
+            let ran = start.elapsed();
+            if manner(args).trace {
+                let mine = serde_json::to_vec(&stats.trace).unwrap_or_default();
+                let Ok(all) = comm.gathered(&mine) else { return exit::LOST };
+                for (s, bytes) in shared.iter_mut().zip(all.iter()) {
+                    s.trace = serde_json::from_slice(bytes).unwrap_or_default();
+                }
+            }
             if let Some(mine) = shared.get_mut(comm.rank() as usize) {
                 *mine = stats;
             }
+            let mut code = exit::OK;
             if comm.rank() == 0 {
-                summary(args, &plan, &shared, compiled, start.elapsed(), &engine.name());
+                summary(args, &plan, &shared, compiled, ran, &engine.name());
+                code = told(args, &plan, &session.sources, &shared);
             }
-            exit::OK
+            // What rank 0 could not write is everybody's failure.
+            let Ok(all) = comm.gathered(&[code]) else { return exit::LOST };
+            all.part(0).first().copied().unwrap_or(code)
         }
         Err(f @ (Failure::Lost(_) | Failure::Internal(_))) => {
             let code = failed(&mut session, f);
@@ -269,7 +295,22 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
 /// How the run is watched and shown.
 fn manner(args: &RunArgs) -> Manner {
     let progress = !args.quiet && std::io::stderr().is_terminal();
-    Manner { timeout: args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6))), progress }
+    let timeout = args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6)));
+    Manner { timeout, progress, trace: args.trace.is_some() || args.stats }
+}
+
+/// Writes the trace and prints the table, as far as they are wanted; gives the exit code.
+fn told(args: &RunArgs, plan: &Plan, sources: &SourceMap, stats: &[Stats]) -> u8 {
+    let traces: Vec<&Trace> = stats.iter().filter_map(|s| s.trace.as_deref()).collect();
+    if args.stats {
+        eprint!("{}", super::trace::table(plan, sources, &traces));
+    }
+    let Some(path) = &args.trace else { return exit::OK };
+    let text = super::trace::json(plan, sources, &traces);
+    match std::fs::write(path, text) {
+        Ok(()) => exit::OK,
+        Err(e) => usage(args, format!("cannot write the trace to `{}`: {}", path.display(), e.kind())),
+    }
 }
 
 fn usage(args: &RunArgs, message: String) -> u8 {

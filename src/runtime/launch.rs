@@ -6,8 +6,10 @@ use crate::runtime::comm::threads::{ThreadComm, World};
 use crate::runtime::device::Engine;
 use crate::runtime::failure::Failure;
 use crate::runtime::io::root::Root;
+use crate::runtime::memory;
 use crate::runtime::rank::Rank;
 use crate::runtime::stats::Stats;
+use crate::runtime::trace::Trace;
 use crate::runtime::watch::Watch;
 use std::io::Write;
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub struct Manner {
     pub timeout: Option<Duration>,
     /// Show a progress bar.
     pub progress: bool,
+    /// Record what every rank does when.
+    pub trace: bool,
 }
 
 /// Runs all ranks of a plan as threads. Rank 0 prints to `out`.
@@ -38,15 +42,14 @@ pub fn run_threads(
     let mut ends = World::ranks(plan.ranks as usize).into_iter();
     let Some(mut first) = ends.next() else { return Ok(vec![]) };
     let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
+    let quiet = Manner { trace: manner.trace, ..Manner::default() };
     let results = std::thread::scope(|scope| {
         let others: Vec<_> = ends
             .map(|mut comm| {
                 let name = format!("rank {}", comm.rank());
                 let watch = watch.clone();
                 let body = move || {
-                    guarded(&mut comm, |comm| {
-                        run_rank(plan, comm, engine, root, &mut std::io::sink(), Manner::default(), watch)
-                    })
+                    guarded(&mut comm, |comm| run_rank(plan, comm, engine, root, &mut std::io::sink(), quiet, watch))
                 };
                 std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
             })
@@ -106,8 +109,19 @@ pub fn run_rank(
 ) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
     rank.progress = manner.progress;
+    if manner.trace {
+        // All ranks begin together: their clocks then agree to some microseconds.
+        rank.state.comm.gathered(&[])?;
+        rank.state.stats.trace = Some(Box::new(Trace::new(plan)));
+    }
     rank.run()?;
-    let stats = std::mem::take(&mut rank.state.stats);
+    if manner.trace {
+        rank.state.comm.gathered(&[])?;
+    }
+    let mut stats = std::mem::take(&mut rank.state.stats);
+    if let Some(trace) = &mut stats.trace {
+        trace.bandwidth = memory::copy_bandwidth();
+    }
     if stats.received != stats.planned {
         let (got, said) = (stats.received, stats.planned);
         return Err(Failure::Internal(format!(

@@ -26,6 +26,19 @@ fn group_left() -> Option<u64> {
     Some(most.saturating_sub(used.saturating_sub(cached)))
 }
 
+/// Bytes a second that this thread copies in memory, read and written: the best of a few copies of 32 MiB.
+pub fn copy_bandwidth() -> f64 {
+    const BYTES: usize = 32 << 20;
+    let (from, mut to) = (vec![1u8; BYTES], vec![0u8; BYTES]);
+    let best = (0..5).map(|_| {
+        let clock = std::time::Instant::now();
+        to.copy_from_slice(std::hint::black_box(&from));
+        std::hint::black_box(&mut to);
+        clock.elapsed().as_secs_f64()
+    });
+    2.0 * BYTES as f64 / best.fold(f64::INFINITY, f64::min).max(1e-9)
+}
+
 /// A zeroed block of bytes.
 pub struct Buffer {
     ptr: *mut u8,

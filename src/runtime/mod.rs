@@ -14,4 +14,5 @@ pub mod progress;
 pub mod rank;
 pub mod state;
 pub mod stats;
+pub mod trace;
 pub mod watch;

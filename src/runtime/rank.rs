@@ -12,7 +12,9 @@ use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
 use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
+use crate::runtime::trace::Kind;
 use crate::runtime::watch::Watch;
+use std::time::Instant;
 
 /// One rank of a run.
 pub struct Rank<'a> {
@@ -88,6 +90,10 @@ impl<'a> Rank<'a> {
     fn step(&mut self, s: &'a Step) -> Result<Flow, Failure> {
         self.state.stats.steps += 1;
         self.watch.step();
+        if let Some(trace) = &mut self.state.stats.trace {
+            trace.at(s);
+        }
+        let clock = Instant::now();
         if self.fault == Some(self.state.stats.steps) {
             panic!("fault injected at step {}", self.state.stats.steps);
         }
@@ -96,7 +102,11 @@ impl<'a> Rank<'a> {
             StepKind::Swap(a, b) => self.device.swap(*a, *b),
             StepKind::Exchange(ex) => self.device.exchange(*ex, &mut self.state)?,
             StepKind::Compute { nest, overlap } => {
-                self.state.stats.touched += self.bytes[nest.0 as usize];
+                let bytes = self.bytes[nest.0 as usize];
+                self.state.stats.touched += bytes;
+                if let Some(trace) = &mut self.state.stats.trace {
+                    trace.touched(bytes);
+                }
                 self.device.compute(*nest, *overlap, &mut self.state)?;
             }
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
@@ -130,6 +140,9 @@ impl<'a> Rank<'a> {
             StepKind::Load { array, path } => self.load(*array, path, s.span)?,
             StepKind::Save { array, path } => self.save(*array, path, s.span)?,
             StepKind::Plot { array, path } => self.plot(*array, path, s.span)?,
+        }
+        if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {
+            self.state.stats.spent(Kind::Io, clock);
         }
         Ok(Flow::Next)
     }

@@ -6,6 +6,7 @@ use crate::runtime::comm::{Comm, Gathered};
 use crate::runtime::device::{Partial, scalar};
 use crate::runtime::failure::Failure;
 use crate::runtime::stats::Stats;
+use crate::runtime::trace::Kind;
 use std::time::Instant;
 
 /// The workflow's scalars on the host. A device may compute one that the host does not know until it asks.
@@ -118,7 +119,7 @@ impl<'a> RankState<'a> {
             }
         }
         self.reduced = Reduced { mine, all, at, leaves };
-        self.stats.communication += clock.elapsed();
+        self.stats.spent(Kind::Reduce, clock);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What a rank counts while it runs.
 
-use std::time::Duration;
+use crate::runtime::trace::{Kind, Trace};
+use std::time::{Duration, Instant};
 
 /// Counters and clocks of one rank.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +20,31 @@ pub struct Stats {
     pub communication: Duration,
     /// Compulsory bytes of all nests that ran: every element read and written once.
     pub touched: u64,
+    /// What happened when, if the run is traced.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Stats {
+    /// Counts the time since `clock`.
+    pub fn spent(&mut self, kind: Kind, clock: Instant) {
+        let time = clock.elapsed();
+        match kind {
+            Kind::Compute => self.computation += time,
+            Kind::Send | Kind::Wait | Kind::Reduce => self.communication += time,
+            Kind::Io => {}
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.spent(kind, clock, time);
+        }
+    }
+
+    /// Notes messages of the last event, by peer.
+    pub fn messages(&mut self, peers: impl Iterator<Item = i64>, sent: bool) {
+        if let Some(trace) = &mut self.trace {
+            peers.for_each(|p| trace.message(p, sent));
+        }
+    }
+
     /// Counts messages and bytes that were sent.
     pub fn sent(&mut self, (messages, bytes): (u64, u64)) {
         self.messages += messages;

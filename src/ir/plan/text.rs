@@ -117,6 +117,23 @@ impl Plan {
         }
     }
 
+    /// A step in a few words.
+    pub fn step_title(&self, s: &Step) -> String {
+        match &s.kind {
+            StepKind::Compute { nest, .. } => self.compute_text(*nest),
+            StepKind::For { .. } => "for".into(),
+            StepKind::While { .. } => "while".into(),
+            StepKind::If { .. } => "if".into(),
+            _ => {
+                let mut first = None;
+                self.leaf_text(s, &mut |line| {
+                    first.get_or_insert(line);
+                });
+                first.unwrap_or_else(|| "set".into())
+            }
+        }
+    }
+
     /// What the steps of some places compute and communicate, one line each.
     pub fn text_at(&self, here: &dyn Fn(Span) -> bool) -> Vec<String> {
         let mut out = vec![];

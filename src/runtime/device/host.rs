@@ -12,6 +12,7 @@ use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::memory::{self, Buffer};
 use crate::runtime::state::RankState;
+use crate::runtime::trace::Kind;
 use std::time::Instant;
 
 /// Parts of at least this many points are split so that messages travel meanwhile.
@@ -95,7 +96,8 @@ impl<'a> HostDevice<'a> {
         let schedule = &self.schedules[ex.0 as usize];
         schedule.start(&|p| self.memory.address(p), state.comm)?;
         state.stats.sent(schedule.sent());
-        state.stats.communication += clock.elapsed();
+        state.stats.spent(Kind::Send, clock);
+        state.stats.messages(schedule.sends.iter().map(|m| m.peer), true);
         Ok(())
     }
 
@@ -118,7 +120,11 @@ fn arrive(schedule: &Schedule, memory: &Memory, planned: (i64, i64), state: &mut
     let clock = Instant::now();
     let arrived = schedule.finish(&|p| memory.address(p), state.comm)?;
     state.stats.arrived(arrived, planned);
-    state.stats.communication += clock.elapsed();
+    if schedule.receives.is_empty() {
+        return Ok(());
+    }
+    state.stats.spent(Kind::Wait, clock);
+    state.stats.messages(schedule.receives.iter().map(|m| m.peer), false);
     Ok(())
 }
 
@@ -140,7 +146,7 @@ impl Sweep<'_> {
                 Failure::Internal(format!("in `{}` (byte {} of the sources): {why}", nest.name, nest.span.start))
             })?;
         }
-        state.stats.computation += clock.elapsed();
+        state.stats.spent(Kind::Compute, clock);
         Ok(())
     }
 }

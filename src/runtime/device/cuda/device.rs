@@ -22,6 +22,7 @@ use crate::runtime::device::{Device, ExactSum, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
+use crate::runtime::trace::Kind;
 
 /// Bytes of a chunk that travels between device and files.
 const CHUNK: i64 = 64 << 20;
@@ -240,6 +241,7 @@ impl<'a> CudaDevice<'a> {
 
     /// Packs and sends what others need.
     fn start(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let clock = Instant::now();
         self.run_list(ex, Which::Local)?;
         self.run_list(ex, Which::Constants)?;
         let e = ex.0 as usize;
@@ -260,12 +262,14 @@ impl<'a> CudaDevice<'a> {
             state.comm.send(m.peer, buffer)?;
         }
         state.stats.sent(self.schedules[e].sent());
+        state.stats.spent(Kind::Send, clock);
+        state.stats.messages(self.schedules[e].sends.iter().map(|m| m.peer), true);
         Ok(())
     }
 
     /// Receives and unpacks what this rank needs.
     fn arrive(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        let e = ex.0 as usize;
+        let (clock, e) = (Instant::now(), ex.0 as usize);
         let mut arrived = (0, 0);
         for (m, st) in self.schedules[e].receives.iter().zip(&self.staged[e].1) {
             let buffer = state.comm.receive(m.peer, m.bytes)?;
@@ -284,6 +288,8 @@ impl<'a> CudaDevice<'a> {
             // The staging memory is free for the next exchange.
             self.queue.flush(&self.gpu).map_err(lost)?;
             self.gpu.wait().map_err(lost)?;
+            state.stats.spent(Kind::Wait, clock);
+            state.stats.messages(self.schedules[e].receives.iter().map(|m| m.peer), false);
         }
         Ok(())
     }
@@ -387,11 +393,8 @@ impl<'a> CudaDevice<'a> {
 
 impl Device for CudaDevice<'_> {
     fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
-        let clock = Instant::now();
         if let Some(ex) = overlap {
-            self.start(ex, state)?;
-            self.arrive(ex, state)?;
-            state.stats.communication += clock.elapsed();
+            self.exchange(ex, state)?;
         }
         let k = id.0 as usize;
         let Some(part) = self.work[k].part.clone() else { return Ok(()) };
@@ -399,11 +402,8 @@ impl Device for CudaDevice<'_> {
     }
 
     fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        let clock = Instant::now();
         self.start(ex, state)?;
-        self.arrive(ex, state)?;
-        state.stats.communication += clock.elapsed();
-        Ok(())
+        self.arrive(ex, state)
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {

@@ -1,0 +1,124 @@
+//! What each rank did when: recorded while a run is traced (`--trace`, `--stats`).
+
+use crate::ir::plan::{Plan, Step};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What a rank spends time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Sweeps.
+    Compute,
+    /// Packing and sending, and copies within the rank.
+    Send,
+    /// Waiting for messages and unpacking them.
+    Wait,
+    /// All-reduces, the waiting for others included.
+    Reduce,
+    /// Printing, loading, saving, plotting.
+    Io,
+}
+
+/// How many kinds there are.
+pub const KINDS: usize = 5;
+
+/// Something that took time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The step's number in the order of the plan's text.
+    pub step: u32,
+    pub kind: Kind,
+    /// Nanoseconds since all ranks began.
+    pub start: u64,
+    pub end: u64,
+}
+
+/// A message that was sent or has arrived. Those of a pair of ranks arrive in the order in which they were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub peer: i64,
+    pub sent: bool,
+    /// The event in which it happened.
+    pub event: usize,
+}
+
+/// The sums of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// How often the step ran.
+    pub runs: u64,
+    /// Nanoseconds by kind.
+    pub spent: [u64; KINDS],
+    /// Compulsory bytes of the sweeps: every element read and written once.
+    pub touched: u64,
+}
+
+/// Events that are kept; later ones count in the sums only.
+const MOST_EVENTS: usize = 1 << 20;
+
+/// One rank's record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Trace {
+    pub events: Vec<Event>,
+    pub messages: Vec<Message>,
+    /// By the step's number.
+    pub sums: Vec<Sums>,
+    /// Bytes a second that the ranks copied at the same time after the run, read and written.
+    pub bandwidth: f64,
+    #[serde(skip, default = "Instant::now")]
+    origin: Instant,
+    #[serde(skip)]
+    step: usize,
+    #[serde(skip)]
+    numbers: HashMap<usize, usize>,
+}
+
+impl Trace {
+    /// An empty record that begins now.
+    pub fn new(plan: &Plan) -> Trace {
+        let mut numbers = HashMap::new();
+        plan.each_step(&plan.steps, &mut |s| {
+            let next = numbers.len();
+            numbers.insert(std::ptr::from_ref(s) as usize, next);
+        });
+        Trace {
+            events: vec![],
+            messages: vec![],
+            sums: vec![Sums::default(); numbers.len()],
+            bandwidth: 0.0,
+            origin: Instant::now(),
+            step: 0,
+            numbers,
+        }
+    }
+
+    /// A step begins.
+    pub fn at(&mut self, step: &Step) {
+        if let Some(n) = self.numbers.get(&(std::ptr::from_ref(step) as usize)) {
+            self.step = *n;
+            self.sums[*n].runs += 1;
+        }
+    }
+
+    /// The current step's sweep touches so many bytes.
+    pub fn touched(&mut self, bytes: u64) {
+        self.sums[self.step].touched += bytes;
+    }
+
+    /// Time was spent until now.
+    pub fn spent(&mut self, kind: Kind, since: Instant, time: Duration) {
+        self.sums[self.step].spent[kind as usize] += time.as_nanos() as u64;
+        if self.events.len() < MOST_EVENTS {
+            let start = since.saturating_duration_since(self.origin).as_nanos() as u64;
+            self.events.push(Event { step: self.step as u32, kind, start, end: start + time.as_nanos() as u64 });
+        }
+    }
+
+    /// A message was sent, or has arrived, in the last event.
+    pub fn message(&mut self, peer: i64, sent: bool) {
+        if self.events.len() < MOST_EVENTS {
+            self.messages.push(Message { peer, sent, event: self.events.len().saturating_sub(1) });
+        }
+    }
+}
