@@ -241,7 +241,10 @@ impl Checker<'_> {
         let elem = self.elem_type(ty)?;
         let (file_ty, shape) = match self.loader.array(path) {
             Ok(found) => found,
-            Err(why) => return self.fail("E0295", why, span, "loaded here"),
+            Err(why) => {
+                let help = "paths are relative to the program's folder, or to `--root`";
+                return self.fail_help("E0295", why, span, "loaded here", help);
+            }
         };
         if file_ty != elem {
             return self.fail(

@@ -7,6 +7,7 @@ use crate::ir::plan::Plan;
 use crate::ir::program::Program;
 use crate::ir::ty::Ty;
 use crate::runtime::failure::exit;
+use crate::runtime::io::IoError;
 use crate::runtime::io::npy::read_header;
 use crate::runtime::io::root::Root;
 use crate::source::SourceMap;
@@ -55,7 +56,10 @@ impl Session {
     pub fn program(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Program> {
         let text = match std::fs::read_to_string(&args.file) {
             Ok(t) => t,
-            Err(e) => return self.bare("E0001", format!("cannot read `{}`: {e}", args.file.display())),
+            Err(e) => {
+                let e = IoError::from_os("read", &args.file.display().to_string(), &e);
+                return self.bare("E0001", e.message);
+            }
         };
         let root = match Root::open(root_of(args)) {
             Ok(r) => r,
@@ -123,7 +127,7 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>, String> {
     let mut out = vec![];
     for g in given {
         if let Some(path) = g.strip_prefix('@') {
-            let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{path}`: {e}"))?;
+            let text = std::fs::read_to_string(path).map_err(|e| IoError::from_os("read", path, &e).message)?;
             let json: serde_json::Map<String, serde_json::Value> =
                 serde_json::from_str(&text).map_err(|e| format!("`{path}` is not a JSON object of parameters: {e}"))?;
             for (k, v) in json {
