@@ -117,6 +117,12 @@ impl Checker<'_> {
                 "write one assignment for each",
             );
         }
+        if let ExprKind::Call { callee, .. } = &e.kind
+            && !self.modules[self.module].globals.contains_key(&callee.name)
+            && !super::calls::NAMES.contains(&callee.name.as_str())
+        {
+            return self.unknown(&callee.name, callee.span, "kernel");
+        }
         let at = wanted.iter().position(|w| w.is_some()).unwrap_or(0);
         let name = &targets[at].name.name;
         self.fail_help(
