@@ -312,6 +312,9 @@ impl Checker<'_> {
     /// Whether the nests from `first` on may write `target` itself in place of `result`: from the first writer on, `target`
     /// is read only at the element that the same point writes.
     fn in_place(&self, target: ArrayId, result: ArrayId, first: usize) -> bool {
+        if self.pinned.contains(&result) {
+            return false;
+        }
         let nests = &self.program.nests[first..];
         let writes = |s: &Store, n: &crate::ir::kernel::Nest| n.operands[s.operand.0 as usize].array == result;
         let Some(start) = nests.iter().position(|n| n.stores.iter().any(|s| writes(s, n))) else { return false };
@@ -389,7 +392,7 @@ impl Checker<'_> {
         let mut b = Builder::new_nest(domain);
         let operand = b.operand(from, ty, rank, false);
         let within = b.within_box();
-        let access = b.access(Access { operand, index: index.clone(), within, counters: vec![], span });
+        let access = b.access(Access { operand, index: index.clone(), within, counters: vec![], checks: vec![], span });
         let value = b.emit(ty, crate::ir::kernel::Op::Load(access));
         let operand = b.operand(to, ty, rank, true);
         if b.domain.iter().all(|d| !d.is_empty()) {
@@ -408,6 +411,22 @@ impl Checker<'_> {
                 "subscripted here",
             );
         };
+        self.update(target, array, op, value, clause)
+    }
+
+    /// The elements of an array that a left side names change, the rest stays.
+    pub(super) fn update(
+        &mut self,
+        target: &Target,
+        array: ArrayId,
+        op: AssignOp,
+        value: ExprId,
+        clause: &Clause,
+    ) -> Option<()> {
+        let left = self.left_of(target, array, array)?;
+        if self.scatters(&left, clause)? {
+            return self.scatter(&left, op, value, clause);
+        }
         let proto = self.program.arrays[array.0 as usize].clone();
         let shape = proto.shape.clone();
         let temp = self.add_array(Array { name: format!("{}'", proto.name), temporary: true, ..proto });
@@ -420,6 +439,7 @@ impl Checker<'_> {
         let Some(region) = regions.first() else { return Some(()) };
         let whole = crate::ir::index_box::IndexBox::whole(&shape);
         if region.hull() == whole && region.dims.iter().all(|d| d.2 == 1) {
+            self.pinned.insert(array);
             self.emit_stmt(StmtKind::Swap(array, temp), target.span);
             return Some(());
         }

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::{Env, Global, IndexedLet, Local};
+use super::indirect::Computed;
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Sym, TableId};
@@ -67,10 +68,10 @@ impl Checker<'_> {
         }
     }
 
-    /// The subscripts in affine form.
-    fn subscripts(&mut self, ids: &[ExprId]) -> Option<Vec<Affine>> {
-        let mut out = vec![];
-        for &id in ids {
+    /// The subscripts in affine form; those that cannot be proved are registers of their own.
+    fn subscripts(&mut self, array: ArrayId, ids: &[ExprId]) -> Option<(Vec<Affine>, Vec<Computed>)> {
+        let (mut out, mut computed) = (vec![], vec![]);
+        for (d, &id) in ids.iter().enumerate() {
             let v = self.expr(id, Some(Ty::I64))?;
             let span = self.span(id);
             if !v.ty.is_int() {
@@ -81,15 +82,16 @@ impl Checker<'_> {
                     "subscript",
                 );
             }
-            match v.as_affine() {
+            match v.as_affine().filter(|a| self.provable(a)) {
                 Some(a) => out.push(a),
                 None => {
-                    return self
-                        .not_yet("a subscript that is not a sum of multiples of indices (an indirect read)", span);
+                    let c = self.computed_subscript(array, d, v, span)?;
+                    out.push(Affine::sym(Sym::Counter(c.reg)));
+                    computed.push(c);
                 }
             }
         }
-        Some(out)
+        Some((out, computed))
     }
 
     fn read(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
@@ -106,18 +108,22 @@ impl Checker<'_> {
         if !self.builder().nest {
             return self.single_element(id, ids, span);
         }
-        let mut index = self.subscripts(ids)?;
+        let (mut index, computed) = self.subscripts(id, ids)?;
         self.bound_scalars(id, &mut index, ids)?;
-        let Some(counters) = self.builder().counters_of(&index) else {
+        let Some(mut counters) = self.builder().counters_of(&index) else {
             return self.not_yet("a read at a loop counter whose bounds are not index arithmetic", span);
         };
+        let bound = |c: &Computed| (c.reg, Affine::constant(c.range.lo), Affine::constant(c.range.hi));
+        counters.extend(computed.iter().map(bound));
+        let checks = computed.iter().filter_map(|c| c.check.clone()).collect();
         let within = self.builder().within_box();
         let operand = self.builder().operand(id, ty, rank, false);
-        let access = Access { operand, index, within, counters, span };
+        let access = Access { operand, index, within, counters, checks, span };
         self.prove_read(id, &access, ids)?;
         let b = self.builder();
         let access = b.access(access);
-        Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
+        let v = Val::reg(b.emit(ty, Op::Load(access)), ty);
+        Some(computed.iter().fold(v, |v, c| self.mended(v, &c.mend)))
     }
 
     /// One element read by the workflow: its owner contributes it to a sum that every rank gets.

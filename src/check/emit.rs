@@ -96,6 +96,8 @@ pub struct Builder {
     pub picks: Vec<(ScalarId, Affine)>,
     /// Scalars made to lie in a range wherever the nest runs.
     pub clamped: Vec<(ScalarId, Interval, ScalarId)>,
+    /// Subscripts on the left that are to be checked.
+    pub checks: Vec<Check>,
     /// Whether the code being written may not run at all.
     pub conditional: bool,
 }
@@ -362,14 +364,4 @@ fn divided(op: BinaryOp, a: &Affine, by: i64) -> Option<Affine> {
         return Some(Affine::constant(a.konst.rem_euclid(by)));
     }
     Some(Affine { konst: a.konst.div_euclid(by), terms: a.terms.iter().map(|t| (t.0, t.1 / by)).collect() })
-}
-
-/// The registers that an operation reads.
-pub fn operands_of(op: &Op) -> Vec<Reg> {
-    match op {
-        Op::Const(_) | Op::Index(_) | Op::Scalar(_) | Op::Load(_) => vec![],
-        Op::Copy(a) | Op::Table { index: a, .. } | Op::Unary(_, a) | Op::Cast(a) | Op::Bits(a) => vec![*a],
-        Op::Binary(_, a, b) => vec![*a, *b],
-        Op::Fma(a, b, c) | Op::Select(a, b, c) => vec![*a, *b, *c],
-    }
 }

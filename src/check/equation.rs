@@ -31,20 +31,7 @@ impl Checker<'_> {
         clause: &Clause,
         earlier: &[Region],
     ) -> Option<Vec<Region>> {
-        let subs = target.subscripts.clone().unwrap_or_default();
-        let (shape, name) = {
-            let a = &self.program.arrays[array.0 as usize];
-            (a.shape.clone(), a.name.clone())
-        };
-        if subs.len() != shape.len() {
-            return self.fail(
-                "E0252",
-                super::subscripts_wanted(&name, shape.len(), subs.len()),
-                target.span,
-                super::counted(subs.len(), "subscript"),
-            );
-        }
-        let left = Left { target: target.clone(), name, array, into, subs, shape };
+        let left = self.left_of(target, array, into)?;
         let indices = self.indices(&left, clause)?;
         let Clause::Otherwise(at) = clause else {
             return Some(vec![self.parts_of_equation(&left, indices, op, value)?]);
@@ -142,7 +129,7 @@ impl Checker<'_> {
     }
 
     /// The domain, and the names of the indices in scope.
-    fn enter_domain(&mut self, indices: &[Index]) -> (Vec<Interval>, Vec<String>, super::env::Env) {
+    pub(super) fn enter_domain(&mut self, indices: &[Index]) -> (Vec<Interval>, Vec<String>, super::env::Env) {
         let (mut domain, mut env) = (vec![], self.env.clone());
         for (d, ix) in indices.iter().enumerate() {
             let (value, range) = ix.affine(d);
@@ -217,7 +204,8 @@ impl Checker<'_> {
         let b = self.builder();
         let operand = b.operand(array, ty, index.len(), false);
         let within = b.within_box();
-        let access = b.access(Access { operand, index: index.to_vec(), within, counters: vec![], span });
+        let access =
+            b.access(Access { operand, index: index.to_vec(), within, counters: vec![], checks: vec![], span });
         Val::reg(b.emit(ty, Op::Load(access)), ty)
     }
 
@@ -241,6 +229,7 @@ impl Checker<'_> {
             code: b.finish(),
             stores,
             reductions,
+            checks: std::mem::take(&mut b.checks),
             leaf: vec![],
         };
         nest.leaf = self.leaf_of(&nest);

@@ -392,12 +392,36 @@ impl Checker<'_> {
             );
         }
         if op != AssignOp::Set {
-            return self.not_yet("accumulating into a result", target.span);
+            return self.accumulate_result(target, array, op, value, clause, &pending[k]);
         }
         let earlier = pending[k].regions.clone();
         let regions = self.equation(target, array, array, op, value, clause, &earlier)?;
         pending[k].regions.extend(regions);
         self.env = self.env.with(name, Local::Array(array));
         Some(())
+    }
+
+    /// `h[bin[i]] += w[i]` in a kernel, for a result that is defined.
+    fn accumulate_result(
+        &mut self,
+        target: &Target,
+        array: ArrayId,
+        op: AssignOp,
+        value: ExprId,
+        clause: &Clause,
+        pending: &Pending,
+    ) -> Option<()> {
+        let name = &pending.result.name;
+        if pending.regions.is_empty() && !self.program.arrays[array.0 as usize].shape.contains(&0) {
+            return self.fail_help(
+                "E0223",
+                format!("`{name}` is accumulated before it is defined"),
+                target.span,
+                "accumulated here",
+                format!("define it first: `{name}[…] = 0`"),
+            );
+        }
+        self.prove_cover(array, name, &pending.regions, pending.result.span);
+        self.update(target, array, op, value, clause)
     }
 }

@@ -120,7 +120,7 @@ impl Checker<'_> {
     }
 
     /// The names on the left that are not bound yet, in order: the indices.
-    fn left_indices(&mut self, left: &Left, clause: &Clause) -> Option<Vec<String>> {
+    pub(super) fn left_indices(&mut self, left: &Left, clause: &Clause) -> Option<Vec<String>> {
         let mut names: Vec<String> = vec![];
         let ast = self.ast();
         for &s in &left.subs {
@@ -316,14 +316,6 @@ impl Checker<'_> {
     }
 
     fn unknown_range<T>(&mut self, name: &str, left: &Left) -> Option<T> {
-        let ast = self.ast();
-        let nested = |s: ExprId| {
-            children(&ast, s).into_iter().chain([s]).any(|e| matches!(ast.expr(e).kind, ExprKind::Index { .. }))
-        };
-        if let Some(&s) = left.subs.iter().find(|&&s| nested(s)) {
-            let at = self.span(s);
-            return self.not_yet("a scatter (a left side at a subscript that is not index arithmetic)", at);
-        }
         let span = left.subs.first().map_or(Span::new(FileId(0), 0, 0), |&s| self.span(s));
         self.fail_help(
             "E0260",
@@ -393,7 +385,13 @@ impl Checker<'_> {
             }
             let v = self.expr_as(s, Ty::I64)?;
             let Some(a) = v.as_affine() else {
-                return self.not_yet("a scatter (a left side at a subscript that is not index arithmetic)", span);
+                return self.fail_help(
+                    "E0272",
+                    "a subscript on the left is a number, or one index times a positive constant",
+                    span,
+                    "not index arithmetic",
+                    "accumulate at computed subscripts: `+=`; or put the arithmetic on the right side",
+                );
             };
             let dim = match a.terms[..] {
                 [] => (a.konst, 1, 1),

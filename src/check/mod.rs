@@ -18,6 +18,7 @@ mod env;
 mod equation;
 mod expr;
 mod facts;
+mod indirect;
 mod infer;
 mod kernel;
 mod left;
@@ -27,6 +28,7 @@ mod outcome;
 mod place;
 mod range;
 mod reduce;
+mod scatter;
 mod space;
 mod subscript;
 mod template;
@@ -86,6 +88,8 @@ pub struct Checker<'a> {
     repeated: usize,
     /// Clearing nests that may turn out needless.
     clears: Vec<clear::Clear>,
+    /// Arrays that statements other than nests name, so that no other array may take their place in nests.
+    pinned: std::collections::BTreeSet<ArrayId>,
     /// Bounds are not reported: the extents are made up.
     generic: bool,
     /// The names of the indices of the nest being written, by domain dimension, for messages.
@@ -147,6 +151,7 @@ pub fn check_noting(
         repeated: 0,
         calls: vec![],
         clears: vec![],
+        pinned: Default::default(),
         generic: false,
         index_names: vec![],
         extent_names: vec![],

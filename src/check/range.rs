@@ -33,7 +33,7 @@ impl Checker<'_> {
         let within = self.builder().within_box();
         let counters = self.builder().counters_of(std::slice::from_ref(a))?;
         let span = Span::new(FileId(0), 0, 0);
-        let probe = Access { operand: OperandId(0), index: vec![a.clone()], within, counters, span };
+        let probe = Access { operand: OperandId(0), index: vec![a.clone()], within, counters, checks: vec![], span };
         let image = probe.image(&probe.within, &|s| self.scalar_range(s))?;
         image.dims.first().copied()
     }

@@ -113,7 +113,7 @@ impl Checker<'_> {
         Some(out)
     }
 
-    fn inferred_extent(&mut self, name: &Ident, term: ExprId) -> Option<i64> {
+    pub(super) fn inferred_extent(&mut self, name: &Ident, term: ExprId) -> Option<i64> {
         let found = self.extents_of(term, &name.name);
         let Some(&(n, at)) = found.first() else {
             if let Some(base) = self.unknown_base(term) {

@@ -107,6 +107,16 @@ pub enum Op {
     Bits(Reg),
 }
 
+/// The registers that an operation reads, those of a read's subscripts aside.
+pub fn operands_of(op: &Op) -> Vec<Reg> {
+    match op {
+        Op::Const(_) | Op::Index(_) | Op::Scalar(_) | Op::Load(_) => vec![],
+        Op::Copy(a) | Op::Table { index: a, .. } | Op::Unary(_, a) | Op::Cast(a) | Op::Bits(a) => vec![*a],
+        Op::Binary(_, a, b) => vec![*a, *b],
+        Op::Fma(a, b, c) | Op::Select(a, b, c) => vec![*a, *b, *c],
+    }
+}
+
 /// An index into [`Nest::accesses`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccessId(pub u32);
@@ -152,7 +162,7 @@ pub enum Inst {
 pub enum Sym {
     /// A dimension of the nest's domain.
     Dim(usize),
-    /// The counter of an enclosing [`Inst::Loop`].
+    /// The counter of an enclosing [`Inst::Loop`], or another register that holds a subscript which the code computed.
     Counter(Reg),
     /// A workflow scalar of type `i64`.
     Scalar(ScalarId),
@@ -165,7 +175,8 @@ pub struct Affine {
     pub terms: Vec<(Sym, i64)>,
 }
 
-/// A read of an array at affine subscripts, in global indices. A subscript may lie outside the array where the operand's
+/// A read of an array at affine subscripts, in global indices; a subscript that is a value (`x[idx[i]]`) is a register of its
+/// own with bounds, like a loop counter. A subscript may lie outside the array where the operand's
 /// buffer has ghost cells for it.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -173,8 +184,21 @@ pub struct Access {
     pub index: Vec<Affine>,
     /// The part of the domain in which this access can execute (narrowed by enclosing `if`s).
     pub within: IndexBox,
-    /// Bounds (inclusive low, exclusive high) of each loop counter that `index` uses.
+    /// Bounds (inclusive low, exclusive high) of each loop counter or computed subscript that `index` uses.
     pub counters: Vec<(Reg, Affine, Affine)>,
+    /// Computed subscripts whose bounds hold only if a check says so before the nest runs.
+    pub checks: Vec<Check>,
+    pub span: Span,
+}
+
+/// A computed subscript that must lie in `0..extent`.
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub reg: Reg,
+    pub extent: i64,
+    /// The subscript as it is written, and the name of the array.
+    pub text: String,
+    pub array: String,
     pub span: Span,
 }
 
@@ -237,6 +261,8 @@ pub struct Nest {
     pub code: Code,
     pub stores: Vec<Store>,
     pub reductions: Vec<Reduction>,
+    /// Subscripts of a scatter, which the code has computed at its end, that must be checked before the nest runs.
+    pub checks: Vec<Check>,
     /// The reduction leaf in each dimension: a power of two (1 allowed). See [`leaf`](Nest::leaf) in the module docs of
     /// `runtime::device::exact_sum`: floats are summed in a fixed order inside a leaf, leaves are added exactly.
     pub leaf: Vec<i64>,

@@ -173,6 +173,13 @@ impl Layout {
         found.into_iter().map(|(r, dims)| (r, IndexBox::new(dims))).collect()
     }
 
+    /// The rank that owns the element at `index`; the lowest, if several do.
+    pub fn owner(&self, index: &[i64]) -> i64 {
+        let mut axis = self.mesh.iter();
+        let parts = index.iter().zip(&self.cuts).filter_map(|(&i, cut)| cut.map(|c| c.part_of(i)));
+        parts.fold(0, |rank, k| rank * axis.next().copied().unwrap_or(1) + k)
+    }
+
     /// How many ranks own part of `region`, without listing them.
     pub fn owner_count(&self, region: &IndexBox) -> i64 {
         if region.is_empty() {

@@ -1,7 +1,7 @@
 //! The bound program: concrete shapes, typed loop nests and a workflow, still independent of the number of ranks.
 
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{ArrayId, Code, Nest, Reg, ScalarId, Table};
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Table};
 use crate::ir::layout::Dist;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -79,6 +79,13 @@ pub enum StmtKind {
     },
     /// Exchange the contents of two arrays of equal shape, type and placement (a hidden double buffer).
     Swap(ArrayId, ArrayId),
+    /// `into[index] op= value`: `index` holds linear indices of `into`, inside it; the elements are taken in row-major order.
+    Scatter {
+        into: ArrayId,
+        index: ArrayId,
+        value: ArrayId,
+        op: BinaryOp,
+    },
     /// `counter` runs over `from..to by by` (slots read once).
     For {
         counter: ScalarId,

@@ -67,6 +67,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
             }
             StepKind::While { .. } => lines.push("while".into()),
             StepKind::If { .. } => lines.push("if".into()),
+            StepKind::Once { .. } => lines.push(plan.step_title(step)),
             StepKind::Compute { nest, .. } => lines.push(plan.compute_text(*nest)),
             _ => plan.leaf_text(step, &mut |l| lines.push(l.trim().to_string())),
         }
@@ -95,6 +96,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
                     vec![array]
                 }
                 StepKind::Swap(a, b) => vec![a, b],
+                StepKind::Scatter { into, .. } => vec![into],
                 _ => vec![],
             },
         });
@@ -104,10 +106,10 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
 
 fn kind(step: &Step) -> &'static str {
     match step.kind {
-        StepKind::Exchange(_) => "exchange",
+        StepKind::Exchange(_) | StepKind::Scatter { .. } => "exchange",
         StepKind::Compute { .. } => "compute",
         StepKind::AllReduce(_) => "reduce",
-        StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } => "control",
+        StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } | StepKind::Once { .. } => "control",
         StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } => "file",
         _ => "scalar",
     }

@@ -100,6 +100,7 @@ fn walk(plan: &Plan, steps: &[Step], uses: &mut Uses) {
                 touch(*b);
                 uses.pinned.extend([*a, *b]);
             }
+            StepKind::Scatter { into, index, value, .. } => [*into, *index, *value].into_iter().for_each(&mut touch),
             StepKind::Load { array, .. } | StepKind::Save { array, .. } | StepKind::Plot { array, .. } => touch(*array),
             StepKind::Print(parts) | StepKind::Assert { why: parts, .. } => {
                 for p in parts {
@@ -110,6 +111,10 @@ fn walk(plan: &Plan, steps: &[Step], uses: &mut Uses) {
             }
             StepKind::For { body, .. } => looped(plan, &[body], uses),
             StepKind::While { before, body, .. } => looped(plan, &[before, body], uses),
+            StepKind::Once { arrays, body, .. } => {
+                arrays.iter().for_each(|a| touch(*a));
+                walk(plan, body, uses);
+            }
             StepKind::If { then, otherwise, .. } => {
                 walk(plan, then, uses);
                 walk(plan, otherwise, uses);

@@ -111,7 +111,8 @@ fn may_move_up(plan: &Plan, s: &Stmt, first: NestId) -> bool {
         && results.iter().all(|(_, id)| !read.contains(id) && !made.contains(id))
 }
 
-fn scalars_of(nest: &Nest) -> BTreeSet<ScalarId> {
+/// The workflow scalars that a nest reads.
+pub fn scalars_of(nest: &Nest) -> BTreeSet<ScalarId> {
     let mut out = code_scalars(&nest.code.body);
     for a in nest.accesses.iter().flat_map(|a| &a.index) {
         out.extend(a.terms.iter().filter_map(|t| if let Sym::Scalar(s) = t.0 { Some(s) } else { None }));
@@ -210,8 +211,9 @@ fn append(nest: &mut Nest, y: &Nest, stored: &BTreeMap<ArrayId, Vec<Affine>>) {
         }
         let operand = operand_in(nest, y, acc.operand, &mut place);
         let counters = acc.counters.iter().map(|(r, lo, hi)| (reg(*r), moved(lo, base), moved(hi, base))).collect();
-        let acc =
-            Access { operand, index: acc.index.iter().map(|a| moved(a, base)).collect(), counters, ..acc.clone() };
+        let checks = acc.checks.iter().map(|c| Check { reg: reg(c.reg), ..c.clone() }).collect();
+        let index = acc.index.iter().map(|a| moved(a, base)).collect();
+        let acc = Access { operand, index, counters, checks, ..acc.clone() };
         let same = |o: &Access| {
             o.operand == acc.operand
                 && o.index == acc.index
@@ -232,6 +234,7 @@ fn append(nest: &mut Nest, y: &Nest, stored: &BTreeMap<ArrayId, Vec<Affine>>) {
         nest.operands[operand.0 as usize].written = true;
         nest.stores.push(Store { operand, index: s.index.clone(), value: reg(s.value) });
     }
+    nest.checks.extend(y.checks.iter().map(|c| Check { reg: reg(c.reg), ..c.clone() }));
     nest.reductions.extend(y.reductions.iter().map(|r| Reduction { value: reg(r.value), ..r.clone() }));
 }
 
@@ -358,6 +361,7 @@ fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
     for s in body {
         match &s.kind {
             StmtKind::Swap(a, b) => read.extend([*a, *b]),
+            StmtKind::Scatter { into, index, value, .. } => read.extend([*into, *index, *value]),
             StmtKind::Print(p) => parts(p, read),
             StmtKind::Assert { why, .. } => parts(why, read),
             StmtKind::Load { array, .. } | StmtKind::Save { array, .. } | StmtKind::Plot { array, .. } => {

@@ -4,6 +4,7 @@ mod assign_buffers;
 mod choose_homes;
 mod classify_reads;
 mod fuse_nests;
+mod guard_reads;
 mod schedule_steps;
 
 use crate::diag::{Diagnostic, Sink};
@@ -53,9 +54,10 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
     }
     fuse_nests::fuse_nests(&mut plan);
+    let guards = guard_reads::guard_reads(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);
-    schedule_steps::schedule_steps(&mut plan, &reads);
+    schedule_steps::schedule_steps(&mut plan, &reads, &guards);
     mark_used(&mut plan);
     assign_buffers::assign_buffers(&mut plan);
     if let Err(why) = plan.verify() {

@@ -1,9 +1,11 @@
 //! Statements to steps: an exchange only where something is stale, several arrays' halos in one, all-reduces batched.
 
 use super::classify_reads::Read;
-use crate::ir::kernel::{ArrayId, Op, ScalarId, Sym};
+use super::guard_reads::Guard;
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Op, Reg, ScalarId, Sym};
 use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
-use crate::ir::program::{Stmt, StmtKind};
+use crate::ir::program::{Scalar, Stmt, StmtKind};
+use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +22,15 @@ struct Scheduler<'a> {
     fresh: Fresh,
     /// Reductions whose partial results are not combined yet.
     pending: Vec<(PlanNestId, usize)>,
+    guards: &'a BTreeMap<PlanNestId, Guard>,
+    /// Steps of the kind `Once` so far.
+    once: u32,
 }
 
 /// Writes the steps of the plan.
-pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>]) {
+pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>], guards: &BTreeMap<PlanNestId, Guard>) {
     let body = plan.program.body.clone();
-    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![] };
+    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![], guards, once: 0 };
     let mut steps = s.block(&body);
     s.flush(&mut steps);
     plan.steps = steps;
@@ -106,6 +111,10 @@ impl Scheduler<'_> {
                 self.fresh = meet(&after, &self.fresh);
                 StepKind::If { cond: *cond, then, otherwise }
             }
+            StmtKind::Scatter { into, index, value, op } => {
+                self.written(*into);
+                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op }
+            }
             StmtKind::Break => StepKind::Break,
             StmtKind::Print(p) => StepKind::Print(p.clone()),
             StmtKind::Assert { cond, why, bounds } => {
@@ -151,6 +160,9 @@ impl Scheduler<'_> {
     }
 
     fn compute(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
+        if let Some(guard) = self.guards.get(&id) {
+            self.guard(id, guard, out);
+        }
         let mut items = self.stale_items(id);
         let mut overlap = None;
         if !items.is_empty() {
@@ -178,6 +190,60 @@ impl Scheduler<'_> {
         } else {
             self.pending.extend((0..n.reductions.len()).map(|r| (id, r)));
         }
+    }
+
+    /// Checks the computed subscripts of a nest, once for the arrays and scalars that they are made of.
+    fn guard(&mut self, id: PlanNestId, guard: &Guard, out: &mut Vec<Step>) {
+        self.flush(out);
+        let entry = self.fresh.clone();
+        let (nest, find) = (self.plan.nest(id).nest.clone(), self.plan.nest(guard.find).nest.clone());
+        let mut body = vec![];
+        self.compute(guard.find, &[], nest.span, &mut body);
+        self.flush(&mut body);
+        let ok = self.new_scalar(Ty::Bool);
+        let fine = Code {
+            regs: vec![Ty::I64, Ty::I64, Ty::Bool],
+            body: vec![
+                Inst::Op { dst: Reg(0), op: Op::Scalar(guard.first) },
+                Inst::Op { dst: Reg(1), op: Op::Const(Value::i64(i64::MAX)) },
+                Inst::Op { dst: Reg(2), op: Op::Binary(BinaryOp::Eq, Reg(0), Reg(1)) },
+            ],
+        };
+        let step = |kind, span| Step { kind, span };
+        body.push(step(StepKind::Scalars { code: fine, results: vec![(Reg(2), ok)] }, nest.span));
+        let held = self.fresh.clone();
+        let mut report = vec![];
+        self.compute(guard.report, &[], nest.span, &mut report);
+        self.flush(&mut report);
+        self.fresh = held;
+        let (code, regs) = guard.place(&nest);
+        let results: Vec<(Reg, ScalarId)> =
+            regs.iter().map(|r| (*r, self.new_scalar(code.regs[r.0 as usize]))).collect();
+        let place: Vec<ScalarId> = results[guard.checks.len()..].iter().map(|r| r.1).collect();
+        report.push(step(StepKind::Scalars { code, results: results.clone() }, nest.span));
+        let stored = nest.stores.first().filter(|_| nest.checks.is_empty());
+        let computed = stored.map_or(String::new(), |s| {
+            let array = nest.operands[s.operand.0 as usize].array;
+            self.plan.array(array).array.name.trim_end_matches('\'').to_string()
+        });
+        for (k, check) in guard.checks.iter().enumerate() {
+            let why = guard.text(k, &computed, &place);
+            report.push(step(StepKind::Assert { cond: results[k].1, why, bounds: true }, check.span));
+        }
+        body.push(step(StepKind::If { cond: ok, then: vec![], otherwise: report }, nest.span));
+        self.fresh = meet(&entry, &self.fresh);
+        let mut arrays: Vec<ArrayId> = find.operands.iter().map(|o| o.array).collect();
+        arrays.sort();
+        arrays.dedup();
+        let number = self.once;
+        self.once += 1;
+        let scalars = super::fuse_nests::scalars_of(&find).into_iter().collect();
+        out.push(step(StepKind::Once { number, arrays, scalars, body }, nest.span));
+    }
+
+    fn new_scalar(&mut self, ty: Ty) -> ScalarId {
+        self.plan.program.scalars.push(Scalar { name: String::new(), ty });
+        ScalarId(self.plan.program.scalars.len() as u32 - 1)
     }
 
     /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
@@ -291,7 +357,7 @@ fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut V
             written.extend(stores(plan, PlanNestId(n.0)));
         }
         StmtKind::Swap(a, b) => written.extend([*a, *b]),
-        StmtKind::Load { array, .. } => {
+        StmtKind::Load { array, .. } | StmtKind::Scatter { into: array, .. } => {
             written.insert(*array);
         }
         StmtKind::For { body, .. } => body.iter().for_each(|s| effects(plan, s, written, nests)),

@@ -2,7 +2,7 @@
 
 use crate::diag::Diagnostic;
 use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::ScalarId;
+use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::comm::Comm;
@@ -13,6 +13,7 @@ use crate::runtime::io::root::Root;
 use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
+use crate::runtime::versions::Versions;
 use crate::runtime::watch::Watch;
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ pub struct Rank<'a> {
     /// Compulsory bytes of each nest: every element of the part read or written at least once.
     bytes: Vec<u64>,
     watch: Watch,
+    pub(super) versions: Versions,
     /// The step at which this rank panics, for tests (`MGPU_FAULT=rank:step`).
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
@@ -66,6 +68,7 @@ impl<'a> Rank<'a> {
             state: RankState::new(comm, plan.program.scalars.len()),
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
+            versions: Versions::new(plan.arrays.len()),
             fault: fault(me),
             progress: false,
         })
@@ -99,7 +102,10 @@ impl<'a> Rank<'a> {
         }
         match &s.kind {
             StepKind::Scalars { code, results } => self.device.scalars(code, results, &mut self.state)?,
-            StepKind::Swap(a, b) => self.device.swap(*a, *b),
+            StepKind::Swap(a, b) => {
+                self.versions.swap(*a, *b);
+                self.device.swap(*a, *b);
+            }
             StepKind::Exchange(ex) => self.device.exchange(*ex, &mut self.state)?,
             StepKind::Compute { nest, overlap } => {
                 let bytes = self.bytes[nest.0 as usize];
@@ -107,6 +113,8 @@ impl<'a> Rank<'a> {
                 if let Some(trace) = &mut self.state.stats.trace {
                     trace.touched(bytes);
                 }
+                let n = &self.plan.nest(*nest).nest;
+                n.stores.iter().for_each(|s| self.versions.written(n.operands[s.operand.0 as usize].array));
                 self.device.compute(*nest, *overlap, &mut self.state)?;
             }
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
@@ -120,6 +128,12 @@ impl<'a> Rank<'a> {
             },
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
+            }
+            StepKind::Scatter { into, index, value, op } => self.scatter(*into, *index, *value, *op)?,
+            StepKind::Once { number, arrays, scalars, body } => {
+                if self.changed(*number, arrays, scalars)? {
+                    return self.block(body);
+                }
             }
             StepKind::Break => return Ok(Flow::Break),
             StepKind::Print(parts) => self.print(parts)?,
@@ -137,7 +151,10 @@ impl<'a> Rank<'a> {
                     return Err(Failure::Agreed(Diagnostic::error("E0610", message, s.span, "this is false")));
                 }
             }
-            StepKind::Load { array, path } => self.load(*array, path, s.span)?,
+            StepKind::Load { array, path } => {
+                self.versions.written(*array);
+                self.load(*array, path, s.span)?;
+            }
             StepKind::Save { array, path } => self.save(*array, path, s.span)?,
             StepKind::Plot { array, path } => self.plot(*array, path, s.span)?,
         }
@@ -171,6 +188,15 @@ impl<'a> Rank<'a> {
         }
         self.progress = bar.is_some();
         Ok(Flow::Next)
+    }
+
+    /// Whether an array or scalar is not what it was when this was last asked with the same number.
+    fn changed(&mut self, number: u32, arrays: &[ArrayId], scalars: &[ScalarId]) -> Result<bool, Failure> {
+        for s in scalars {
+            self.know(*s)?;
+        }
+        let bits = &self.state.scalars.bits;
+        Ok(self.versions.changed(number, arrays, scalars.iter().map(|s| bits[s.0 as usize])))
     }
 
     /// Makes a scalar's value known here.

@@ -108,6 +108,13 @@ impl Plan {
                 StepKind::If { then, otherwise, .. } => {
                     json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)})
                 }
+                StepKind::Scatter { into, index, value, .. } => {
+                    json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value)})
+                }
+                StepKind::Once { arrays, body, .. } => {
+                    let arrays: Vec<String> = arrays.iter().map(|a| name(*a)).collect();
+                    json!({"step": "once", "arrays": arrays, "body": self.steps_json(body, sources)})
+                }
                 StepKind::Break => json!({"step": "break"}),
                 StepKind::Print(_) => json!({"step": "print"}),
                 StepKind::Assert { .. } => json!({"step": "assert"}),

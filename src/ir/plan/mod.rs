@@ -8,7 +8,7 @@ pub mod text;
 pub mod verify;
 
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{Affine, ArrayId, Code, Nest, Reg, ScalarId, Sym};
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Sym};
 use crate::ir::layout::Layout;
 use crate::ir::program::{Array, PrintPart, Program};
 use crate::ir::ty::Ty;
@@ -183,6 +183,13 @@ pub enum StepKind {
         results: Vec<(Reg, ScalarId)>,
     },
     Swap(ArrayId, ArrayId),
+    /// Send contributions to the owners of elements of `into`, who take them in row-major order of `index`.
+    Scatter {
+        into: ArrayId,
+        index: ArrayId,
+        value: ArrayId,
+        op: BinaryOp,
+    },
     For {
         counter: ScalarId,
         from: ScalarId,
@@ -199,6 +206,14 @@ pub enum StepKind {
         cond: ScalarId,
         then: Vec<Step>,
         otherwise: Vec<Step>,
+    },
+    /// Run `body`, unless none of these arrays and scalars has changed since it last ran.
+    Once {
+        /// The number of this step among those of its kind.
+        number: u32,
+        arrays: Vec<ArrayId>,
+        scalars: Vec<ScalarId>,
+        body: Vec<Step>,
     },
     Break,
     Print(Vec<PrintPart>),
@@ -226,7 +241,7 @@ impl StepKind {
     /// The steps inside this one.
     pub fn blocks(&self) -> Vec<&[Step]> {
         match self {
-            StepKind::For { body, .. } => vec![body],
+            StepKind::For { body, .. } | StepKind::Once { body, .. } => vec![body],
             StepKind::While { before, body, .. } => vec![before, body],
             StepKind::If { then, otherwise, .. } => vec![then, otherwise],
             _ => vec![],

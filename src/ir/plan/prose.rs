@@ -45,6 +45,7 @@ impl Plan {
                 }
                 StepKind::While { before, body, .. } => ([before, body], "while".into(), None),
                 StepKind::If { then, otherwise, .. } => ([then, otherwise], "if".into(), None),
+                StepKind::Once { body, .. } => ([body, &[]], self.once_text(step), Some(1)),
                 _ => continue,
             };
             loops.push(name);
@@ -301,6 +302,10 @@ impl Plan {
             StepKind::Compute { nest, .. } => self.compute_story(*nest),
             StepKind::AllReduce(items) => self.reduce_story(items),
             StepKind::Swap(a, b) => format!("`{}` and `{}` change places; nothing is copied.", name(a), name(b)),
+            StepKind::Scatter { into, index, value, .. } => format!(
+                "{}; each owner takes what arrives in the order of the indices, so the number of ranks does not matter.",
+                self.scatter_text(*into, *index, *value).replacen('s', "S", 1)
+            ),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),
             StepKind::Assert { .. } => "Every rank checks the condition, with the same answer.".into(),
             StepKind::Load { array, .. } => {
@@ -322,6 +327,7 @@ impl Plan {
                 "Every rank repeats what is inside until the condition fails, with the same answer.".into()
             }
             StepKind::If { .. } => "Every rank takes the same branch.".into(),
+            StepKind::Once { .. } => "What is inside is done once, and again only when it has to be.".into(),
             StepKind::Scalars { results, .. } => {
                 let named: Vec<String> =
                     results.iter().map(|r| self.scalar_name(r.1)).filter(|n| !n.is_empty()).collect();

@@ -1,7 +1,7 @@
 //! The plan as text for people.
 
 use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
-use crate::ir::kernel::ScalarId;
+use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Edge, PrintPart};
 use crate::source::{SourceMap, Span};
 use std::fmt::Write;
@@ -112,9 +112,24 @@ impl Plan {
                         self.steps_text(otherwise, depth + 1, sources, out);
                     }
                 }
+                StepKind::Once { body, .. } => {
+                    say(self.once_text(s));
+                    self.steps_text(body, depth + 1, sources, out);
+                }
                 _ => self.leaf_text(s, &mut say),
             }
         }
+    }
+
+    /// `once, again when idx has changed`
+    pub(crate) fn once_text(&self, s: &Step) -> String {
+        let StepKind::Once { arrays, scalars, .. } = &s.kind else { return String::new() };
+        let arrays = arrays.iter().map(|a| self.array(*a).array.name.clone());
+        let scalars = scalars.iter().map(|s| self.scalar_name(*s)).filter(|n| !n.is_empty());
+        let mut names: Vec<String> = arrays.chain(scalars).collect();
+        names.dedup();
+        let have = if names.len() == 1 { "has" } else { "have" };
+        if names.is_empty() { "once".into() } else { format!("once, again when {} {have} changed", names.join(", ")) }
     }
 
     /// A step in a few words.
@@ -124,6 +139,7 @@ impl Plan {
             StepKind::For { .. } => "for".into(),
             StepKind::While { .. } => "while".into(),
             StepKind::If { .. } => "if".into(),
+            StepKind::Once { .. } => self.once_text(s),
             _ => {
                 let mut first = None;
                 self.leaf_text(s, &mut |line| {
@@ -149,14 +165,7 @@ impl Plan {
     pub fn each_step<'a>(&'a self, steps: &'a [Step], f: &mut dyn FnMut(&'a Step)) {
         for s in steps {
             f(s);
-            match &s.kind {
-                StepKind::For { body, .. } => self.each_step(body, f),
-                StepKind::While { before: a, body: b, .. } | StepKind::If { then: a, otherwise: b, .. } => {
-                    self.each_step(a, f);
-                    self.each_step(b, f);
-                }
-                _ => {}
-            }
+            s.kind.blocks().into_iter().for_each(|b| self.each_step(b, f));
         }
     }
 
@@ -193,6 +202,7 @@ impl Plan {
                 }
             }
             StepKind::Swap(a, b) => say(format!("swap {} and {}", name(a), name(b))),
+            StepKind::Scatter { into, index, value, .. } => say(self.scatter_text(*into, *index, *value)),
             StepKind::Break => say("break".into()),
             StepKind::Print(_) => say("print".into()),
             StepKind::Assert { .. } => say("assert".into()),
@@ -203,7 +213,11 @@ impl Plan {
             StepKind::Plot { array, path } => {
                 say(format!("plot {} to {}, gathered on rank 0", name(array), path_text(path)))
             }
-            StepKind::Finish(_) | StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } => {}
+            StepKind::Finish(_)
+            | StepKind::For { .. }
+            | StepKind::While { .. }
+            | StepKind::If { .. }
+            | StepKind::Once { .. } => {}
         }
     }
 
@@ -226,6 +240,17 @@ impl Plan {
         let total = total.map_or(String::new(), |t| format!("; all ranks {} messages, {}", t.0, bytes(t.1)));
         say(format!("{what}: {}", items.join(", ")));
         say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
+    }
+
+    /// What a scatter sends: at most everything that a rank holds of it.
+    pub(crate) fn scatter_text(&self, into: ArrayId, index: ArrayId, value: ArrayId) -> String {
+        let size = 8 + self.array(value).array.ty.size() as i64;
+        let most = self.sampled_ranks().iter().map(|r| self.array(index).layout.part(*r).len()).max().unwrap_or(0);
+        let name = &self.array(into).array.name;
+        if self.ranks == 1 {
+            return format!("scatter into {name}");
+        }
+        format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * size))
     }
 
     pub(crate) fn compute_text(&self, id: PlanNestId) -> String {

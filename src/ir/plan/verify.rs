@@ -70,16 +70,7 @@ fn collect(steps: &[super::Step], used: &mut BTreeSet<u32>) {
             StepKind::Exchange(e) | StepKind::Compute { overlap: Some(e), .. } => {
                 used.insert(e.0);
             }
-            StepKind::For { body, .. } => collect(body, used),
-            StepKind::While { before, body, .. } => {
-                collect(before, used);
-                collect(body, used);
-            }
-            StepKind::If { then, otherwise, .. } => {
-                collect(then, used);
-                collect(otherwise, used);
-            }
-            _ => {}
+            kind => kind.blocks().into_iter().for_each(|b| collect(b, used)),
         }
     }
 }

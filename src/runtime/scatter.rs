@@ -1,0 +1,227 @@
+//! Scatters: `h[bin[i]] += w[i]`. Every rank holds a contiguous run of the contributions, in the order of the indices; those for
+//! elements of other ranks travel to their owners, who take all contributions rank by rank. So every element meets its
+//! contributions in the order of the indices, whatever the number of ranks, and sums of floats have the same bits.
+//!
+//! Integers may be combined in any order: where the array has fewer elements than a rank has contributions, the rank
+//! combines its own first.
+
+use crate::ir::elem;
+use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::{ArrayId, BinaryOp};
+use crate::ir::layout::Layout;
+use crate::ir::ty::Ty;
+use crate::runtime::failure::Failure;
+use crate::runtime::rank::Rank;
+use crate::runtime::trace::Kind;
+use std::time::Instant;
+
+/// Contributions for one rank: where in its part, and the value, in memory form.
+#[derive(Default)]
+struct Bundle {
+    places: Vec<u64>,
+    values: Vec<u8>,
+}
+
+impl Rank<'_> {
+    /// `into[index] op= value` for all elements of `index` and `value`, whose linear indices are inside. A collective.
+    pub(super) fn scatter(
+        &mut self,
+        into: ArrayId,
+        index: ArrayId,
+        value: ArrayId,
+        op: BinaryOp,
+    ) -> Result<(), Failure> {
+        let me = self.state.comm.rank();
+        let clock = Instant::now();
+        let (target, from) = (self.plan.array(into), self.plan.array(index));
+        let ty = target.array.ty;
+        let mine = from.layout.part(me);
+        let linear = self.device.read(index, &mine)?;
+        let values = self.device.read(value, &mine)?;
+        let mut places: Vec<u64> = linear.chunks_exact(8).map(word).collect();
+        let mut values = values;
+        let elements = target.layout.shape.iter().product::<i64>() as usize;
+        if ty.is_int() && op != BinaryOp::Div && elements < places.len() {
+            (places, values) = combined(&places, &values, elements, ty, op);
+        }
+        let mut bundles: Vec<Bundle> = vec![];
+        if self.state.comm.size() > 1 {
+            bundles = bundled(&target.layout, &places, &values, ty.size(), self.plan.ranks);
+        } else {
+            bundles.push(Bundle { places, values });
+        }
+        let part = target.layout.part(me);
+        let mut data = self.device.read(into, &part)?;
+        self.state.stats.spent(Kind::Compute, clock);
+        let arrived = self.exchange_bundles(bundles, ty.size())?;
+        let clock = Instant::now();
+        arrived.iter().for_each(|b| apply(&mut data, b, ty, op));
+        self.device.write(into, &part, &data)?;
+        self.versions.written(into);
+        self.state.stats.spent(Kind::Compute, clock);
+        Ok(())
+    }
+
+    /// Sends every rank its bundle; gives those of all ranks for this one, in the order of ranks.
+    fn exchange_bundles(&mut self, bundles: Vec<Bundle>, size: usize) -> Result<Vec<Bundle>, Failure> {
+        let comm = &mut *self.state.comm;
+        let (me, mut own) = (comm.rank(), Bundle::default());
+        let mut sent = (0, 0);
+        let clock = Instant::now();
+        for (peer, b) in bundles.into_iter().enumerate() {
+            if peer as i64 == me {
+                own = b;
+                continue;
+            }
+            let mut head = comm.buffer(8);
+            head.copy_from_slice(&(b.places.len() as u64).to_le_bytes());
+            comm.send(peer as i64, head)?;
+            sent = (sent.0 + 1, sent.1 + 8);
+            if !b.places.is_empty() {
+                let mut m = comm.buffer(b.places.len() * 8 + b.values.len());
+                let (head, tail) = m.split_at_mut(b.places.len() * 8);
+                head.chunks_exact_mut(8).zip(&b.places).for_each(|(c, p)| c.copy_from_slice(&p.to_le_bytes()));
+                tail.copy_from_slice(&b.values);
+                sent = (sent.0 + 1, sent.1 + m.len() as u64);
+                comm.send(peer as i64, m)?;
+            }
+        }
+        self.state.stats.sent(sent);
+        self.state.stats.spent(Kind::Send, clock);
+        let clock = Instant::now();
+        let comm = &mut *self.state.comm;
+        let mut out = vec![];
+        for peer in 0..comm.size() {
+            if peer == me {
+                out.push(std::mem::take(&mut own));
+                continue;
+            }
+            let head = comm.receive(peer, 8)?;
+            let count = word(&head) as usize;
+            comm.recycle(peer, head);
+            if count == 0 {
+                continue;
+            }
+            let m = comm.receive(peer, count * (8 + size))?;
+            let (head, tail) = m.split_at(count * 8);
+            out.push(Bundle { places: head.chunks_exact(8).map(word).collect(), values: tail.to_vec() });
+            comm.recycle(peer, m);
+        }
+        self.state.stats.spent(Kind::Wait, clock);
+        Ok(out)
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().unwrap_or_default())
+}
+
+/// The bits of element `k`.
+fn get(data: &[u8], k: usize, size: usize) -> u64 {
+    let mut bits = [0; 8];
+    bits[..size].copy_from_slice(&data[k * size..(k + 1) * size]);
+    u64::from_le_bytes(bits)
+}
+
+fn set(data: &mut [u8], k: usize, size: usize, bits: u64) {
+    data[k * size..(k + 1) * size].copy_from_slice(&bits.to_le_bytes()[..size]);
+}
+
+/// Takes contributions, one after the other.
+fn apply(data: &mut [u8], b: &Bundle, ty: Ty, op: BinaryOp) {
+    let size = ty.size();
+    for (k, &at) in b.places.iter().enumerate() {
+        let old = get(data, at as usize, size);
+        set(data, at as usize, size, elem::binary(op, ty, old, get(&b.values, k, size)));
+    }
+}
+
+/// One contribution for each element that has any, of integers.
+fn combined(places: &[u64], values: &[u8], elements: usize, ty: Ty, op: BinaryOp) -> (Vec<u64>, Vec<u8>) {
+    // What is subtracted adds up.
+    let (op, start) = if op == BinaryOp::Mul { (op, 1) } else { (BinaryOp::Add, 0) };
+    let size = ty.size();
+    let mut sums = vec![0; elements * size];
+    (0..elements).for_each(|k| set(&mut sums, k, size, start));
+    let mut touched = vec![false; elements];
+    for (k, &at) in places.iter().enumerate() {
+        let at = at as usize;
+        touched[at] = true;
+        let sum = elem::binary(op, ty, get(&sums, at, size), get(values, k, size));
+        set(&mut sums, at, size, sum);
+    }
+    let kept: Vec<usize> = (0..elements).filter(|k| touched[*k]).collect();
+    let values = kept.iter().flat_map(|k| &sums[k * size..(k + 1) * size]).copied().collect();
+    (kept.into_iter().map(|k| k as u64).collect(), values)
+}
+
+/// Contributions by owner, at places in the owner's part. Of an array that every rank keeps whole, everybody gets all.
+fn bundled(layout: &Layout, places: &[u64], values: &[u8], size: usize, ranks: i64) -> Vec<Bundle> {
+    let whole = || Bundle { places: places.to_vec(), values: values.to_vec() };
+    if layout.is_replicated() {
+        return (0..ranks).map(|_| whole()).collect();
+    }
+    let parts: Vec<IndexBox> = (0..ranks).map(|r| layout.part(r)).collect();
+    let mut out: Vec<Bundle> = (0..ranks).map(|_| Bundle::default()).collect();
+    let mut at = vec![0; layout.shape.len()];
+    for (k, &linear) in places.iter().enumerate() {
+        let mut rest = linear as i64;
+        for d in (0..at.len()).rev() {
+            at[d] = rest % layout.shape[d];
+            rest /= layout.shape[d];
+        }
+        let owner = layout.owner(&at);
+        let place = parts[owner as usize].dims.iter().zip(&at).fold(0, |sum, (d, i)| sum * d.len() + i - d.lo);
+        let bundle = &mut out[owner as usize];
+        bundle.places.push(place as u64);
+        bundle.values.extend_from_slice(&values[k * size..(k + 1) * size]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::layout::Dist;
+
+    fn floats(b: &[f64]) -> Vec<u8> {
+        b.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn every_contribution_reaches_its_element() {
+        let layout = Layout::divided(&[5, 7], &[Dist::Block, Dist::Block], vec![2, 3]);
+        let places: Vec<u64> = (0..35).rev().collect();
+        let values = floats(&(0..35).map(|k| k as f64).collect::<Vec<_>>());
+        let bundles = bundled(&layout, &places, &values, 8, 6);
+        let mut seen = 0;
+        for (rank, b) in bundles.iter().enumerate() {
+            let part = layout.part(rank as i64);
+            let mut data = vec![0; part.len() as usize * 8];
+            apply(&mut data, b, Ty::F64, BinaryOp::Add);
+            seen += b.places.len();
+            for i in part.dims[0].lo..part.dims[0].hi {
+                for j in part.dims[1].lo..part.dims[1].hi {
+                    let k = (i - part.dims[0].lo) * part.dims[1].len() + j - part.dims[1].lo;
+                    assert_eq!(f64::from_bits(get(&data, k as usize, 8)), (34 - (i * 7 + j)) as f64);
+                }
+            }
+        }
+        assert_eq!(seen, 35);
+    }
+
+    #[test]
+    fn combined_contributions_do_the_same() {
+        let places = [3u64, 1, 3, 3, 0];
+        let values: Vec<u8> = [7i32, -2, i32::MAX, 5, 11].iter().flat_map(|v| v.to_le_bytes()).collect();
+        for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul] {
+            let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
+            let (mut one, mut two) = (start.clone(), start);
+            apply(&mut one, &Bundle { places: places.to_vec(), values: values.clone() }, Ty::I32, op);
+            let (places, values) = combined(&places, &values, 4, Ty::I32, op);
+            assert_eq!(places, [0, 1, 3]);
+            apply(&mut two, &Bundle { places, values }, Ty::I32, op);
+            assert_eq!(one, two, "{op:?}");
+        }
+    }
+}
