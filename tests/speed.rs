@@ -74,6 +74,7 @@ impl Builder {
             code: Code::default(),
             stores: vec![],
             reductions: vec![],
+            checks: vec![],
             leaf,
         };
         Builder { nest }
@@ -100,7 +101,7 @@ impl Builder {
     }
     fn access(&mut self, operand: OperandId, index: Vec<Affine>) -> Op {
         let within = self.nest.domain.clone();
-        self.nest.accesses.push(Access { operand, index, within, counters: vec![], span: span() });
+        self.nest.accesses.push(Access { operand, index, within, counters: vec![], checks: vec![], span: span() });
         Op::Load(AccessId(self.nest.accesses.len() as u32 - 1))
     }
     fn load(&mut self, operand: OperandId, offsets: &[i64]) -> Reg {

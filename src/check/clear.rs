@@ -129,6 +129,7 @@ fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
         StmtKind::Compute(n) => program.nests[n.0 as usize].operands.iter().any(|o| o.array == array),
         StmtKind::Swap(a, b) => *a == array || *b == array,
         StmtKind::Scatter { into, index, value, .. } => [into, index, value].into_iter().any(|a| *a == array),
+        StmtKind::Scan { array: a, .. } => *a == array,
         StmtKind::For { body, .. } => any(body),
         StmtKind::While { before, body, .. } => any(before) || any(body),
         StmtKind::If { then, otherwise, .. } => any(then) || any(otherwise),

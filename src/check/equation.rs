@@ -61,10 +61,18 @@ impl Checker<'_> {
     /// The nests of an equation: one, or where it reads `u[i div 2]` or `u[i mod 2]` one for the even and one for the odd
     /// places, in which such subscripts are index arithmetic.
     fn parts_of_equation(&mut self, left: &Left, indices: Vec<Index>, op: AssignOp, value: ExprId) -> Option<Region> {
-        let by: Vec<i64> = indices
-            .iter()
-            .map(|i| if matches!(i.only, Only::Everywhere) { self.divisor_of(value, &i.name, false) } else { 1 })
-            .collect();
+        let whole = self.has_scan(value);
+        let by: Vec<i64> =
+            indices
+                .iter()
+                .map(|i| {
+                    if matches!(i.only, Only::Everywhere) && !whole {
+                        self.divisor_of(value, &i.name, false)
+                    } else {
+                        1
+                    }
+                })
+                .collect();
         let parts = by.iter().try_fold(1i64, |p, &n| p.checked_mul(n)).filter(|n| *n <= MOST_PARTS).unwrap_or(1);
         if parts == 1 {
             return self.nest_of_equation(left, indices, op, value);

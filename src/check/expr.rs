@@ -40,7 +40,7 @@ impl Checker<'_> {
             }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
             ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
-            ExprKind::Scan { .. } => self.not_yet("`scan`", e.span),
+            ExprKind::Scan { op, indices, term } => self.scan(&op, &indices, term, expected, e.span),
             ExprKind::Grad { .. } => self.not_yet("`grad`", e.span),
             ExprKind::Tuple(_) => self.fail(
                 "E0220",

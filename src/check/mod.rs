@@ -28,6 +28,7 @@ mod outcome;
 mod place;
 mod range;
 mod reduce;
+mod scan;
 mod scatter;
 mod space;
 mod subscript;

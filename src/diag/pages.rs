@@ -57,6 +57,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0261", include_str!("../../docs/errors/E0261.md")),
     ("E0262", include_str!("../../docs/errors/E0262.md")),
     ("E0263", include_str!("../../docs/errors/E0263.md")),
+    ("E0264", include_str!("../../docs/errors/E0264.md")),
     ("E0270", include_str!("../../docs/errors/E0270.md")),
     ("E0271", include_str!("../../docs/errors/E0271.md")),
     ("E0272", include_str!("../../docs/errors/E0272.md")),

@@ -120,6 +120,11 @@ impl Layout {
         self.mesh.iter().all(|&m| m == 1)
     }
 
+    /// Whether the cuts of a dimension lie on its granules.
+    pub fn leaves_aligned(&self, dim: usize) -> bool {
+        self.cuts[dim].is_none_or(|c| c.granule % granule(self.shape[dim]) == 0)
+    }
+
     /// The mesh coordinates of a rank.
     pub fn coordinates(&self, rank: i64) -> Vec<i64> {
         let mut rest = rank;

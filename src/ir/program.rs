@@ -86,6 +86,12 @@ pub enum StmtKind {
         value: ArrayId,
         op: BinaryOp,
     },
+    /// Replaces the elements of an array by running values along a dimension.
+    Scan {
+        array: ArrayId,
+        dim: usize,
+        op: BinaryOp,
+    },
     /// `counter` runs over `from..to by by` (slots read once).
     For {
         counter: ScalarId,

@@ -96,7 +96,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
                     vec![array]
                 }
                 StepKind::Swap(a, b) => vec![a, b],
-                StepKind::Scatter { into, .. } => vec![into],
+                StepKind::Scatter { into, .. } | StepKind::Scan { array: into, .. } => vec![into],
                 _ => vec![],
             },
         });
@@ -106,7 +106,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
 
 fn kind(step: &Step) -> &'static str {
     match step.kind {
-        StepKind::Exchange(_) | StepKind::Scatter { .. } => "exchange",
+        StepKind::Exchange(_) | StepKind::Scatter { .. } | StepKind::Scan { .. } => "exchange",
         StepKind::Compute { .. } => "compute",
         StepKind::AllReduce(_) => "reduce",
         StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } | StepKind::Once { .. } => "control",

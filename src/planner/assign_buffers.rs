@@ -101,7 +101,10 @@ fn walk(plan: &Plan, steps: &[Step], uses: &mut Uses) {
                 uses.pinned.extend([*a, *b]);
             }
             StepKind::Scatter { into, index, value, .. } => [*into, *index, *value].into_iter().for_each(&mut touch),
-            StepKind::Load { array, .. } | StepKind::Save { array, .. } | StepKind::Plot { array, .. } => touch(*array),
+            StepKind::Load { array, .. }
+            | StepKind::Save { array, .. }
+            | StepKind::Plot { array, .. }
+            | StepKind::Scan { array, .. } => touch(*array),
             StepKind::Print(parts) | StepKind::Assert { why: parts, .. } => {
                 for p in parts {
                     if let PrintPart::Array { id, .. } = p {

@@ -364,7 +364,10 @@ fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
             StmtKind::Scatter { into, index, value, .. } => read.extend([*into, *index, *value]),
             StmtKind::Print(p) => parts(p, read),
             StmtKind::Assert { why, .. } => parts(why, read),
-            StmtKind::Load { array, .. } | StmtKind::Save { array, .. } | StmtKind::Plot { array, .. } => {
+            StmtKind::Load { array, .. }
+            | StmtKind::Save { array, .. }
+            | StmtKind::Plot { array, .. }
+            | StmtKind::Scan { array, .. } => {
                 read.insert(*array);
             }
             StmtKind::For { body, .. } => outside(body, read),

@@ -115,6 +115,10 @@ impl Scheduler<'_> {
                 self.written(*into);
                 StepKind::Scatter { into: *into, index: *index, value: *value, op: *op }
             }
+            StmtKind::Scan { array, dim, op } => {
+                self.written(*array);
+                StepKind::Scan { array: *array, dim: *dim, op: *op }
+            }
             StmtKind::Break => StepKind::Break,
             StmtKind::Print(p) => StepKind::Print(p.clone()),
             StmtKind::Assert { cond, why, bounds } => {
@@ -357,7 +361,7 @@ fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut V
             written.extend(stores(plan, PlanNestId(n.0)));
         }
         StmtKind::Swap(a, b) => written.extend([*a, *b]),
-        StmtKind::Load { array, .. } | StmtKind::Scatter { into: array, .. } => {
+        StmtKind::Load { array, .. } | StmtKind::Scatter { into: array, .. } | StmtKind::Scan { array, .. } => {
             written.insert(*array);
         }
         StmtKind::For { body, .. } => body.iter().for_each(|s| effects(plan, s, written, nests)),

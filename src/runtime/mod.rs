@@ -12,6 +12,7 @@ pub mod memory;
 mod output;
 pub mod progress;
 pub mod rank;
+pub mod scan;
 pub mod scatter;
 pub mod state;
 pub mod stats;

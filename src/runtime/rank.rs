@@ -130,6 +130,7 @@ impl<'a> Rank<'a> {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
             StepKind::Scatter { into, index, value, op } => self.scatter(*into, *index, *value, *op)?,
+            StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {
                 if self.changed(*number, arrays, scalars)? {
                     return self.block(body);

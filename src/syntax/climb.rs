@@ -122,7 +122,8 @@ fn operand(b: &mut Builder<'_>, row: &mut Row, whole: Span, deep: usize) -> Tree
             (b.expr(ExprKind::Reduce { op, indices, term }, span), span, false)
         }
         Some(Piece::Scan(op, indices, at)) => {
-            let (term, span, _) = level(b, row, REDUCE, whole, deep);
+            let condition = matches!(op.as_str(), "any" | "all");
+            let (term, span, _) = level(b, row, if condition { CONDITION } else { REDUCE }, whole, deep);
             let span = at.to(span);
             (b.expr(ExprKind::Scan { op, indices, term }, span), span, false)
         }

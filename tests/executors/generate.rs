@@ -109,6 +109,8 @@ pub fn case(rng: &mut Rng, size: usize) -> Case {
         code: Code::default(),
         stores: vec![],
         reductions: vec![],
+        checks: vec![],
+        checks: vec![],
         leaf,
     };
     let mut g = Gen { rng, nest, scalars, seen: vec![], counters: vec![], fixed: vec![], within: domain, budget: size };
@@ -265,7 +267,14 @@ impl Gen<'_> {
         }
         let id = AccessId(self.nest.accesses.len() as u32);
         let operand = OperandId(operand as u32);
-        self.nest.accesses.push(Access { operand, index, within: self.within.clone(), counters, span: span() });
+        self.nest.accesses.push(Access {
+            operand,
+            index,
+            within: self.within.clone(),
+            counters,
+            checks: vec![],
+            span: span(),
+        });
         self.assign(ty, Op::Load(id), out);
     }
 
@@ -372,7 +381,14 @@ impl Gen<'_> {
                 // In place: read the element that is written.
                 let id = AccessId(self.nest.accesses.len() as u32);
                 let (index, within) = (index.clone(), self.nest.domain.clone());
-                self.nest.accesses.push(Access { operand, index, within, counters: vec![], span: span() });
+                self.nest.accesses.push(Access {
+                    operand,
+                    index,
+                    within,
+                    counters: vec![],
+                    checks: vec![],
+                    span: span(),
+                });
                 let old = self.define(ty, Op::Load(id), &mut more);
                 if self.rng.chance(70) {
                     let op = if ty == Ty::Bool { BinaryOp::Xor } else { BinaryOp::Add };

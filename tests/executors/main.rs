@@ -128,6 +128,8 @@ fn one_op(rng: &mut Rng, types: &[Ty], result: Ty, op: impl Fn(&[Reg]) -> Op) ->
         code: Code::default(),
         stores: vec![],
         reductions: vec![],
+        checks: vec![],
+        checks: vec![],
         leaf: vec![16],
     };
     let here = vec![Affine::sym(Sym::Dim(0))];
@@ -147,7 +149,14 @@ fn one_op(rng: &mut Rng, types: &[Ty], result: Ty, op: impl Fn(&[Reg]) -> Op) ->
         } else {
             nest.code.body.push(Inst::Op { dst, op: Op::Load(AccessId(k as u32)) });
             let (index, within) = (here.clone(), domain.clone());
-            nest.accesses.push(Access { operand, index, within, counters: vec![], span: generate::span() });
+            nest.accesses.push(Access {
+                operand,
+                index,
+                within,
+                counters: vec![],
+                checks: vec![],
+                span: generate::span(),
+            });
         }
     }
     Case { nest, arrays, scalars: vec![] }

@@ -111,6 +111,9 @@ impl Plan {
                 StepKind::Scatter { into, index, value, .. } => {
                     json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value)})
                 }
+                StepKind::Scan { array, dim, .. } => {
+                    json!({"step": "scan", "array": name(*array), "dimension": dim})
+                }
                 StepKind::Once { arrays, body, .. } => {
                     let arrays: Vec<String> = arrays.iter().map(|a| name(*a)).collect();
                     json!({"step": "once", "arrays": arrays, "body": self.steps_json(body, sources)})

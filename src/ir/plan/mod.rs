@@ -190,6 +190,12 @@ pub enum StepKind {
         value: ArrayId,
         op: BinaryOp,
     },
+    /// Replace the elements by running values along a dimension; ranks behind one another there pass on what they carry.
+    Scan {
+        array: ArrayId,
+        dim: usize,
+        op: BinaryOp,
+    },
     For {
         counter: ScalarId,
         from: ScalarId,

@@ -306,6 +306,7 @@ impl Plan {
                 "{}; each owner takes what arrives in the order of the indices, so the number of ranks does not matter.",
                 self.scatter_text(*into, *index, *value).replacen('s', "S", 1)
             ),
+            StepKind::Scan { array, dim, .. } => format!("{}.", self.scan_text(*array, *dim).replacen('s', "S", 1)),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),
             StepKind::Assert { .. } => "Every rank checks the condition, with the same answer.".into(),
             StepKind::Load { array, .. } => {

@@ -203,6 +203,7 @@ impl Plan {
             }
             StepKind::Swap(a, b) => say(format!("swap {} and {}", name(a), name(b))),
             StepKind::Scatter { into, index, value, .. } => say(self.scatter_text(*into, *index, *value)),
+            StepKind::Scan { array, dim, .. } => say(self.scan_text(*array, *dim)),
             StepKind::Break => say("break".into()),
             StepKind::Print(_) => say("print".into()),
             StepKind::Assert { .. } => say("assert".into()),
@@ -251,6 +252,22 @@ impl Plan {
             return format!("scatter into {name}");
         }
         format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * size))
+    }
+
+    /// What a scan passes on from rank to rank.
+    pub(crate) fn scan_text(&self, array: ArrayId, dim: usize) -> String {
+        let layout = &self.array(array).layout;
+        let across = layout.cuts[dim].filter(|c| c.parts > 1 && self.ranks > 1);
+        let way = match across {
+            None => "within every rank".into(),
+            Some(_) if layout.shape.len() == 1 && layout.leaves_aligned(dim) => {
+                let leaf = crate::ir::layout::granule(layout.shape[dim]);
+                let sums = (layout.shape[dim] + leaf - 1) / leaf;
+                format!("all ranks exchange the totals of {leaf} elements each, {}", bytes(sums * 8))
+            }
+            Some(c) => format!("carried through {} ranks, one after the other", c.parts),
+        };
+        format!("scan along dimension {dim}: {way}")
     }
 
     pub(crate) fn compute_text(&self, id: PlanNestId) -> String {

@@ -1,0 +1,155 @@
+//! Running reductions: `s[i] = scan(+)[i] x[i]`. The terms are computed into an array of their own, a statement replaces them by
+//! the running values, and the element reads its own.
+
+use super::Checker;
+use super::emit::{Builder, Val, ValKind};
+use super::env::Local;
+use super::infer::children;
+use crate::ir::kernel::{Access, Affine, BinaryOp as B, Op, Store, Sym};
+use crate::ir::layout::Dist;
+use crate::ir::program::{Array, Edge, Placement, StmtKind};
+use crate::ir::ty::Ty;
+use crate::source::Span;
+use crate::syntax::ast::{ExprId, ExprKind, Ident, Range};
+
+impl Checker<'_> {
+    /// `scan(op)[index] term`, at the element being computed.
+    pub(super) fn scan(
+        &mut self,
+        op: &str,
+        indices: &[(Ident, Option<Range>)],
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
+        let (combine, boolean) = match op {
+            "+" => (B::Add, false),
+            "*" => (B::Mul, false),
+            "min" => (B::Min, false),
+            "max" => (B::Max, false),
+            "any" => (B::Or, true),
+            "all" => (B::And, true),
+            _ => {
+                return self.fail_help(
+                    "E0264",
+                    format!("a scan does not combine by `{op}`"),
+                    span,
+                    "no such scan",
+                    "it combines by `+`, `*`, `min`, `max`, `any` or `all`",
+                );
+            }
+        };
+        let dim = self.scanned(indices, term, span)?;
+        let domain = self.builder().domain.clone();
+        self.push_builder(Builder::new_nest(domain.clone()));
+        let v = if boolean { self.expr_as(term, Ty::Bool) } else { self.term(term, expected) };
+        let mut b = self.builders.pop()?;
+        let v = v?;
+        let ty = v.ty;
+        let value = b.materialise(&v);
+        let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
+        let placement = self.placement_like(&b, &shape);
+        let array = self.add_array(Array {
+            name: "scan".into(),
+            ty,
+            placement,
+            edges: vec![Edge::None; shape.len()],
+            span,
+            temporary: true,
+            shape,
+        });
+        let index: Vec<Affine> =
+            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let rank = domain.len();
+        if domain.iter().all(|d| !d.is_empty()) {
+            let operand = b.operand(array, ty, rank, true);
+            let store = Store { operand, index: index.clone(), value };
+            self.push_nest(&mut b, "terms of a scan".into(), vec![store], vec![], span);
+            self.emit_stmt(StmtKind::Scan { array, dim, op: combine }, span);
+        }
+        let b = self.builder();
+        let (operand, within) = (b.operand(array, ty, rank, false), b.within_box());
+        let access = b.access(Access { operand, index, within, counters: vec![], checks: vec![], span });
+        Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
+    }
+
+    /// A number, with literals in the type that is expected.
+    fn term(&mut self, term: ExprId, expected: Option<Ty>) -> Option<Val> {
+        let at = self.span(term);
+        let v = self.expr(term, expected)?;
+        let v = match expected {
+            Some(ty) if v.is_flex() => self.convert(v, ty, at)?,
+            _ => self.settle(v),
+        };
+        if v.ty == Ty::Bool {
+            let help = "write `any` or `all`, or `i64(…)` for 0 and 1";
+            return self.fail_help("E0262", "this scan takes numbers", at, "the term is `bool`", help);
+        }
+        Some(v)
+    }
+
+    /// The dimension of the domain that a scan's index runs along.
+    fn scanned(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId, span: Span) -> Option<usize> {
+        let [(name, None)] = indices else {
+            let help = "write `scan(+)[i] x[i]`, where `i` is an index of the equation";
+            return self.fail_help("E0264", "a scan has one index, without a range", span, "this scan", help);
+        };
+        let dim = match self.env.find(&name.name) {
+            Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) if a.konst == 0 => match a.terms[..] {
+                [(Sym::Dim(d), 1)] => Some(d),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(dim) = dim.filter(|_| self.builder().nest) else {
+            return self.fail_help(
+                "E0264",
+                format!("`{}` is not an index of the equation around the scan", name.name),
+                name.span,
+                "scanned along",
+                "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed",
+            );
+        };
+        if self.builder().conditional || !self.builder().counters.is_empty() || self.uses_registers(term) {
+            return self.fail_help(
+                "E0264",
+                "a scan runs over all elements, and this place is inside one of them",
+                span,
+                "under a condition, in a loop, or made of values of a block",
+                "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed",
+            );
+        }
+        Some(dim)
+    }
+
+    /// Whether an expression reads values that the code of one element has computed.
+    fn uses_registers(&self, id: ExprId) -> bool {
+        let ast = self.modules[self.module].ast.clone();
+        let own = match &ast.expr(id).kind {
+            ExprKind::Name(n) => match self.env.find(n) {
+                Some(Local::Var(..)) => true,
+                Some(Local::Val(Val { kind: ValKind::Reg(_), .. })) => true,
+                Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) => {
+                    a.terms.iter().any(|t| matches!(t.0, Sym::Counter(_)))
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        own || children(&ast, id).into_iter().any(|c| self.uses_registers(c))
+    }
+
+    /// Whether an expression contains a scan.
+    pub(super) fn has_scan(&self, id: ExprId) -> bool {
+        let ast = self.modules[self.module].ast.clone();
+        matches!(ast.expr(id).kind, ExprKind::Scan { .. }) || children(&ast, id).into_iter().any(|c| self.has_scan(c))
+    }
+
+    /// The placement of the first array of this shape that a nest reads, else blocks.
+    fn placement_like(&self, b: &Builder, shape: &[i64]) -> Placement {
+        let reads = b.operands.iter().map(|o| &self.program.arrays[o.array.0 as usize]);
+        let like = reads.into_iter().find(|a| a.shape == shape).map(|a| a.placement.clone());
+        let blocks = || Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };
+        like.unwrap_or_else(blocks)
+    }
+}
