@@ -129,7 +129,6 @@ fn one_op(rng: &mut Rng, types: &[Ty], result: Ty, op: impl Fn(&[Reg]) -> Op) ->
         stores: vec![],
         reductions: vec![],
         checks: vec![],
-        checks: vec![],
         leaf: vec![16],
     };
     let here = vec![Affine::sym(Sym::Dim(0))];
