@@ -42,6 +42,7 @@ impl Checker<'_> {
             ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
                 self.call_outcomes(callee, args, &wanted, e.span)?
             }
+            ExprKind::Grad { call, wrt } => self.grad(*call, wrt, &wanted, e.span)?,
             ExprKind::Call { callee, .. } if self.is_broken(callee) => return None,
             ExprKind::Tuple(list) if wanted.iter().all(|w| w.is_none()) && list.len() == targets.len() => {
                 let types = places.iter().filter_map(|p| p.as_ref().err()).map(|p| p.1);

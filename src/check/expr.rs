@@ -41,7 +41,13 @@ impl Checker<'_> {
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
             ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
             ExprKind::Scan { op, indices, term } => self.scan(&op, &indices, term, expected, e.span),
-            ExprKind::Grad { .. } => self.not_yet("`grad`", e.span),
+            ExprKind::Grad { .. } => self.fail_help(
+                "E0265",
+                "a derivative is assigned to arrays, or named by `let`",
+                e.span,
+                "inside an expression",
+                "write `let g = grad loss(w) for w`",
+            ),
             ExprKind::Tuple(_) => self.fail(
                 "E0220",
                 "a tuple stands only where several values are assigned",
@@ -376,7 +382,7 @@ impl Checker<'_> {
     }
 }
 
-fn operator(op: BinaryOp) -> &'static str {
+pub(super) fn operator(op: BinaryOp) -> &'static str {
     use BinaryOp as O;
     match op {
         O::Or => "or",

@@ -18,6 +18,7 @@ mod env;
 mod equation;
 mod expr;
 mod facts;
+mod grad;
 mod indirect;
 mod infer;
 mod kernel;

@@ -26,10 +26,15 @@ impl Checker<'_> {
             );
         }
         let e = self.node(value);
-        if let ExprKind::Call { callee, args } = &e.kind
-            && self.gives_outcomes(callee)
-        {
-            let out = self.call_outcomes(callee, args, &vec![None; targets.len()], e.span)?;
+        let none = vec![None; targets.len()];
+        let out = match &e.kind {
+            ExprKind::Call { callee, args } if self.gives_outcomes(callee) => {
+                Some(self.call_outcomes(callee, args, &none, e.span)?)
+            }
+            ExprKind::Grad { call, wrt } => Some(self.grad(*call, wrt, &none, e.span)?),
+            _ => None,
+        };
+        if let Some(out) = out {
             self.same_count(targets.len(), out.len(), e.span)?;
             let mut new = vec![];
             for (t, o) in targets.iter().zip(out) {

@@ -1,0 +1,372 @@
+//! From one value to the equations of its derivative: reductions inside others get arrays, and adjoints are gathered.
+
+use super::expr::{E, Index, R, add, all, binary, call, choose, constant, div, leaf, linear, mul, rebuilt, sub};
+use super::expr::{substituted, text, var};
+use super::reverse::{Known, Partial, Unknown, partials};
+use crate::ir::program::Edge;
+use crate::syntax::ast::{BinaryOp, ReduceOp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::rc::Rc;
+
+/// A reduction that has an array (or scalar) of its own.
+struct Temp {
+    name: String,
+    /// The indices around it that it depends on.
+    outer: Vec<Index>,
+    op: ReduceOp,
+    inner: Vec<Index>,
+    term: R,
+    ty: &'static str,
+}
+
+/// What an array's element is changed by: at `subs`, for all points of `ix`.
+struct Contribution {
+    subs: Vec<R>,
+    bar: R,
+    ix: Vec<Index>,
+}
+
+/// Shapes, types and edges of parameters, by name.
+type Parameters = (BTreeMap<String, Vec<R>>, BTreeMap<String, &'static str>, BTreeMap<String, Vec<Edge>>);
+
+/// One place from which a dimension's element may be read: the index that reads it, when, and with which sign.
+struct Way {
+    index: R,
+    conditions: Vec<R>,
+    negative: bool,
+}
+
+/// Indices that are decided, when, and whether with a minus.
+type Choice = (Vec<(String, R)>, Vec<R>, bool);
+
+/// How far past a clamped edge a read may go.
+const FAR: i64 = 16;
+
+/// The derivative of one value.
+pub struct Equations {
+    shapes: BTreeMap<String, Vec<R>>,
+    types: BTreeMap<String, &'static str>,
+    edges: BTreeMap<String, Vec<Edge>>,
+    wrt: Vec<String>,
+    result: &'static str,
+    temps: Vec<Temp>,
+    facts: Facts,
+    contributions: BTreeMap<String, Vec<Contribution>>,
+    count: usize,
+}
+
+/// What the derivatives of terms ask.
+#[derive(Default)]
+struct Facts {
+    active: BTreeSet<String>,
+    types: BTreeMap<String, &'static str>,
+}
+
+impl Known for Facts {
+    fn active(&self, e: &E) -> bool {
+        e.any(&|p| matches!(p, E::Read(n, _) | E::Scalar(n) if self.active.contains(n)))
+    }
+
+    fn ty(&self, e: &E) -> Option<&'static str> {
+        let wider = |a: Option<&'static str>, b: Option<&'static str>| match (a, b) {
+            (Some("f64"), _) | (_, Some("f64")) => Some("f64"),
+            (Some("f32"), _) | (_, Some("f32")) => Some("f32"),
+            (a, b) => a.or(b),
+        };
+        match e {
+            E::Leaf(_) | E::Var(_) => None,
+            E::Scalar(n) | E::Read(n, _) => self.types.get(n).copied(),
+            E::Neg(a) => self.ty(a),
+            E::Not(_) => Some("bool"),
+            E::Binary(_, a, b) => wider(self.ty(a), self.ty(b)),
+            E::Call(n, _) if n == "f32" => Some("f32"),
+            E::Call(n, _) if n == "f64" => Some("f64"),
+            E::Call(_, args) => args.iter().fold(None, |t, a| wider(t, self.ty(a))),
+            E::If(_, a, b) => wider(self.ty(a), self.ty(b)),
+            E::Reduce(_, _, term) => self.ty(term),
+        }
+    }
+}
+
+impl Equations {
+    /// For a value of type `result`, by the parameters `wrt`; shapes, types and edges are those of the kernel's parameters.
+    pub fn new((shapes, types, edges): Parameters, wrt: Vec<String>, result: &'static str) -> Equations {
+        let facts = Facts { active: wrt.iter().cloned().collect(), types: types.clone() };
+        let (temps, contributions) = (vec![], BTreeMap::new());
+        Equations { shapes, types, edges, wrt, result, temps, facts, contributions, count: 0 }
+    }
+
+    /// The derivative as the text of a kernel with this name.
+    pub fn kernel(&mut self, value: &R, name: &str, params: &str) -> Result<String, Unknown> {
+        let value = self.pulled(value, &[]);
+        let mut body = String::new();
+        for k in 0..self.temps.len() {
+            self.forward(k, &mut body);
+        }
+        self.spread(&value, &leaf("1"), &[])?;
+        for k in (0..self.temps.len()).rev() {
+            self.backward(k, &mut body)?;
+        }
+        let mut results = vec![];
+        for w in self.wrt.clone() {
+            let (name, ty) = (format!("g__{w}"), self.types[&w]);
+            match self.shapes.get(&w).cloned() {
+                Some(shape) => {
+                    results.push(format!("{name}: {ty}[{}]", extents(&shape)));
+                    self.gather(&w, &name, &shape, ty, &mut body)?;
+                }
+                None => {
+                    results.push(format!("{name}: {ty}"));
+                    let total = self.total(&w);
+                    let _ = writeln!(body, "    {name} = {ty}({})", text(&total));
+                }
+            }
+        }
+        for t in &self.temps {
+            let shape: Vec<R> = t.outer.iter().map(|i| sub(&i.to, &i.from)).collect();
+            if !shape.is_empty() {
+                results.push(format!("{}: {}[{}]", t.name, t.ty, extents(&shape)));
+                if self.facts.active.contains(&t.name) {
+                    results.push(format!("{}: {}[{}]", adjoint(&t.name), t.ty, extents(&shape)));
+                }
+            }
+        }
+        Ok(format!("kernel {name}({params}) -> {} {{\n{body}}}\n", results.join(", ")))
+    }
+
+    fn fresh(&mut self) -> String {
+        self.count += 1;
+        format!("e__{}", self.count)
+    }
+
+    /// The expression with every reduction replaced by a read of its array.
+    fn pulled(&mut self, e: &R, around: &[Index]) -> R {
+        let E::Reduce(op, ix, term) = &**e else {
+            return rebuilt(e, &mut |p| self.pulled(p, around));
+        };
+        let (ix, op) = (ix.clone(), *op);
+        let inside: Vec<Index> = around.iter().chain(&ix).cloned().collect();
+        let term = self.pulled(term, &inside);
+        let whole = E::Reduce(op, ix.clone(), term.clone());
+        let outer: Vec<Index> = around.iter().filter(|i| whole.mentions(&i.name)).cloned().collect();
+        let name = format!("t__{}", self.temps.len());
+        let ty = match op {
+            ReduceOp::Count | ReduceOp::ArgMin | ReduceOp::ArgMax => "i64",
+            ReduceOp::Any | ReduceOp::All => "bool",
+            _ => self.facts.ty(&term).filter(|t| *t != "bool").unwrap_or(self.result),
+        };
+        if self.facts.active(&term) && matches!(ty, "f32" | "f64") {
+            self.facts.active.insert(name.clone());
+        }
+        self.facts.types.insert(name.clone(), ty);
+        let subs: Vec<R> = outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
+        self.temps.push(Temp { name: name.clone(), outer, op, inner: ix, term, ty });
+        if subs.is_empty() { Rc::new(E::Scalar(name)) } else { Rc::new(E::Read(name, subs)) }
+    }
+
+    /// The equation of a reduction's values.
+    fn forward(&mut self, k: usize, body: &mut String) {
+        let t = &self.temps[k];
+        let value: R = Rc::new(E::Reduce(t.op, t.inner.clone(), t.term.clone()));
+        if t.outer.is_empty() {
+            let _ = writeln!(body, "    let {} = {}", t.name, text(&value));
+            return;
+        }
+        let moved: Vec<(String, R)> = t.outer.iter().map(|i| (i.name.clone(), add(&var(&i.name), &i.from))).collect();
+        let names: Vec<&str> = t.outer.iter().map(|i| i.name.as_str()).collect();
+        let _ = writeln!(body, "    {}[{}] = {}", t.name, names.join(", "), text(&substituted(&value, &moved)));
+    }
+
+    /// The equation of a reduction's adjoint, and what its terms are changed by.
+    fn backward(&mut self, k: usize, body: &mut String) -> Result<(), Unknown> {
+        let t = &self.temps[k];
+        if !self.facts.active.contains(&t.name) {
+            return Ok(());
+        }
+        let (name, ty, op) = (t.name.clone(), t.ty, t.op);
+        let (outer, inner, term) = (t.outer.clone(), t.inner.clone(), t.term.clone());
+        let own: Vec<R> = outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
+        let read =
+            |n: String| -> R { if own.is_empty() { Rc::new(E::Scalar(n)) } else { Rc::new(E::Read(n, own.clone())) } };
+        let bar_name = adjoint(&name);
+        self.facts.types.insert(bar_name.clone(), ty);
+        if outer.is_empty() {
+            let total = self.total(&name);
+            let _ = writeln!(body, "    let {bar_name} = {ty}({})", text(&total));
+        } else {
+            let shape: Vec<R> = outer.iter().map(|i| sub(&i.to, &i.from)).collect();
+            self.gather(&name, &bar_name, &shape, ty, body)?;
+        }
+        let (value, bar) = (read(name), read(bar_name));
+        let seed = match op {
+            ReduceOp::Sum => bar,
+            ReduceOp::Mean => {
+                let terms = inner.iter().fold(leaf("1"), |p, i| mul(&p, &sub(&i.to, &i.from)));
+                div(&bar, &call(ty, vec![terms]))
+            }
+            ReduceOp::Prod => div(&mul(&bar, &value), &term),
+            ReduceOp::Min | ReduceOp::Max => choose(&binary(BinaryOp::Eq, &term, &value), &bar, &leaf("0")),
+            op => return Err(Unknown(format!("`{}` has no derivative", op.name()))),
+        };
+        let points: Vec<Index> = outer.into_iter().chain(inner).collect();
+        self.spread(&term, &seed, &points)
+    }
+
+    /// Notes what the reads of a term are changed by.
+    fn spread(&mut self, term: &R, seed: &R, points: &[Index]) -> Result<(), Unknown> {
+        let mut found: Vec<Partial> = vec![];
+        partials(term, seed, &self.facts, &mut found)?;
+        for Partial { of, bar } in found {
+            let (name, subs) = match &*of {
+                E::Read(n, subs) => (n, subs.clone()),
+                E::Scalar(n) => (n, vec![]),
+                _ => continue,
+            };
+            if !self.facts.active.contains(name) {
+                continue;
+            }
+            let list = self.contributions.entry(name.clone()).or_default();
+            match list.iter_mut().find(|c| c.subs == subs && c.ix == points) {
+                Some(c) => c.bar = add(&c.bar, &bar),
+                None => list.push(Contribution { subs, bar, ix: points.to_vec() }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The sum of all contributions to a scalar.
+    fn total(&mut self, name: &str) -> R {
+        let list = self.contributions.remove(name).unwrap_or_default();
+        list.into_iter().fold(leaf("0"), |sum, c| add(&sum, &summed(&c.ix, c.bar)))
+    }
+
+    /// The equation of an array's adjoint: every element gathers what changes it.
+    fn gather(&mut self, name: &str, into: &str, shape: &[R], ty: &str, body: &mut String) -> Result<(), Unknown> {
+        let list = self.contributions.remove(name).unwrap_or_default();
+        let at: Vec<String> = shape.iter().map(|_| self.fresh()).collect();
+        let mut sum = leaf("0");
+        for c in &list {
+            sum = add(&sum, &self.gathered(c, name, &at, shape)?);
+        }
+        let _ = writeln!(body, "    {into}[{}] = {ty}({})", at.join(", "), text(&sum));
+        Ok(())
+    }
+
+    /// A contribution as seen from the element at `at`.
+    fn gathered(&mut self, c: &Contribution, name: &str, at: &[String], shape: &[R]) -> Result<R, Unknown> {
+        // One choice of ways a dimension: the indices they decide, when, and the sign.
+        let mut choices: Vec<Choice> = vec![(vec![], vec![], false)];
+        let edges = self.edges.get(name).cloned().unwrap_or_else(|| vec![Edge::None; shape.len()]);
+        for (((s, g), n), edge) in c.subs.iter().zip(at).zip(shape).zip(edges) {
+            let form = linear(s).ok_or_else(|| unclear(name, s))?;
+            match &form.terms[..] {
+                [] => {
+                    let here = binary(BinaryOp::Eq, &var(g), &form.rest);
+                    choices.iter_mut().for_each(|c| c.1.push(here.clone()));
+                }
+                [(v, k @ (1 | -1))] if !choices[0].0.iter().any(|m| m.0 == *v) => {
+                    let Some(i) = c.ix.iter().find(|i| i.name == *v) else { return Err(unclear(name, s)) };
+                    let ways = ways(i, *k, &form.rest, &var(g), n, edge).ok_or_else(|| unclear(name, s))?;
+                    let mut next = vec![];
+                    for (solved, conditions, negative) in &choices {
+                        for w in &ways {
+                            let mut solved = solved.clone();
+                            solved.push((v.clone(), w.index.clone()));
+                            let conditions = conditions.iter().chain(&w.conditions).cloned().collect();
+                            next.push((solved, conditions, negative ^ w.negative));
+                        }
+                    }
+                    choices = next;
+                }
+                _ => return Err(unclear(name, s)),
+            }
+        }
+        let mut sum = leaf("0");
+        for (solved, conditions, negative) in choices {
+            let term = self.chosen(c, solved, conditions);
+            sum = if negative { sub(&sum, &term) } else { add(&sum, &term) };
+        }
+        Ok(sum)
+    }
+
+    /// A contribution where some indices are decided.
+    fn chosen(&mut self, c: &Contribution, solved: Vec<(String, R)>, conditions: Vec<R>) -> R {
+        let left: Vec<&Index> = c.ix.iter().filter(|i| !solved.iter().any(|m| m.0 == i.name)).collect();
+        let mut map = solved;
+        let mut rest: Vec<Index> = vec![];
+        for i in left {
+            let (from, to) = (substituted(&i.from, &map), substituted(&i.to, &map));
+            let name = self.fresh();
+            map.push((i.name.clone(), var(&name)));
+            rest.push(Index { name, from, to });
+        }
+        let bar = substituted(&c.bar, &map);
+        match all(conditions.iter().map(|c| substituted(c, &map)).collect()) {
+            // What does not change inside the sum decides outside of it.
+            Some(when) if !rest.iter().any(|i| when.mentions(&i.name)) => {
+                choose(&when, &summed(&rest, bar), &leaf("0"))
+            }
+            Some(when) => summed(&rest, choose(&when, &bar, &leaf("0"))),
+            None => summed(&rest, bar),
+        }
+    }
+}
+
+/// The ways in which index `i`, in the subscript `k * i + rest`, reads element `g` of a dimension with `n` elements.
+fn ways(i: &Index, k: i64, rest: &R, g: &R, n: &R, edge: Edge) -> Option<Vec<Way>> {
+    let index = |place: &R| if k == 1 { sub(place, rest) } else { sub(rest, place) };
+    let from_zero = constant(&i.from) == Some(0);
+    if from_zero && i.to == *n && k == 1 && constant(rest) == Some(0) {
+        return Some(vec![Way { index: g.clone(), conditions: vec![], negative: false }]);
+    }
+    let in_range = |index: &R| vec![binary(BinaryOp::Ge, index, &i.from), binary(BinaryOp::Lt, index, &i.to)];
+    let way = |place: R, negative| {
+        let index = index(&place);
+        Way { conditions: in_range(&index), index, negative }
+    };
+    let mut out = vec![way(g.clone(), false)];
+    let last = sub(n, &leaf("1"));
+    match edge {
+        Edge::None | Edge::Constant(_) => {}
+        Edge::Periodic => out.extend([way(add(g, n), false), way(sub(g, n), false)]),
+        Edge::Mirror | Edge::Odd => {
+            let odd = edge == Edge::Odd;
+            out.extend([way(sub(&leaf("-1"), g), odd), way(sub(&add(&last, n), g), odd)]);
+        }
+        Edge::Clamp => {
+            let shift = constant(rest).filter(|c| c.abs() <= FAR && from_zero && i.to == *n && k == 1)?;
+            for past in 0..shift.abs() {
+                let (end, index) = match shift < 0 {
+                    true => (leaf("0"), leaf(past.to_string())),
+                    false => (last.clone(), sub(&last, &leaf(past.to_string()))),
+                };
+                let mut conditions = in_range(&index);
+                conditions.insert(0, binary(BinaryOp::Eq, g, &end));
+                out.push(Way { index, conditions, negative: false });
+            }
+        }
+    }
+    Some(out)
+}
+
+fn unclear(name: &str, s: &R) -> Unknown {
+    // Indices as the program names them.
+    let mut plain = String::new();
+    for (k, part) in text(s).split("__").enumerate() {
+        plain.push_str(if k == 0 { part } else { part.trim_start_matches(|c: char| c.is_ascii_digit()) });
+    }
+    Unknown(format!("`grad` does not go through the subscript `{plain}` of `{name}`"))
+}
+
+fn summed(ix: &[Index], e: R) -> R {
+    if ix.is_empty() { e } else { Rc::new(E::Reduce(ReduceOp::Sum, ix.to_vec(), e)) }
+}
+
+fn adjoint(name: &str) -> String {
+    name.replacen('t', "a", 1)
+}
+
+fn extents(shape: &[R]) -> String {
+    shape.iter().map(text).collect::<Vec<_>>().join(", ")
+}

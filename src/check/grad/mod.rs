@@ -1,0 +1,185 @@
+//! Derivatives: `grad loss(w, b, x, y) for w, b`. The adjoint of an indexed equation is an indexed equation, so the derivative of a kernel
+//! is a kernel: it is written as text of the language, in a module of its own beside the program's, and expanded like any other.
+//!
+//! ```text
+//! kernel loss(w: f32[n], x: f32[m, n]) -> f32 = sum[s] (sum[j] w[j] * x[s, j])^2
+//!
+//! t__0[s] = sum[j] w[j] * x[s, j]               every reduction inside another gets an array
+//! let t__1 = sum[s] t__0[s]^2
+//! a__0[s] = 2 * t__0[s]                         what the result changes by, when t__0[s] does
+//! g__w[j] = sum[s] a__0[s] * x[s, j]
+//! ```
+
+mod equations;
+mod expr;
+mod read;
+mod reverse;
+
+use super::env::{Env, Global};
+use super::kernel::{Arg, Outcome};
+use super::{Checker, Module};
+use crate::ir::kernel::ArrayId;
+use crate::ir::program::Edge;
+use crate::ir::ty::Ty;
+use crate::source::Span;
+use crate::syntax::ast::{ExprId, ExprKind, Ident, KernelBody, KernelDecl};
+use equations::Equations;
+use read::{Meaning, Names, Reader};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+impl Checker<'_> {
+    /// Expands the derivative of a kernel call; its outcomes are those by each of `wrt`.
+    pub(super) fn grad(
+        &mut self,
+        call: ExprId,
+        wrt: &[Ident],
+        targets: &[Option<ArrayId>],
+        span: Span,
+    ) -> Option<Vec<Outcome>> {
+        let ExprKind::Call { callee, args } = self.node(call).kind else {
+            let help = "write `grad loss(w, x) for w`";
+            return self.fail_help("E0265", "`grad` takes the call of a kernel", span, "no call", help);
+        };
+        let found = self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone());
+        let (module, item) = match found {
+            Some(Global::Kernel(m, item)) => (m, item),
+            Some(Global::Broken) => return None,
+            Some(_) => {
+                let message = format!("`{}` is not a kernel", callee.name);
+                return self.fail("E0240", message, callee.span, "differentiated here");
+            }
+            None => return self.unknown(&callee.name, callee.span, "kernel"),
+        };
+        let decl = self.kernel_decl(module, item)?;
+        let wrt = self.differentiated_by(&decl, &args, wrt)?;
+        let args = self.arguments(module, &decl.name.name, &decl.params, &args, span)?;
+        let mut edges = BTreeMap::new();
+        for (p, a) in decl.params.iter().zip(&args) {
+            if let Arg::Array(id, _) = a {
+                edges.insert(p.name.name.clone(), self.program.arrays[id.0 as usize].edges.clone());
+            }
+        }
+        let made = self.derivative(module, item, &wrt, edges)?;
+        let mut out = self.expand_kernel(made, 0, args, targets, span)?;
+        out.truncate(wrt.len());
+        Some(out)
+    }
+
+    /// The parameters behind the names after `for`: those of arguments of the call, else those of parameters.
+    fn differentiated_by(&mut self, decl: &KernelDecl, args: &[ExprId], wrt: &[Ident]) -> Option<Vec<String>> {
+        let mut out: Vec<String> = vec![];
+        for w in wrt {
+            let named = |&&a: &&ExprId| matches!(self.node(a).kind, ExprKind::Name(n) if n == w.name);
+            let argument = args.iter().find(named).and_then(|a| args.iter().position(|b| a == b));
+            let parameter = decl.params.iter().position(|p| p.name.name == w.name);
+            let Some(p) = argument.or(parameter).and_then(|k| decl.params.get(k)) else {
+                let known: Vec<&str> = decl.params.iter().map(|p| p.name.name.as_str()).collect();
+                return self.fail_help(
+                    "E0265",
+                    format!("`{}` is neither an argument nor a parameter of `{}`", w.name, decl.name.name),
+                    w.span,
+                    "differentiated by this",
+                    format!("its parameters are {}", known.join(", ")),
+                );
+            };
+            let name = &p.name.name;
+            if !matches!(p.ty.elem.name.as_str(), "f32" | "f64") {
+                let message = format!("`{name}` is `{}`, and derivatives are by floats", p.ty.elem.name);
+                return self.fail("E0265", message, w.span, "differentiated by this");
+            }
+            if out.contains(name) {
+                return self.fail("E0265", format!("`{name}` is named twice"), w.span, "for the second time");
+            }
+            out.push(name.clone());
+        }
+        Some(out)
+    }
+
+    /// The module that holds the derivative of a kernel by some parameters, as its only item.
+    fn derivative(
+        &mut self,
+        module: usize,
+        item: usize,
+        wrt: &[String],
+        edges: BTreeMap<String, Vec<Edge>>,
+    ) -> Option<usize> {
+        let decl = self.kernel_decl(module, item)?;
+        let title = format!("derivative of {} by {}", decl.name.name, wrt.join(", "));
+        // The same derivative again, of the same kernel with arrays of the same edges.
+        let title = format!("<{title}, file {}, {edges:?}>", self.modules[module].ast.file.0);
+        if let Some(m) = self.modules.iter().position(|m| self.sources.file(m.ast.file).name == title) {
+            return Some(m);
+        }
+        let [result] = &decl.results[..] else { return self.one_float(&decl.name) };
+        let ty = match (result.ty.elem.name.as_str(), &result.ty.shape) {
+            ("f32", None) => "f32",
+            ("f64", None) => "f64",
+            _ => return self.one_float(&decl.name),
+        };
+        let ast = self.modules[module].ast.clone();
+        let shape_text = |c: &Self, ids: &[ExprId]| -> Vec<expr::R> {
+            ids.iter().map(|&id| expr::leaf(format!("({})", c.sources.text(ast.expr(id).span)))).collect()
+        };
+        let (mut shapes, mut types, mut meanings) = (BTreeMap::new(), BTreeMap::new(), Names::new());
+        for p in &decl.params {
+            let name = &p.name.name;
+            types.insert(name.clone(), Ty::from_name(&p.ty.elem.name).map_or("", |t| t.name()));
+            match &p.ty.shape {
+                Some(dims) => {
+                    shapes.insert(name.clone(), shape_text(self, dims));
+                }
+                None => {
+                    meanings.insert(name.clone(), Meaning::Value(Rc::new(expr::E::Scalar(name.clone()))));
+                }
+            }
+        }
+        let mut reader = Reader { checker: self, module, ast: ast.clone(), shapes: shapes.clone(), count: 0, depth: 0 };
+        let value = match (&decl.body, &result.name) {
+            (KernelBody::Expr(e), _) => reader.expr(*e, &meanings)?,
+            (KernelBody::Block(b), None) => reader.block(b, &meanings)?,
+            (KernelBody::Block(_), Some(_)) => return self.one_float(&decl.name),
+        };
+        let params: Vec<String> =
+            decl.params.iter().map(|p| format!("{}: {}", p.name.name, self.sources.text(p.ty.span))).collect();
+        let mut equations = Equations::new((shapes, types, edges), wrt.to_vec(), ty);
+        let text = match equations.kernel(
+            &value,
+            &format!("{}__{}", decl.name.name, self.modules.len()),
+            &params.join(", "),
+        ) {
+            Ok(text) => text,
+            Err(reverse::Unknown(why)) => {
+                let help = "see `mgpu explain E0265` for what `grad` goes through";
+                return self.fail_help("E0265", why, decl.name.span, "differentiated by `grad`", help);
+            }
+        };
+        self.add_derivative(module, &title, &text)
+    }
+
+    fn one_float<T>(&mut self, name: &Ident) -> Option<T> {
+        self.fail_help(
+            "E0265",
+            format!("`grad` needs a kernel with one value, and `{}` has other results", name.name),
+            name.span,
+            "not one float",
+            "write `-> f32 = sum[i] …`",
+        )
+    }
+
+    /// A module with a written kernel, which sees what the module of the original sees.
+    fn add_derivative(&mut self, module: usize, title: &str, text: &str) -> Option<usize> {
+        let id = self.sources.add(title, text);
+        let ast = crate::syntax::parse::parse(id, text, self.sink)?;
+        let mut globals = self.modules[module].globals.clone();
+        for m in &self.modules {
+            for (name, global) in &m.globals {
+                globals.entry(name.clone()).or_insert_with(|| global.clone());
+            }
+        }
+        self.modules.push(Module { ast: Rc::new(ast), globals, used: [0].into_iter().collect() });
+        let m = self.modules.len() - 1;
+        self.in_scope(m, Env::default(), |c| c.declarations());
+        Some(m)
+    }
+}

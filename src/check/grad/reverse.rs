@@ -1,0 +1,159 @@
+//! Reverse mode inside one term: how much each read and each scalar contributes, given how much the term does.
+//!
+//! At a tie `min` and `max` count for their first argument, `abs` at 0 for nothing; `floor` and its kin and conversions to
+//! integers have the derivative 0, conditions have none.
+
+use super::expr::{E, R, add, binary, call, choose, div, leaf, mul, neg, sub};
+use crate::syntax::ast::BinaryOp as O;
+
+/// What a term is made of, and the derivative of the result by it.
+pub struct Partial {
+    /// A read or a scalar.
+    pub of: R,
+    pub bar: R,
+}
+
+/// Why there is no derivative.
+pub struct Unknown(pub String);
+
+/// What the walk needs to know.
+pub trait Known {
+    /// Whether an expression depends on what is differentiated by.
+    fn active(&self, e: &E) -> bool;
+    /// The name of an expression's type, if it is known.
+    fn ty(&self, e: &E) -> Option<&'static str>;
+}
+
+/// The derivatives of `e`, times `bar`, by the active reads and scalars in it.
+pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Result<(), Unknown> {
+    if !known.active(e) {
+        return Ok(());
+    }
+    let mut go = |part: &R, bar: R| partials(part, &bar, known, out);
+    let two = || leaf("2");
+    match &**e {
+        E::Read(..) | E::Scalar(_) => out.push(Partial { of: e.clone(), bar: bar.clone() }),
+        E::Leaf(_) | E::Var(_) | E::Not(_) => {}
+        E::Neg(a) => go(a, neg(bar))?,
+        E::If(c, a, b) => {
+            go(a, choose(c, bar, &leaf("0")))?;
+            go(b, choose(c, &leaf("0"), bar))?;
+        }
+        E::Binary(op, a, b) => match op {
+            O::Add => {
+                go(a, bar.clone())?;
+                go(b, bar.clone())?;
+            }
+            O::Sub => {
+                go(a, bar.clone())?;
+                go(b, neg(bar))?;
+            }
+            O::Mul => {
+                go(a, mul(bar, b))?;
+                go(b, mul(bar, a))?;
+            }
+            O::Div => {
+                go(a, div(bar, b))?;
+                go(b, neg(&div(&mul(bar, a), &mul(b, b))))?;
+            }
+            O::Pow => {
+                let less = match &**b {
+                    E::Leaf(k) if k.parse::<i64>().is_ok() => leaf((k.parse::<i64>().unwrap_or(1) - 1).to_string()),
+                    _ => sub(b, &leaf("1")),
+                };
+                let slope = match &*less {
+                    E::Leaf(k) if k == "0" => leaf("1"),
+                    E::Leaf(k) if k == "1" => a.clone(),
+                    _ => binary(O::Pow, a, &less),
+                };
+                go(a, mul(&mul(bar, b), &slope))?;
+                if known.active(b) {
+                    go(b, mul(&mul(bar, e), &call("log", vec![a.clone()])))?;
+                }
+            }
+            O::Mod => {
+                // `a - floor(a / b) * b`
+                go(a, bar.clone())?;
+                go(b, neg(&mul(bar, &call("floor", vec![div(a, b)]))))?;
+            }
+            _ => {}
+        },
+        E::Call(name, args) => {
+            let one = |f: &str| call(f, vec![args[0].clone()]);
+            let square = |x: &R| mul(x, x);
+            let a = args.first().cloned().unwrap_or_else(|| leaf("0"));
+            match (name.as_str(), args.len()) {
+                ("exp", 1) => go(&a, mul(bar, e))?,
+                ("exp2", 1) => go(&a, mul(&mul(bar, e), &call("log", vec![two()])))?,
+                ("expm1", 1) => go(&a, mul(bar, &one("exp")))?,
+                ("log", 1) => go(&a, div(bar, &a))?,
+                ("log2", 1) => go(&a, div(bar, &mul(&a, &call("log", vec![two()]))))?,
+                ("log10", 1) => go(&a, div(bar, &mul(&a, &call("log", vec![leaf("10")]))))?,
+                ("log1p", 1) => go(&a, div(bar, &add(&leaf("1"), &a)))?,
+                ("sqrt", 1) => go(&a, div(bar, &mul(&two(), e)))?,
+                ("cbrt", 1) => go(&a, div(bar, &mul(&leaf("3"), &square(e))))?,
+                ("sin", 1) => go(&a, mul(bar, &one("cos")))?,
+                ("cos", 1) => go(&a, neg(&mul(bar, &one("sin"))))?,
+                ("tan", 1) => go(&a, mul(bar, &add(&leaf("1"), &square(e))))?,
+                ("asin", 1) => go(&a, div(bar, &call("sqrt", vec![sub(&leaf("1"), &square(&a))])))?,
+                ("acos", 1) => go(&a, neg(&div(bar, &call("sqrt", vec![sub(&leaf("1"), &square(&a))]))))?,
+                ("atan", 1) => go(&a, div(bar, &add(&leaf("1"), &square(&a))))?,
+                ("sinh", 1) => go(&a, mul(bar, &one("cosh")))?,
+                ("cosh", 1) => go(&a, mul(bar, &one("sinh")))?,
+                ("tanh", 1) => go(&a, mul(bar, &sub(&leaf("1"), &square(e))))?,
+                // 2 / sqrt(pi)
+                ("erf", 1) => {
+                    let bell = call("exp", vec![neg(&square(&a))]);
+                    go(&a, mul(bar, &mul(&leaf("1.1283791670955126"), &bell)))?;
+                }
+                ("abs", 1) => {
+                    let zero = leaf("0");
+                    let rising = binary(O::Gt, &a, &zero);
+                    let falling = binary(O::Lt, &a, &zero);
+                    go(&a, choose(&rising, bar, &choose(&falling, &neg(bar), &zero)))?;
+                }
+                ("floor" | "ceil" | "round" | "trunc" | "i32" | "i64" | "u32" | "u64" | "bool", 1) => {}
+                ("f32" | "f64", 1) => match known.ty(&a) {
+                    Some(ty @ ("f32" | "f64")) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
+                    _ => go(&a, bar.clone())?,
+                },
+                ("min" | "max", n) => {
+                    // `min(a, b, c)` is `min(min(a, b), c)`.
+                    let first = if n == 2 { a.clone() } else { call(name, args[..n - 1].to_vec()) };
+                    let takes = if name == "min" { O::Le } else { O::Ge };
+                    let wins = binary(takes, &first, &args[n - 1]);
+                    go(&first, choose(&wins, bar, &leaf("0")))?;
+                    go(&args[n - 1], choose(&wins, &leaf("0"), bar))?;
+                }
+                ("select", 3) => {
+                    go(&args[1], choose(&a, bar, &leaf("0")))?;
+                    go(&args[2], choose(&a, &leaf("0"), bar))?;
+                }
+                ("fma", 3) => {
+                    go(&a, mul(bar, &args[1]))?;
+                    go(&args[1], mul(bar, &a))?;
+                    go(&args[2], bar.clone())?;
+                }
+                ("pow", 2) => {
+                    let less = call("pow", vec![a.clone(), sub(&args[1], &leaf("1"))]);
+                    go(&a, mul(&mul(bar, &args[1]), &less))?;
+                    if known.active(&args[1]) {
+                        go(&args[1], mul(&mul(bar, e), &one("log")))?;
+                    }
+                }
+                ("hypot", 2) => {
+                    go(&a, mul(bar, &div(&a, e)))?;
+                    go(&args[1], mul(bar, &div(&args[1], e)))?;
+                }
+                ("atan2", 2) => {
+                    let r2 = add(&square(&a), &square(&args[1]));
+                    go(&a, div(&mul(bar, &args[1]), &r2))?;
+                    go(&args[1], neg(&div(&mul(bar, &a), &r2)))?;
+                }
+                _ => return Err(Unknown(format!("`{name}` has no derivative here"))),
+            }
+        }
+        E::Reduce(op, ..) => return Err(Unknown(format!("`{}` has no derivative", op.name()))),
+    }
+    Ok(())
+}
