@@ -23,6 +23,7 @@ mod indirect;
 mod infer;
 mod kernel;
 mod left;
+mod long_fold;
 mod modules;
 mod narrow;
 mod outcome;

@@ -206,7 +206,7 @@ impl Checker<'_> {
     }
 
     /// `sum / count` in f64, rounded to the sum's type.
-    fn divide_by(&mut self, sum: Val, count: Val) -> Val {
+    pub(super) fn divide_by(&mut self, sum: Val, count: Val) -> Val {
         let b = self.builder();
         let wide = b.cast(&sum, Ty::F64);
         let n = b.cast(&count, Ty::F64);
@@ -229,6 +229,12 @@ impl Checker<'_> {
             let total = axes.iter().try_fold(1i64, |p, a| p.checked_mul(a.count()?));
             if let Some(total) = total.filter(|n| *n <= UNROLL) {
                 return self.unroll(op, &axes, term, expected, total);
+            }
+            if let ([axis], 1) = (&axes[..], axes.first().map_or(0, |a| a.by))
+                && let Some(ends) = axis.constants()
+                && let Some(v) = self.long_fold(op, &axis.name, ends, term, expected, span)
+            {
+                return v;
             }
         }
         self.fold_loop(op, indices, term, expected, span)
@@ -392,7 +398,7 @@ fn result_type(op: ReduceOp, ty: Ty) -> Ty {
     }
 }
 
-fn combine(op: ReduceOp) -> B {
+pub(super) fn combine(op: ReduceOp) -> B {
     match op {
         ReduceOp::Prod => B::Mul,
         ReduceOp::Min => B::Min,
@@ -415,7 +421,7 @@ fn fold_op(op: ReduceOp) -> FoldOp {
 }
 
 /// What a reduction of no terms gives.
-fn identity(op: ReduceOp, ty: Ty) -> Value {
+pub(super) fn identity(op: ReduceOp, ty: Ty) -> Value {
     let least = |ty: Ty| match ty {
         Ty::F32 | Ty::F64 => Value::float(ty, f64::NEG_INFINITY),
         Ty::I32 => Value::int(ty, i32::MIN as i128),

@@ -123,7 +123,7 @@ impl Checker<'_> {
     }
 
     /// Whether an expression reads values that the code of one element has computed.
-    fn uses_registers(&self, id: ExprId) -> bool {
+    pub(super) fn uses_registers(&self, id: ExprId) -> bool {
         let ast = self.modules[self.module].ast.clone();
         let own = match &ast.expr(id).kind {
             ExprKind::Name(n) => match self.env.find(n) {

@@ -5,7 +5,7 @@
 //! Integers may be combined in any order: where the array has fewer elements than a rank has contributions, the rank
 //! combines its own first.
 
-use crate::ir::elem;
+use crate::ir::elem::{Elem, with_ty};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, BinaryOp};
 use crate::ir::layout::Layout;
@@ -42,7 +42,7 @@ impl Rank<'_> {
         let mut values = values;
         let elements = target.layout.shape.iter().product::<i64>() as usize;
         if ty.is_int() && op != BinaryOp::Div && elements < places.len() {
-            (places, values) = combined(&places, &values, elements, ty, op);
+            (places, values) = combined(places, values, elements, ty, op);
         }
         let mut bundles: Vec<Bundle> = vec![];
         if self.state.comm.size() > 1 {
@@ -117,39 +117,48 @@ fn word(bytes: &[u8]) -> u64 {
 }
 
 /// The bits of element `k`.
+#[inline(always)]
 fn get(data: &[u8], k: usize, size: usize) -> u64 {
     let mut bits = [0; 8];
     bits[..size].copy_from_slice(&data[k * size..(k + 1) * size]);
     u64::from_le_bytes(bits)
 }
 
+#[inline(always)]
 fn set(data: &mut [u8], k: usize, size: usize, bits: u64) {
     data[k * size..(k + 1) * size].copy_from_slice(&bits.to_le_bytes()[..size]);
 }
 
 /// Takes contributions, one after the other.
 fn apply(data: &mut [u8], b: &Bundle, ty: Ty, op: BinaryOp) {
-    let size = ty.size();
-    for (k, &at) in b.places.iter().enumerate() {
-        let old = get(data, at as usize, size);
-        set(data, at as usize, size, elem::binary(op, ty, old, get(&b.values, k, size)));
+    with_ty!(ty, T => match op {
+        BinaryOp::Sub => take(data, b, |x: T, y: T| Elem::sub(x, y)),
+        BinaryOp::Mul => take(data, b, |x: T, y: T| Elem::mul(x, y)),
+        BinaryOp::Div => take(data, b, |x: T, y: T| Elem::div(x, y)),
+        _ => take(data, b, |x: T, y: T| Elem::add(x, y)),
+    })
+}
+
+/// [`apply`] for one type and operation.
+fn take<T: Elem>(data: &mut [u8], b: &Bundle, op: impl Fn(T, T) -> T) {
+    let size = T::TY.size();
+    for (&at, value) in b.places.iter().zip(b.values.chunks_exact(size)) {
+        let (at, value) = (at as usize, T::of_bits(get(value, 0, size)));
+        let old = T::of_bits(get(data, at, size));
+        set(data, at, size, op(old, value).bits());
     }
 }
 
 /// One contribution for each element that has any, of integers.
-fn combined(places: &[u64], values: &[u8], elements: usize, ty: Ty, op: BinaryOp) -> (Vec<u64>, Vec<u8>) {
+fn combined(places: Vec<u64>, values: Vec<u8>, elements: usize, ty: Ty, op: BinaryOp) -> (Vec<u64>, Vec<u8>) {
     // What is subtracted adds up.
     let (op, start) = if op == BinaryOp::Mul { (op, 1) } else { (BinaryOp::Add, 0) };
     let size = ty.size();
     let mut sums = vec![0; elements * size];
     (0..elements).for_each(|k| set(&mut sums, k, size, start));
     let mut touched = vec![false; elements];
-    for (k, &at) in places.iter().enumerate() {
-        let at = at as usize;
-        touched[at] = true;
-        let sum = elem::binary(op, ty, get(&sums, at, size), get(values, k, size));
-        set(&mut sums, at, size, sum);
-    }
+    places.iter().for_each(|&at| touched[at as usize] = true);
+    apply(&mut sums, &Bundle { places, values }, ty, op);
     let kept: Vec<usize> = (0..elements).filter(|k| touched[*k]).collect();
     let values = kept.iter().flat_map(|k| &sums[k * size..(k + 1) * size]).copied().collect();
     (kept.into_iter().map(|k| k as u64).collect(), values)
@@ -218,7 +227,7 @@ mod tests {
             let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
             let (mut one, mut two) = (start.clone(), start);
             apply(&mut one, &Bundle { places: places.to_vec(), values: values.clone() }, Ty::I32, op);
-            let (places, values) = combined(&places, &values, 4, Ty::I32, op);
+            let (places, values) = combined(places.to_vec(), values.clone(), 4, Ty::I32, op);
             assert_eq!(places, [0, 1, 3]);
             apply(&mut two, &Bundle { places, values }, Ty::I32, op);
             assert_eq!(one, two, "{op:?}");

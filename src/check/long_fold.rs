@@ -1,0 +1,275 @@
+//! Long reductions inside an element: `g[j] = sum[s] a[s] * x[s, j]` over thousands of terms.
+//!
+//! They are made in [`BLOCKS`] blocks of terms, each from its first term to its last, and then from block to block; this order
+//! depends on the range alone. Where the terms come from arrays that are divided along the index, and the results are few, the blocks
+//! are computed where their terms lie, into an array of their own, and only the blocks' values travel:
+//!
+//! ```text
+//! p[l, j] = sum[s in l * B .. (l + 1) * B] a[s] * x[s, j]
+//! g[j] = sum[l] p[l, j]
+//! ```
+
+use super::Checker;
+use super::emit::{Builder, Val, ValKind};
+use super::env::{Global, Local};
+use super::infer::children;
+use super::reduce::{combine, identity};
+use crate::ir::index_box::Interval;
+use crate::ir::kernel::{Access, Affine, ArrayId, Inst, Op, Reg, Store, Sym};
+use crate::ir::layout::Dist;
+use crate::ir::program::{Array, Edge, Placement};
+use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
+use crate::syntax::ast::{ExprId, ExprKind, Ident, ReduceOp};
+
+/// Reductions of at least this many terms are made in blocks.
+const LONG: i64 = 8192;
+/// How many blocks.
+const BLOCKS: i64 = 128;
+
+/// A long reduction: its index, the terms and how they combine.
+struct Long<'a> {
+    op: ReduceOp,
+    name: &'a Ident,
+    from: i64,
+    count: i64,
+    term: ExprId,
+    expected: Option<Ty>,
+}
+
+/// An accumulator with the type it adds up in and that of the terms.
+struct Sum {
+    acc: Reg,
+    wide: Ty,
+    ty: Ty,
+}
+
+impl Long<'_> {
+    /// Terms of a block.
+    fn block(&self) -> i64 {
+        (self.count + BLOCKS - 1) / BLOCKS
+    }
+}
+
+impl Checker<'_> {
+    /// The reduction over `from..to`, if it is long.
+    pub(super) fn long_fold(
+        &mut self,
+        op: ReduceOp,
+        name: &Ident,
+        (from, to): (i64, i64),
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Option<Val>> {
+        if to - from < LONG {
+            return None;
+        }
+        let long = Long { op, name, from, count: to - from, term, expected };
+        Some(if self.pays(&long) { self.apart(&long, span) } else { self.in_blocks(&long) })
+    }
+
+    /// Whether blocks are to be computed where their terms lie: an array is divided along the index, the whole of which is
+    /// meant, and the blocks' values are few beside its elements.
+    fn pays(&mut self, long: &Long) -> bool {
+        let b = self.builder();
+        if b.conditional || !b.counters.is_empty() || long.from != 0 || self.uses_registers(long.term) || self.generic {
+            return false;
+        }
+        let points = self.builder().domain.iter().try_fold(BLOCKS, |p, d| p.checked_mul(d.len()));
+        let most = self.divided_along(long.term, &long.name.name, long.count, 0);
+        points.is_some_and(|p| p.saturating_mul(4) <= most)
+    }
+
+    /// The elements of the largest array that the index subscripts alone in a divided dimension of `count` elements.
+    fn divided_along(&self, id: ExprId, index: &str, count: i64, depth: usize) -> i64 {
+        let ast = self.modules[self.module].ast.clone();
+        let mut most = 0;
+        if let ExprKind::Index { base, subscripts } = &ast.expr(id).kind {
+            let array = match self.env.find(&base.name) {
+                Some(Local::Array(a)) => Some(*a),
+                Some(_) => None,
+                None => match self.modules[self.module].globals.get(&base.name) {
+                    Some((Global::Array(a), _)) => Some(*a),
+                    _ => None,
+                },
+            };
+            for (d, &s) in subscripts.iter().enumerate() {
+                let alone = matches!(&ast.expr(s).kind, ExprKind::Name(n) if n == index);
+                let Some(a) = array.filter(|_| alone).map(|a| &self.program.arrays[a.0 as usize]) else { continue };
+                let divided =
+                    matches!(&a.placement, Placement::Divided { dists, .. } if dists.get(d) == Some(&Dist::Block));
+                if divided && a.shape.get(d) == Some(&count) {
+                    most = most.max(a.shape.iter().product());
+                }
+            }
+        }
+        let inner = children(&ast, id).into_iter().map(|c| self.divided_along(c, index, count, depth + 1));
+        most.max(inner.max().unwrap_or(0))
+    }
+
+    /// Block after block inside the element.
+    fn in_blocks(&mut self, long: &Long) -> Option<Val> {
+        let (size, whole) = (long.block(), long.count / long.block());
+        let total = self.builder().variable(Ty::I64);
+        let (zero, end) = (self.int(0), self.int(whole));
+        let counter = self.builder().variable(Ty::I64);
+        let scope = self.builder().open();
+        let bounds = (Affine::constant(0), Affine::constant(whole));
+        self.builder().counters.push((counter, Some(bounds)));
+        let from = Affine { konst: long.from, terms: vec![(Sym::Counter(counter), size)] };
+        let sum = self.block_of_terms(long, from, size);
+        if let Some(s) = &sum {
+            self.builder().regs[total.0 as usize] = s.wide;
+            self.add_to(total, s.wide, long.op, s.acc);
+        }
+        let body = self.builder().close(scope, false);
+        let sum = sum?;
+        self.start_at(total, identity(long.op, sum.wide));
+        self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
+        if whole * size < long.count {
+            let from = Affine::constant(long.from + whole * size);
+            let rest = self.block_of_terms(long, from, long.count - whole * size)?;
+            self.add_to(total, sum.wide, long.op, rest.acc);
+        }
+        self.whole(long, total, &sum)
+    }
+
+    /// Blocks in an array of their own, beside their terms.
+    fn apart(&mut self, long: &Long, span: Span) -> Option<Val> {
+        let (size, whole) = (long.block(), long.count / long.block());
+        let rest = long.count - whole * size;
+        let blocks = whole + i64::from(rest > 0);
+        let domain = self.builder().domain.clone();
+        let (outer, names) = (self.env.clone(), self.index_names.clone());
+        self.shift_indices();
+        self.index_names.insert(0, "\u{1}block".into());
+        let mut made: Option<(ArrayId, Sum)> = None;
+        let mut ok = Some(());
+        let tail = (rest > 0).then_some((whole, blocks, rest));
+        for (lo, hi, terms) in [(0, whole, size)].into_iter().chain(tail) {
+            let mut dims = vec![Interval::new(lo, hi)];
+            dims.extend(&domain);
+            self.push_builder(Builder::new_nest(dims.clone()));
+            let from = Affine { konst: long.from, terms: vec![(Sym::Dim(0), size)] };
+            let sum = self.block_of_terms(long, from, terms);
+            let Some(mut b) = self.builders.pop() else { continue };
+            let Some(sum) = sum else {
+                ok = None;
+                break;
+            };
+            let array = match &made {
+                Some((array, _)) => *array,
+                None => self.array_of_blocks(blocks, &domain, sum.wide, span),
+            };
+            let index: Vec<Affine> = dims
+                .iter()
+                .enumerate()
+                .map(|(d, r)| Affine { konst: if d == 0 { 0 } else { -r.lo }, terms: vec![(Sym::Dim(d), 1)] })
+                .collect();
+            let operand = b.operand(array, sum.wide, dims.len(), true);
+            if dims.iter().all(|d| !d.is_empty()) {
+                let store = Store { operand, index, value: sum.acc };
+                self.push_nest(&mut b, "blocks of terms".into(), vec![store], vec![], span);
+            }
+            made = Some((array, sum));
+        }
+        (self.env, self.index_names) = (outer, names);
+        ok?;
+        let (array, sum) = made?;
+        let total = self.builder().variable(sum.wide);
+        self.start_at(total, identity(long.op, sum.wide));
+        let (zero, end) = (self.int(0), self.int(blocks));
+        let counter = self.builder().variable(Ty::I64);
+        let scope = self.builder().open();
+        let mut index = vec![Affine::sym(Sym::Counter(counter))];
+        index.extend(domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }));
+        let b = self.builder();
+        let (operand, within) = (b.operand(array, sum.wide, index.len(), false), b.within_box());
+        let counters = vec![(counter, Affine::constant(0), Affine::constant(blocks))];
+        let access = b.access(Access { operand, index, within, counters, checks: vec![], span });
+        let value = b.emit(sum.wide, Op::Load(access));
+        self.add_to(total, sum.wide, long.op, value);
+        let body = self.builder().close(scope, false);
+        self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
+        self.whole(long, total, &sum)
+    }
+
+    /// The indices of the equation, with one more dimension of the domain before theirs.
+    fn shift_indices(&mut self) {
+        let names: Vec<String> = self.env.names().into_iter().map(str::to_string).collect();
+        let mut env = self.env.clone();
+        for n in names.into_iter().rev() {
+            if let Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) = self.env.find(&n)
+                && a.terms.iter().any(|t| matches!(t.0, Sym::Dim(_)))
+            {
+                let shift = |s: Sym| if let Sym::Dim(d) = s { Sym::Dim(d + 1) } else { s };
+                let terms = a.terms.iter().map(|t| (shift(t.0), t.1)).collect();
+                env = env.with(&n, Local::Val(Val::affine(Affine { konst: a.konst, terms })));
+            }
+        }
+        self.env = env;
+    }
+
+    fn array_of_blocks(&mut self, blocks: i64, domain: &[Interval], ty: Ty, span: Span) -> ArrayId {
+        let shape: Vec<i64> = std::iter::once(blocks).chain(domain.iter().map(|d| d.len())).collect();
+        let dists = (0..shape.len()).map(|d| if d == 0 { Dist::Block } else { Dist::Whole }).collect();
+        self.add_array(Array {
+            name: "blocks".into(),
+            ty,
+            placement: Placement::Divided { dists, over: vec![] },
+            edges: vec![Edge::None; shape.len()],
+            span,
+            temporary: true,
+            shape,
+        })
+    }
+
+    /// `len` terms from `from` on, one after the other.
+    fn block_of_terms(&mut self, long: &Long, from: Affine, len: i64) -> Option<Sum> {
+        let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
+        let to = from.add(&Affine::constant(len))?;
+        let first = self.builder().materialise(&Val::affine(from.clone()));
+        let end = self.builder().materialise(&Val::affine(to.clone()));
+        let counter = self.builder().variable(Ty::I64);
+        let env = self.env.clone();
+        let scope = self.builder().open();
+        self.builder().counters.push((counter, Some((from, to))));
+        self.env = env.with(&long.name.name, Local::Val(Val::affine(Affine::sym(Sym::Counter(counter)))));
+        let v = self.term_value(long.op, long.term, long.expected);
+        let types = v.map(|v| {
+            let floats = matches!(long.op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod);
+            let wide = if v.ty == Ty::F32 && floats { Ty::F64 } else { v.ty };
+            self.builder().regs[acc.0 as usize] = wide;
+            let ty = v.ty;
+            let v = self.builder().cast(&v, wide);
+            let v = self.builder().materialise(&v);
+            self.add_to(acc, wide, long.op, v);
+            (wide, ty)
+        });
+        self.env = env;
+        let body = self.builder().close(scope, false);
+        let (wide, ty) = types?;
+        self.start_at(acc, identity(long.op, wide));
+        self.builder().push(Inst::Loop { counter, from: first, to: end, by: 1, body });
+        Some(Sum { acc, wide, ty })
+    }
+
+    fn add_to(&mut self, acc: Reg, ty: Ty, op: ReduceOp, v: Reg) {
+        let next = self.builder().binary(combine(op), &Val::reg(acc, ty), &Val::reg(v, ty));
+        let next = self.builder().materialise(&next);
+        self.builder().set(acc, next);
+    }
+
+    fn int(&mut self, v: i64) -> Reg {
+        self.builder().materialise(&Val::constant(Value::i64(v)))
+    }
+
+    fn whole(&mut self, long: &Long, total: Reg, sum: &Sum) -> Option<Val> {
+        let mut v = self.finished(total, sum.wide);
+        if long.op == ReduceOp::Mean {
+            v = self.divide_by(v, Val::constant(Value::i64(long.count)));
+        }
+        Some(self.builder().cast(&v, sum.ty))
+    }
+}

@@ -1,0 +1,12 @@
+n = 20011
+i = np.arange(n)
+x = ((i[:, None] * 7 + np.arange(6) * 3) % 101 - 50).astype(float)
+a = ((i * 5) % 17).astype(float)
+print(a @ x)
+print((x.sum(0) / n).astype(np.float32))
+big = ((np.arange(3)[:, None] * 11 + i * 13) % 1009).astype(float)
+print(1 + (big * a).max(1) + 2 * (big - a).min(1))
+print((x > 25.5).sum(0))
+print(((np.arange(30)[:, None] * np.arange(9000)) % 31).sum(1).astype(float))
+print((a - np.roll(a, -1)) @ x)
+print(x[5 : n - 1].sum(0))
