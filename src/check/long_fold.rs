@@ -11,7 +11,7 @@
 
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
-use super::env::{Global, Local};
+use super::env::{Env, Global, Local};
 use super::infer::children;
 use super::reduce::{combine, identity};
 use crate::ir::index_box::Interval;
@@ -77,26 +77,30 @@ impl Checker<'_> {
             return false;
         }
         let points = self.builder().domain.iter().try_fold(BLOCKS, |p, d| p.checked_mul(d.len()));
-        let most = self.divided_along(long.term, &long.name.name, long.count, 0);
+        let most = self.divided_along((self.module, &self.env), long.term, &long.name.name, long.count, 0);
         points.is_some_and(|p| p.saturating_mul(4) <= most)
     }
 
     /// The elements of the largest array that the index subscripts alone in a divided dimension of `count` elements.
-    fn divided_along(&self, id: ExprId, index: &str, count: i64, depth: usize) -> i64 {
-        let ast = self.modules[self.module].ast.clone();
+    fn divided_along(&self, (module, env): (usize, &Env), id: ExprId, index: &str, count: i64, depth: usize) -> i64 {
+        let ast = self.modules[module].ast.clone();
         let mut most = 0;
         if let ExprKind::Index { base, subscripts } = &ast.expr(id).kind {
-            let array = match self.env.find(&base.name) {
-                Some(Local::Array(a)) => Some(*a),
-                Some(_) => None,
-                None => match self.modules[self.module].globals.get(&base.name) {
-                    Some((Global::Array(a), _)) => Some(*a),
-                    _ => None,
-                },
+            let local = env.find(&base.name);
+            let array = match (local, self.modules[module].globals.get(&base.name)) {
+                (Some(Local::Array(a)), _) | (None, Some((Global::Array(a), _))) => Some(*a),
+                _ => None,
             };
             for (d, &s) in subscripts.iter().enumerate() {
-                let alone = matches!(&ast.expr(s).kind, ExprKind::Name(n) if n == index);
-                let Some(a) = array.filter(|_| alone).map(|a| &self.program.arrays[a.0 as usize]) else { continue };
+                if !matches!(&ast.expr(s).kind, ExprKind::Name(n) if n == index) {
+                    continue;
+                }
+                if let (Some(Local::Indexed(def)), true) = (local, depth < 64)
+                    && let Some(inner) = def.indices.get(d)
+                {
+                    most = most.max(self.divided_along((def.module, &def.env), def.body, inner, count, depth + 1));
+                }
+                let Some(a) = array.map(|a| &self.program.arrays[a.0 as usize]) else { continue };
                 let divided =
                     matches!(&a.placement, Placement::Divided { dists, .. } if dists.get(d) == Some(&Dist::Block));
                 if divided && a.shape.get(d) == Some(&count) {
@@ -104,7 +108,7 @@ impl Checker<'_> {
                 }
             }
         }
-        let inner = children(&ast, id).into_iter().map(|c| self.divided_along(c, index, count, depth + 1));
+        let inner = children(&ast, id).into_iter().map(|c| self.divided_along((module, env), c, index, count, depth));
         most.max(inner.max().unwrap_or(0))
     }
 
