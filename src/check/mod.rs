@@ -93,6 +93,8 @@ pub struct Checker<'a> {
     clears: Vec<clear::Clear>,
     /// Arrays that statements other than nests name, so that no other array may take their place in nests.
     pinned: std::collections::BTreeSet<ArrayId>,
+    /// The modules of derivatives that were written, by what they derive.
+    derivatives: std::collections::BTreeMap<String, usize>,
     /// Bounds are not reported: the extents are made up.
     generic: bool,
     /// The names of the indices of the nest being written, by domain dimension, for messages.
@@ -155,6 +157,7 @@ pub fn check_noting(
         calls: vec![],
         clears: vec![],
         pinned: Default::default(),
+        derivatives: Default::default(),
         generic: false,
         index_names: vec![],
         extent_names: vec![],

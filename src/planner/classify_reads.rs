@@ -151,7 +151,7 @@ fn along_cut(
     }
     let dims: Vec<(usize, i64)> =
         a.terms.iter().filter_map(|(s, c)| if let Sym::Dim(d) = s { Some((*d, *c)) } else { None }).collect();
-    let [(d, 1)] = dims[..] else { return None };
+    let [(d, 1)] = dims[..] else { return part_by_part(plan, home, nest, access, k, cuts) };
     // The home cuts the same index at the same places, on the same axis of the mesh.
     let h = index.iter().position(|h| h.terms == [(Sym::Dim(d), 1)])?;
     let home_cuts = layout.cuts[h]?;
@@ -189,6 +189,38 @@ fn along_cut(
     let smallest = (cuts.base / cuts.parts).max(1);
     let far = r.lo < -4 * smallest - 64 || r.hi > 4 * smallest + 64;
     if far { None } else { Some(r.hull(Interval::new(0, 1))) }
+}
+
+/// The offsets of a read that follows the division in larger steps, such as `x[k]` for `k in l * 64 .. l * 64 + 64` with `l`
+/// divided: what each part reads beside what it owns.
+fn part_by_part(plan: &Plan, home: &Home, nest: &Nest, access: &Access, k: usize, cuts: Cuts) -> Option<Interval> {
+    let Home::Owner { layout, index, leaf: None } = home else { return None };
+    let axis = |l: &crate::ir::layout::Layout, k: usize| l.cuts[..k].iter().filter(|c| c.is_some()).count();
+    let array = plan.array(nest.operands[access.operand.0 as usize].array);
+    // The subscript of the home on the same axis of the mesh.
+    let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && axis(layout, h) == axis(&array.layout, k))?;
+    let (home_cuts, [(Sym::Dim(d), 1)]) = (layout.cuts[h]?, &index[h].terms[..]) else { return None };
+    if home_cuts.parts != cuts.parts {
+        return None;
+    }
+    // What a part reads beyond its own elements must be little beside them; else a copy of what it needs is better.
+    let far = cuts.base / cuts.parts / 8;
+    let mut out = Interval::new(0, 1);
+    for part in 0..cuts.parts {
+        let (points, own) = (home_cuts.part(part), cuts.part(part));
+        let mut within = access.within.clone();
+        within.dims[*d] =
+            within.dims[*d].intersect(Interval::new(points.lo - index[h].konst, points.hi - index[h].konst));
+        let image = access.image(&within, &|s| plan.scalar_range(s))?.dims[k];
+        if image.is_empty() {
+            continue;
+        }
+        out = Interval::new(out.lo.min(image.lo - own.lo), out.hi.max(image.hi - own.hi + 1));
+        if own.is_empty() || out.lo < -far || out.hi > far {
+            return None;
+        }
+    }
+    Some(out)
 }
 
 fn same_starts(a: Cuts, b: Cuts) -> bool {

@@ -101,9 +101,6 @@ impl Equations {
     pub fn kernel(&mut self, value: &R, name: &str, params: &str) -> Result<String, Unknown> {
         let value = self.pulled(value, &[]);
         let mut body = String::new();
-        for k in 0..self.temps.len() {
-            self.forward(k, &mut body);
-        }
         self.spread(&value, &leaf("1"), &[])?;
         for k in (0..self.temps.len()).rev() {
             self.backward(k, &mut body)?;
@@ -123,16 +120,27 @@ impl Equations {
                 }
             }
         }
-        for t in &self.temps {
+        // Values that nothing reads are not computed.
+        let mut forward = String::new();
+        for k in (0..self.temps.len()).rev() {
+            let name = self.temps[k].name.clone();
+            let read = names(&body, &name) || names(&forward, &name);
+            if read {
+                forward.insert_str(0, &self.forward(k));
+            }
+            let t = &self.temps[k];
             let shape: Vec<R> = t.outer.iter().map(|i| sub(&i.to, &i.from)).collect();
-            if !shape.is_empty() {
-                results.push(format!("{}: {}[{}]", t.name, t.ty, extents(&shape)));
-                if self.facts.active.contains(&t.name) {
-                    results.push(format!("{}: {}[{}]", adjoint(&t.name), t.ty, extents(&shape)));
-                }
+            if shape.is_empty() {
+                continue;
+            }
+            if read {
+                results.push(format!("{name}: {}[{}]", t.ty, extents(&shape)));
+            }
+            if self.facts.active.contains(&name) {
+                results.push(format!("{}: {}[{}]", adjoint(&name), t.ty, extents(&shape)));
             }
         }
-        Ok(format!("kernel {name}({params}) -> {} {{\n{body}}}\n", results.join(", ")))
+        Ok(format!("kernel {name}({params}) -> {} {{\n{forward}{body}}}\n", results.join(", ")))
     }
 
     fn fresh(&mut self) -> String {
@@ -166,16 +174,15 @@ impl Equations {
     }
 
     /// The equation of a reduction's values.
-    fn forward(&mut self, k: usize, body: &mut String) {
+    fn forward(&self, k: usize) -> String {
         let t = &self.temps[k];
         let value: R = Rc::new(E::Reduce(t.op, t.inner.clone(), t.term.clone()));
         if t.outer.is_empty() {
-            let _ = writeln!(body, "    let {} = {}", t.name, text(&value));
-            return;
+            return format!("    let {} = {}\n", t.name, text(&value));
         }
         let moved: Vec<(String, R)> = t.outer.iter().map(|i| (i.name.clone(), add(&var(&i.name), &i.from))).collect();
         let names: Vec<&str> = t.outer.iter().map(|i| i.name.as_str()).collect();
-        let _ = writeln!(body, "    {}[{}] = {}", t.name, names.join(", "), text(&substituted(&value, &moved)));
+        format!("    {}[{}] = {}\n", t.name, names.join(", "), text(&substituted(&value, &moved)))
     }
 
     /// The equation of a reduction's adjoint, and what its terms are changed by.
@@ -357,6 +364,12 @@ fn unclear(name: &str, s: &R) -> Unknown {
         plain.push_str(if k == 0 { part } else { part.trim_start_matches(|c: char| c.is_ascii_digit()) });
     }
     Unknown(format!("`grad` does not go through the subscript `{plain}` of `{name}`"))
+}
+
+/// Whether a text holds a name.
+fn names(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(word))
 }
 
 fn summed(ix: &[Index], e: R) -> R {

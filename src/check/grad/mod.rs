@@ -105,11 +105,11 @@ impl Checker<'_> {
         edges: BTreeMap<String, Vec<Edge>>,
     ) -> Option<usize> {
         let decl = self.kernel_decl(module, item)?;
-        let title = format!("derivative of {} by {}", decl.name.name, wrt.join(", "));
+        let title = format!("grad of {} by {}", decl.name.name, wrt.join(", "));
         // The same derivative again, of the same kernel with arrays of the same edges.
-        let title = format!("<{title}, file {}, {edges:?}>", self.modules[module].ast.file.0);
-        if let Some(m) = self.modules.iter().position(|m| self.sources.file(m.ast.file).name == title) {
-            return Some(m);
+        let key = format!("{title}, file {}, {edges:?}", self.modules[module].ast.file.0);
+        if let Some(m) = self.derivatives.get(&key) {
+            return Some(*m);
         }
         let [result] = &decl.results[..] else { return self.one_float(&decl.name) };
         let ty = match (result.ty.elem.name.as_str(), &result.ty.shape) {
@@ -154,7 +154,9 @@ impl Checker<'_> {
                 return self.fail_help("E0265", why, decl.name.span, "differentiated by `grad`", help);
             }
         };
-        self.add_derivative(module, &title, &text)
+        let made = self.add_derivative(module, &title, &text)?;
+        self.derivatives.insert(key, made);
+        Some(made)
     }
 
     fn one_float<T>(&mut self, name: &Ident) -> Option<T> {
