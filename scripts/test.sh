@@ -13,6 +13,13 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
 cargo test --quiet
+# The pages and figures in a browser, JSON, traces. Each editor too, where tree-sitter's command is there: building it takes minutes.
+scripts/pages.sh
+if [ -n "${MGPU_TREE_SITTER:-}" ] || command -v tree-sitter >/dev/null || compgen -G ".cache/editors/{bin,node_modules/.bin}/tree-sitter" >/dev/null; then
+    scripts/editors.sh
+else
+    echo "mgpu: SKIPPED: the editors themselves; scripts/editors.sh runs them"
+fi
 # Without MPI everything else builds and passes; in a folder of its own so that neither build spoils the other.
 CARGO_TARGET_DIR=target/without-mpi cargo clippy --no-default-features --all-targets --quiet -- -D warnings
 CARGO_TARGET_DIR=target/without-mpi MGPU_RANDOM_PROGRAMS=500 cargo test --no-default-features --quiet

@@ -170,6 +170,17 @@ fn emacs_has_the_words_of_the_grammar() {
     });
 }
 
+#[test]
+fn the_book_has_the_words_of_the_grammar() {
+    generated("../docs/mgpu.js", |old| {
+        let mut text = String::from("\n  const words = {\n");
+        for l in lists() {
+            text += &format!("    {}: [\n{},\n    ],\n", l.name, quoted(&l.words, ", ", "      "));
+        }
+        replace(old, "// words: begin", "// words: end", &format!("{text}  }};\n  "))
+    });
+}
+
 /// Every file in `folder` that ends in `.mgpu`.
 fn programs(folder: &Path, out: &mut Vec<PathBuf>) {
     for e in std::fs::read_dir(folder).unwrap() {
