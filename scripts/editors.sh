@@ -15,7 +15,6 @@ command -v nvim >/dev/null || missing+=(neovim)
 command -v emacs >/dev/null || missing+=(emacs-nox)
 command -v npm >/dev/null || missing+=(npm)
 command -v cc >/dev/null || missing+=(build-essential)
-python3 -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     sudo=""
     [ "$(id -u)" -eq 0 ] || sudo="sudo"
@@ -82,9 +81,8 @@ else
 fi
 
 say "Pygments"
-[ -d .venv ] || python3 -m venv .venv
-.venv/bin/python -c "import pygments" 2>/dev/null || .venv/bin/python -m pip install --quiet --disable-pip-version-check pygments
+scripts/venv.sh pygments setuptools
 cp -r editors/pygments "$scratch/pygments"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$scratch/pygments"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-build-isolation "$scratch/pygments"
 PYTHONDONTWRITEBYTECODE=1 .venv/bin/python editors/pygments/test_lexer.py
 say "every editor's support works"

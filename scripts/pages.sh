@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 say() { echo "mgpu: $*"; }
 
 missing=()
-python3 -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
 chromium="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"
 [ -n "$chromium" ] || missing+=(chromium)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -18,11 +17,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
     chromium="${chromium:-$(command -v chromium)}"
 fi
-[ -d .venv ] || python3 -m venv .venv
-if ! .venv/bin/python -c "import playwright, jsonschema" 2>/dev/null; then
-    say "installing Python packages into .venv: playwright (drives the browser), jsonschema (validates)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check playwright jsonschema
-fi
+# One drives the browser, the other validates.
+scripts/venv.sh playwright jsonschema
 
 cargo build --quiet
 say "JSON, trace, figure and page"

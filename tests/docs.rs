@@ -3,8 +3,8 @@
 //! * `mgpu` passes `mgpu check`; with `file=NAME` it is kept under that name; `mgpu,wrong` is rejected; `mgpu,fragment` parses, alone or as
 //!   the body of a workflow;
 //! * `console` holds commands behind `$ ` and what they print. A line `…` stands for any lines, `…` in a line for any text.
-//!   `console,mpi` needs mpirun, `console,python` Python with NumPy and mpi4py; where they are missing it is skipped, and says so. `console,ignore`
-//!   is not run, and a comment `<!-- ignore: … -->` in the page says why;
+//!   A block with `mpirun`, `python3` (with NumPy and mpi4py) or `emit cuda` is skipped, and says so, where there is none. `console,ignore` is
+//!   not run, and a comment `<!-- ignore: … -->` in the page says why;
 //! * `rust,from=PATH` is part of that file; `{{#include PATH}}` puts a file into a block, and into the folder;
 //! * the programs of `docs/programs` are in every page's folder;
 //! * a picture of the book is a file that a `console` block of its page writes.
@@ -167,7 +167,7 @@ impl Page<'_> {
             // A course's exercise: tests/course.rs fills the hole.
             ("mgpu", "hole") if block.text.contains("{{#include") => {}
             ("python", "") if block.text.contains("{{#include") => {}
-            ("console", "" | "mpi" | "python") => self.console(block, how),
+            ("console", "") => self.console(block),
             ("console", "ignore") => {
                 if !self.text.contains("<!-- ignore: ") {
                     self.wrong.push(format!("{here}: the page does not say why a block is not run"));
@@ -197,12 +197,21 @@ impl Page<'_> {
     }
 
     /// Runs the commands of a block and compares what they print.
-    fn console(&mut self, block: &Block, needs: &str) {
+    fn console(&mut self, block: &Block) {
         let here = self.here(block);
         let python = python();
-        let mpi = cfg!(feature = "mpi") && works("mpirun", &["--version"]);
-        if (!needs.is_empty() && !mpi) || (needs == "python" && python.is_none()) {
-            self.skipped.push(format!("{here}: mpirun or Python's numpy and mpi4py are missing"));
+        let needs = |what: &str| block.text.contains(what);
+        let missing = if needs("mpirun") && !(cfg!(feature = "mpi") && works("mpirun", &["--version"])) {
+            "mpirun"
+        } else if needs("python3") && python.is_none() {
+            "Python with numpy and mpi4py"
+        } else if needs("emit cuda") && !cfg!(feature = "cuda") {
+            "the feature `cuda`"
+        } else {
+            ""
+        };
+        if !missing.is_empty() {
+            self.skipped.push(format!("{here}: {missing} is missing"));
             return;
         }
         let mut new = String::new();
@@ -220,7 +229,7 @@ impl Page<'_> {
             let found: Vec<&str> = got.trim_end().lines().map(str::trim_end).collect();
             let found: &[&str] = if got.trim().is_empty() { &[] } else { &found };
             let same = alike(&wanted, found);
-            if !same {
+            if !same && !support::bless() {
                 let (wanted, found) = (wanted.join("\n"), found.join("\n"));
                 self.wrong.push(format!("{here}: `{command}`\n--- the page says\n{wanted}\n--- it prints\n{found}"));
             }
