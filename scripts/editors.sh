@@ -81,8 +81,8 @@ else
 fi
 
 say "Pygments"
-scripts/venv.sh pygments setuptools
+scripts/venv.sh pygments
 cp -r editors/pygments "$scratch/pygments"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-build-isolation "$scratch/pygments"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$scratch/pygments"
 PYTHONDONTWRITEBYTECODE=1 .venv/bin/python editors/pygments/test_lexer.py
 say "every editor's support works"
