@@ -216,7 +216,6 @@ fn tree_sitter_parses_what_mgpu_parses() {
     files.retain(|f| parses(f));
     assert!(files.len() > 100, "only {} programs were found", files.len());
     let Some(command) = tree_sitter() else {
-        println!("SKIPPED: tree-sitter is not installed; scripts/editors.sh installs it");
         eprintln!("SKIPPED: tree-sitter is not installed; scripts/editors.sh installs it");
         assert!(std::env::var_os("MGPU_REQUIRE_EDITORS").is_none(), "MGPU_REQUIRE_EDITORS is set");
         return;
