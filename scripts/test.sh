@@ -10,9 +10,19 @@ MGPU_CUDA_LIB=$(scripts/nvrtc.sh)
 export MGPU_CUDA_LIB MGPU_REQUIRE_NVRTC=1
 # The tests start Open MPI on few cores, perhaps as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+# The book's hand-written programs.
+scripts/venv.sh numpy mpi4py
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
 cargo test --quiet
+# The pages and figures in a browser, JSON, traces. Each editor too, where tree-sitter's command is there: building it takes minutes.
+scripts/pages.sh
+tools=".cache/editors/bin:.cache/editors/node_modules/.bin"
+if [ -n "${MGPU_TREE_SITTER:-}" ] || PATH="$PATH:$tools" command -v tree-sitter >/dev/null; then
+    scripts/editors.sh
+else
+    echo "mgpu: SKIPPED: the editors themselves; scripts/editors.sh runs them"
+fi
 # Without MPI everything else builds and passes; in a folder of its own so that neither build spoils the other.
 CARGO_TARGET_DIR=target/without-mpi cargo clippy --no-default-features --all-targets --quiet -- -D warnings
 CARGO_TARGET_DIR=target/without-mpi MGPU_RANDOM_PROGRAMS=500 cargo test --no-default-features --quiet

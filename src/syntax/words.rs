@@ -28,6 +28,11 @@ pub fn types() -> Vec<String> {
     words
 }
 
+/// The edges without a value.
+pub fn edges() -> Vec<String> {
+    quoted(body("edge_name"))
+}
+
 /// The reductions.
 pub fn reductions() -> Vec<String> {
     quoted(body("reduce_op"))
@@ -90,6 +95,7 @@ mod tests {
         assert!(!soft().contains(&"and".to_string()));
         assert_eq!(types().len(), 11);
         assert_eq!(reductions().len(), 10);
+        assert_eq!(edges(), ["clamp", "periodic", "mirror", "odd", "none"]);
         assert!(builtins().contains(&"mulhi".to_string()));
     }
 }

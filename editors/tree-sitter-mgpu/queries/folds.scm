@@ -1,0 +1,1 @@
+[(block) (table) (doc_comment)] @fold
