@@ -32,7 +32,9 @@ impl Checker<'_> {
                 ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
                 ItemKind::Workflow(w) if w.name.name != "main" => self.check_workflow_alone(i, w),
                 ItemKind::Test(t) => {
-                    self.generic = false;
+                    // Other parameters may be what makes its reads and shapes fit: `mgpu test` checks those.
+                    self.generic = !t.with.is_empty();
+                    self.set_by_tests(t);
                     self.workflow_body(&t.body);
                 }
                 _ => {}

@@ -135,6 +135,6 @@ fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
         StmtKind::Load { array: a, path } | StmtKind::Save { array: a, path } | StmtKind::Plot { array: a, path } => {
             *a == array || shown(path)
         }
-        StmtKind::Scalars { .. } | StmtKind::Break => false,
+        StmtKind::Scalars { .. } | StmtKind::Expect { .. } | StmtKind::Break => false,
     }
 }

@@ -237,8 +237,11 @@ impl Checker<'_> {
             O::Pow => return self.power(left, right, expected, op_span),
             _ => {}
         }
-        let compares = matches!(op, O::Eq | O::Ne | O::Lt | O::Le | O::Gt | O::Ge);
-        let (a, b) = self.operands(left, right, if compares { None } else { expected })?;
+        if let Some(compare) = comparison(op) {
+            let (a, b) = self.compared(op, left, right)?;
+            return Some(self.arithmetic(compare, &a, &b));
+        }
+        let (a, b) = self.operands(left, right, expected)?;
         let (at, bt) = (self.span(left), self.span(right));
         if matches!(op, O::Shl | O::Shr) {
             let b = self.convert(b, a.ty, bt)?;
@@ -248,12 +251,6 @@ impl Checker<'_> {
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
         let boolean = a.ty == Ty::Bool;
         let op = match op {
-            O::Eq => B::Eq,
-            O::Ne => B::Ne,
-            O::Lt => B::Lt,
-            O::Le => B::Le,
-            O::Gt => B::Gt,
-            O::Ge => B::Ge,
             O::Add => B::Add,
             O::Sub => B::Sub,
             O::Mul => B::Mul,
@@ -278,16 +275,23 @@ impl Checker<'_> {
             }
             _ => B::Mod,
         };
-        if boolean && !matches!(op, B::Eq | B::Ne) {
-            return self.fail_help(
-                "E0213",
-                "arithmetic takes numbers",
-                at,
-                "this is `bool`",
-                "write `i32(…)` for 0 and 1",
-            );
+        if boolean {
+            return self.no_number(at);
         }
         Some(self.arithmetic(op, &a, &b))
+    }
+
+    fn no_number<T>(&mut self, at: Span) -> Option<T> {
+        self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1")
+    }
+
+    /// The two sides of a comparison in one type.
+    pub(super) fn compared(&mut self, op: BinaryOp, left: ExprId, right: ExprId) -> Option<(Val, Val)> {
+        let (a, b) = self.operands(left, right, None)?;
+        let (at, bt) = (self.span(left), self.span(right));
+        let (a, b) = self.lift_integers(a, b, (at, bt), None)?;
+        let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
+        if a.ty == Ty::Bool && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) { self.no_number(at) } else { Some((a, b)) }
     }
 
     /// An integer beside a float literal becomes the float that is expected.
@@ -374,6 +378,19 @@ impl Checker<'_> {
         let square = self.builder().binary(B::Mul, &half, &half);
         if k % 2 == 1 { self.builder().binary(B::Mul, &square, base) } else { square }
     }
+}
+
+/// The comparison that an operator is, if it is one.
+pub(super) fn comparison(op: BinaryOp) -> Option<B> {
+    Some(match op {
+        BinaryOp::Eq => B::Eq,
+        BinaryOp::Ne => B::Ne,
+        BinaryOp::Lt => B::Lt,
+        BinaryOp::Le => B::Le,
+        BinaryOp::Gt => B::Gt,
+        BinaryOp::Ge => B::Ge,
+        _ => return None,
+    })
 }
 
 fn operator(op: BinaryOp) -> &'static str {

@@ -30,6 +30,7 @@ mod reduce;
 mod space;
 mod subscript;
 mod template;
+mod test_block;
 mod types;
 mod workflow;
 
@@ -107,6 +108,8 @@ pub struct Checker<'a> {
     scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
+    /// The test of the main module that is checked in place of `main`.
+    test: Option<usize>,
     /// What editors want to know, where one asks.
     facts: Option<&'a mut Facts>,
 }
@@ -125,6 +128,30 @@ pub fn check(
 /// [`check`], with the types and values of the main module's expressions written down, whether or not it succeeds.
 pub fn check_noting(
     ast: Ast,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+    facts: Option<&mut Facts>,
+) -> Option<Program> {
+    bound(ast, None, sources, loader, options, sink, facts)
+}
+
+/// The program that one `test` of the main module is, by its place among the items, with the parameters that it sets.
+pub fn check_test(
+    ast: Ast,
+    test: usize,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+) -> Option<Program> {
+    bound(ast, Some(test), sources, loader, options, sink, None)
+}
+
+fn bound(
+    ast: Ast,
+    test: Option<usize>,
     sources: &mut SourceMap,
     loader: &dyn Loader,
     options: &Options,
@@ -158,6 +185,7 @@ pub fn check_noting(
         copies: vec![],
         scalar_facts: vec![],
         read_only: vec![],
+        test,
         facts,
     };
     checker.program(ast);

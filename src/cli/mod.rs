@@ -13,6 +13,7 @@ mod launcher;
 mod lsp;
 mod plan;
 mod run;
+mod test;
 mod trace;
 
 use clap::{Args, Parser, Subcommand};
@@ -34,6 +35,8 @@ struct Cli {
 enum Verb {
     /// Run a program (`mgpu prog.mgpu` means the same)
     Run(run::RunArgs),
+    /// Run the `test` blocks of programs on several numbers of ranks, and compare the bits
+    Test(test::TestArgs),
     /// Report what is wrong with a program, without running it
     Check(check::CheckArgs),
     /// Show what every rank will do, for any number of ranks
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.verb {
         Some(Verb::Run(a)) => run::run(&a),
+        Some(Verb::Test(a)) => test::test(&a),
         Some(Verb::Check(a)) => check::check(&a),
         Some(Verb::Plan(a)) => plan::plan(&a),
         Some(Verb::Fmt(a)) => fmt::fmt(&a),

@@ -101,6 +101,8 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0603", include_str!("../../docs/errors/E0603.md")),
     ("E0610", include_str!("../../docs/errors/E0610.md")),
     ("E0611", include_str!("../../docs/errors/E0611.md")),
+    ("E0612", include_str!("../../docs/errors/E0612.md")),
+    ("E0613", include_str!("../../docs/errors/E0613.md")),
     ("E0620", include_str!("../../docs/errors/E0620.md")),
     ("E0700", include_str!("../../docs/errors/E0700.md")),
     ("E0800", include_str!("../../docs/errors/E0800.md")),

@@ -302,7 +302,9 @@ impl Plan {
             StepKind::AllReduce(items) => self.reduce_story(items),
             StepKind::Swap(a, b) => format!("`{}` and `{}` change places; nothing is copied.", name(a), name(b)),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),
-            StepKind::Assert { .. } => "Every rank checks the condition, with the same answer.".into(),
+            StepKind::Assert { .. } | StepKind::Expect { .. } => {
+                "Every rank checks the condition, with the same answer.".into()
+            }
             StepKind::Load { array, .. } => {
                 format!("Every rank reads its own part of `{}` from the file.", name(array))
             }
