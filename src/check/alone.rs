@@ -67,10 +67,6 @@ impl Checker<'_> {
     }
 
     fn check_workflow_alone(&mut self, item: usize, w: &WorkflowDecl) {
-        if let Some(p) = w.params.iter().find(|p| p.ty.elem.name == "kernel") {
-            self.not_yet::<()>("a kernel as a workflow's parameter", p.ty.span);
-            return;
-        }
         // Without parameters nothing is made up: bounds are reported.
         self.generic = !w.params.is_empty();
         let Some(args) = self.made_up_args(&w.params, &w.results) else { return };
@@ -86,6 +82,10 @@ impl Checker<'_> {
         let sizes = self.names_in_shapes(params, results);
         let mut args = vec![];
         for p in params {
+            if super::partial::is_kernel(&p.ty) {
+                args.push(Arg::Unknown(p.name.span));
+                continue;
+            }
             let ty = self.elem_type(&p.ty)?;
             args.push(match &p.ty.shape {
                 Some(dims) => self.made_up_array(p, ty, dims, &mut extents)?,

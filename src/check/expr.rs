@@ -39,7 +39,12 @@ impl Checker<'_> {
                 self.single(vals, op.name(), e.span)
             }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
-            ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
+            ExprKind::Hole => self.fail(
+                "E0220",
+                "`_` stands only for an argument of a kernel that a workflow is given",
+                e.span,
+                "not a value",
+            ),
             ExprKind::Scan { .. } => self.not_yet("`scan`", e.span),
             ExprKind::Grad { .. } => self.not_yet("`grad`", e.span),
             ExprKind::Tuple(_) => self.fail(
@@ -98,6 +103,13 @@ impl Checker<'_> {
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
                 Local::Broken => None,
+                Local::Kernel(_) => self.fail_help(
+                    "E0222",
+                    format!("`{name}` is called, not read"),
+                    span,
+                    "a kernel",
+                    format!("write `{name}(…)`"),
+                ),
                 Local::Array(_) | Local::Indexed(_) => self.fail_help(
                     "E0222",
                     format!("`{name}` is an array, and one element is needed here"),

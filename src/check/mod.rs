@@ -24,6 +24,7 @@ mod left;
 mod modules;
 mod narrow;
 mod outcome;
+mod partial;
 mod place;
 mod range;
 mod reduce;
