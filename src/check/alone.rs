@@ -17,7 +17,11 @@ impl Checker<'_> {
     /// their names and types are reported; what they would add to the program is dropped.
     pub(super) fn unused_items(&mut self) {
         let ast = self.modules[0].ast.clone();
-        for (i, item) in ast.items.iter().enumerate() {
+        // Tests first: what they call is looked at there, with their arguments.
+        let (tests, others): (Vec<usize>, Vec<usize>) =
+            (0..ast.items.len()).partition(|&i| matches!(ast.items[i].kind, ItemKind::Test(_)));
+        for i in tests.into_iter().chain(others) {
+            let item = &ast.items[i];
             if self.modules[0].used.contains(&i) {
                 continue;
             }

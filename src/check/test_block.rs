@@ -21,6 +21,7 @@ impl Checker<'_> {
         self.set_by_tests(&t);
         self.expanding.push((0, item));
         self.in_scope(0, Env::default(), |c| c.workflow_body(&t.body));
+        self.drop_needless_clears();
         self.expanding.pop();
     }
 

@@ -28,6 +28,7 @@ impl Checker<'_> {
         }
         self.expanding.push((module, item));
         self.in_scope(module, Env::default(), |c| c.workflow_body(&w.body));
+        self.drop_needless_clears();
         self.expanding.pop();
     }
 

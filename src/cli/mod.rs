@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod doc;
 mod doctor;
 mod emit;
 mod engine;
@@ -45,6 +46,8 @@ enum Verb {
     Fmt(fmt::FmtArgs),
     /// Print what a stage of the compiler makes of a program
     Emit(emit::EmitArgs),
+    /// Print the documentation of programs and library modules, as Markdown
+    Doc(doc::DocArgs),
     /// Say what this machine offers: compilers, MPI, devices
     Doctor(doctor::DoctorArgs),
     /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Plan(a)) => plan::plan(&a),
         Some(Verb::Fmt(a)) => fmt::fmt(&a),
         Some(Verb::Emit(a)) => emit::emit(&a),
+        Some(Verb::Doc(a)) => doc::doc(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
         #[cfg(feature = "lsp")]
