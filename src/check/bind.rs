@@ -4,6 +4,7 @@ use super::Checker;
 use super::emit::Val;
 use super::env::{Env, Local};
 use super::kernel::{Arg, Outcome};
+use super::partial::is_kernel;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::ArrayId;
 use crate::ir::program::{Array, Placement};
@@ -41,18 +42,23 @@ impl Checker<'_> {
         }
         let mut out = vec![];
         for (p, &a) in params.iter().zip(args) {
-            let at = self.span(a);
-            let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty));
-            out.push(match (ty, &p.ty.shape) {
-                (None, _) => None,
-                (Some(_), Some(_)) => self.array_argument(a).map(|id| Arg::Array(id, at)),
-                (Some(ty), None) => match self.expr_as(a, ty) {
-                    Some(v) => self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at)),
-                    None => None,
-                },
-            });
+            out.push(self.argument(module, p, a));
         }
         out.into_iter().collect()
+    }
+
+    /// One argument for a parameter that `module` declares.
+    pub(super) fn argument(&mut self, module: usize, p: &Parameter, a: ExprId) -> Option<Arg> {
+        let at = self.span(a);
+        if is_kernel(&p.ty) {
+            return self.kernel_argument(&p.name, a).map(|k| Arg::Kernel(k, at));
+        }
+        let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty))?;
+        if p.ty.shape.is_some() {
+            return self.array_argument(a).map(|id| Arg::Array(id, at));
+        }
+        let v = self.expr_as(a, ty)?;
+        self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at))
     }
 
     /// An array by name, or the array that a kernel call gives.
@@ -67,7 +73,7 @@ impl Checker<'_> {
                     _ => self.fail("E0247", "an array is expected here", e.span, "this is not one array"),
                 }
             }
-            ExprKind::Hole => self.not_yet("a kernel with holes as an argument", e.span),
+            ExprKind::Hole => self.expr(id, None).and(None),
             _ => self.fail_help(
                 "E0247",
                 "an array is expected here",
@@ -83,6 +89,17 @@ impl Checker<'_> {
         let mut bound: Vec<(String, i64, Span)> = vec![];
         let mut later = vec![];
         for (p, a) in params.iter().zip(args) {
+            match a {
+                Arg::Kernel(k, _) => {
+                    self.env = self.env.with(&p.name.name, Local::Kernel(k.clone()));
+                    continue;
+                }
+                Arg::Unknown(_) => {
+                    self.env = self.env.with(&p.name.name, Local::Broken);
+                    continue;
+                }
+                Arg::Array(..) | Arg::Scalar(..) => {}
+            }
             let ty = self.elem_type(&p.ty)?;
             match (a, &p.ty.shape) {
                 (Arg::Array(id, at), Some(dims)) => {
@@ -125,7 +142,7 @@ impl Checker<'_> {
                     self.env = self.env.with(&p.name.name, Local::Array(*id));
                 }
                 (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
-                (Arg::Array(_, at), None) | (Arg::Scalar(_, at), Some(_)) => {
+                (Arg::Array(_, at) | Arg::Kernel(_, at) | Arg::Unknown(at), _) | (Arg::Scalar(_, at), Some(_)) => {
                     return self.fail(
                         "E0247",
                         format!("the parameter `{}` of `{name}` is of another kind", p.name.name),

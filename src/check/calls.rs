@@ -56,6 +56,12 @@ impl Checker<'_> {
         if let Some(ty) = Ty::from_name(&callee.name) {
             return self.conversion(ty, args, span);
         }
+        if self.is_broken(callee) {
+            return None;
+        }
+        if let Some(Local::Kernel(k)) = self.env.find(&callee.name).cloned() {
+            return self.kernel_value(args, span, |c| c.partial_call(&k, callee, args, &[], span));
+        }
         if self.env.find(&callee.name).is_some() {
             return self.fail_help(
                 "E0240",
@@ -70,7 +76,9 @@ impl Checker<'_> {
                 let vals = self.expand_fn(m, item, args, span)?;
                 return self.single(vals, &callee.name, span);
             }
-            Some(Global::Kernel(m, item)) => return self.kernel_value(m, item, args, span),
+            Some(Global::Kernel(m, item)) => {
+                return self.kernel_value(args, span, |c| c.kernel_call(m, item, args, &[], span));
+            }
             Some(Global::Workflow(..)) => {
                 return self.fail_help(
                     "E0241",

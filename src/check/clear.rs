@@ -1,6 +1,6 @@
 //! What the end of a block decides: needless clears go, last copies become swaps.
 //!
-//! Arrays that live for one round of a loop (local arrays, results of workflows called there) begin with zeros every time.
+//! Arrays that live for one round of a loop (local arrays) and results of workflows begin with zeros every time.
 //!
 //! A nest that clears the array is written where it begins to live, and taken out again when the statements that follow
 //! write the whole array before anything reads it.
@@ -39,10 +39,11 @@ enum Use {
 }
 
 impl Checker<'_> {
-    /// An array begins to live here; in a loop it may hold what the last round left.
+    /// An array begins to live here; in a loop it may hold what the last round left, and a result of a workflow what another
+    /// array left in the buffer that they share.
     pub(super) fn begins(&mut self, array: ArrayId, span: Span) {
         let a = self.program.arrays[array.0 as usize].clone();
-        if self.repeated == 0 || a.shape.contains(&0) {
+        if (self.repeated == 0 && !a.temporary) || a.shape.contains(&0) {
             return;
         }
         let mut b = Builder::new_nest(a.shape.iter().map(|&n| Interval::new(0, n)).collect());
@@ -137,6 +138,6 @@ fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
         StmtKind::Load { array: a, path } | StmtKind::Save { array: a, path } | StmtKind::Plot { array: a, path } => {
             *a == array || shown(path)
         }
-        StmtKind::Scalars { .. } | StmtKind::Break => false,
+        StmtKind::Scalars { .. } | StmtKind::Expect { .. } | StmtKind::Break => false,
     }
 }

@@ -30,6 +30,10 @@ impl Checker<'_> {
                 self.report(d.help(near.map_or(known, |n| format!("did you mean `{n}`?"))));
             }
         }
+        if let Some(item) = self.test {
+            self.test_body(item);
+            return;
+        }
         if let Some((Global::Workflow(m, item), _)) = self.modules[0].globals.get("main").cloned() {
             self.program.has_main = true;
             self.main_workflow(m, item);
@@ -132,6 +136,9 @@ impl Checker<'_> {
         let ty = self.elem_type(ty)?;
         let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
         let default = self.const_as(default, ty, "a parameter's default");
+        if let Some(value) = self.set_by_test(&name.name) {
+            return self.const_as(value, ty, "a parameter's value").map(Val::constant);
+        }
         let Some((_, text)) = given else { return default.map(Val::constant) };
         match super::place::parse_value(text, ty) {
             Some(v) => Some(Val::constant(v)),

@@ -1,6 +1,7 @@
 //! Names in scope: a chain of bindings that closures can keep.
 
 use crate::check::emit::Val;
+use crate::check::partial::Partial;
 use crate::ir::kernel::{ArrayId, Reg, ScalarId, TableId};
 use crate::ir::program::Placement;
 use crate::ir::ty::Ty;
@@ -21,6 +22,8 @@ pub enum Local {
     Array(ArrayId),
     /// A result that has no value yet.
     Unset(Span),
+    /// A workflow's kernel parameter.
+    Kernel(Rc<Partial>),
     /// Its declaration was wrong: uses are not reported again.
     Broken,
     /// `let flux[k, i] = …`: expanded where it is read.

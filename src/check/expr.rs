@@ -39,7 +39,12 @@ impl Checker<'_> {
                 self.single(vals, op.name(), e.span)
             }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
-            ExprKind::Hole => self.fail("E0220", "`_` stands only for an argument of a kernel", e.span, "not a value"),
+            ExprKind::Hole => self.fail(
+                "E0220",
+                "`_` stands only for an argument of a kernel that a workflow is given",
+                e.span,
+                "not a value",
+            ),
             ExprKind::Scan { op, indices, term } => self.scan(&op, &indices, term, expected, e.span),
             ExprKind::Grad { .. } => self.fail_help(
                 "E0265",
@@ -104,6 +109,13 @@ impl Checker<'_> {
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
                 Local::Broken => None,
+                Local::Kernel(_) => self.fail_help(
+                    "E0222",
+                    format!("`{name}` is called, not read"),
+                    span,
+                    "a kernel",
+                    format!("write `{name}(…)`"),
+                ),
                 Local::Array(_) | Local::Indexed(_) => self.fail_help(
                     "E0222",
                     format!("`{name}` is an array, and one element is needed here"),
@@ -243,8 +255,11 @@ impl Checker<'_> {
             O::Pow => return self.power(left, right, expected, op_span),
             _ => {}
         }
-        let compares = matches!(op, O::Eq | O::Ne | O::Lt | O::Le | O::Gt | O::Ge);
-        let (a, b) = self.operands(left, right, if compares { None } else { expected })?;
+        if let Some(compare) = comparison(op) {
+            let (a, b) = self.compared(op, left, right)?;
+            return Some(self.arithmetic(compare, &a, &b));
+        }
+        let (a, b) = self.operands(left, right, expected)?;
         let (at, bt) = (self.span(left), self.span(right));
         if matches!(op, O::Shl | O::Shr) {
             let b = self.convert(b, a.ty, bt)?;
@@ -254,12 +269,6 @@ impl Checker<'_> {
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
         let boolean = a.ty == Ty::Bool;
         let op = match op {
-            O::Eq => B::Eq,
-            O::Ne => B::Ne,
-            O::Lt => B::Lt,
-            O::Le => B::Le,
-            O::Gt => B::Gt,
-            O::Ge => B::Ge,
             O::Add => B::Add,
             O::Sub => B::Sub,
             O::Mul => B::Mul,
@@ -284,16 +293,23 @@ impl Checker<'_> {
             }
             _ => B::Mod,
         };
-        if boolean && !matches!(op, B::Eq | B::Ne) {
-            return self.fail_help(
-                "E0213",
-                "arithmetic takes numbers",
-                at,
-                "this is `bool`",
-                "write `i32(…)` for 0 and 1",
-            );
+        if boolean {
+            return self.no_number(at);
         }
         Some(self.arithmetic(op, &a, &b))
+    }
+
+    fn no_number<T>(&mut self, at: Span) -> Option<T> {
+        self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1")
+    }
+
+    /// The two sides of a comparison in one type.
+    pub(super) fn compared(&mut self, op: BinaryOp, left: ExprId, right: ExprId) -> Option<(Val, Val)> {
+        let (a, b) = self.operands(left, right, None)?;
+        let (at, bt) = (self.span(left), self.span(right));
+        let (a, b) = self.lift_integers(a, b, (at, bt), None)?;
+        let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
+        if a.ty == Ty::Bool && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) { self.no_number(at) } else { Some((a, b)) }
     }
 
     /// An integer beside a float literal becomes the float that is expected.
@@ -380,6 +396,19 @@ impl Checker<'_> {
         let square = self.builder().binary(B::Mul, &half, &half);
         if k % 2 == 1 { self.builder().binary(B::Mul, &square, base) } else { square }
     }
+}
+
+/// The comparison that an operator is, if it is one.
+pub(super) fn comparison(op: BinaryOp) -> Option<B> {
+    Some(match op {
+        BinaryOp::Eq => B::Eq,
+        BinaryOp::Ne => B::Ne,
+        BinaryOp::Lt => B::Lt,
+        BinaryOp::Le => B::Le,
+        BinaryOp::Gt => B::Gt,
+        BinaryOp::Ge => B::Ge,
+        _ => return None,
+    })
 }
 
 pub(super) fn operator(op: BinaryOp) -> &'static str {

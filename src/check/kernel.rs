@@ -5,6 +5,7 @@ use super::bind::Named;
 use super::cover::Region;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, IndexedLet, Local};
+use super::partial::Partial;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::StmtKind;
 use crate::ir::ty::Ty;
@@ -17,6 +18,10 @@ use std::rc::Rc;
 pub(super) enum Arg {
     Array(ArrayId, Span),
     Scalar(Val, Span),
+    /// For a workflow's kernel parameter.
+    Kernel(Rc<Partial>, Span),
+    /// For a kernel parameter of a workflow that nothing calls.
+    Unknown(Span),
 }
 
 /// A result of a kernel or workflow.
@@ -41,8 +46,13 @@ impl Checker<'_> {
         }
     }
 
-    /// A kernel call as one value of an expression.
-    pub(super) fn kernel_value(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Val> {
+    /// A kernel call as one value of an expression; `call` expands it.
+    pub(super) fn kernel_value(
+        &mut self,
+        args: &[ExprId],
+        span: Span,
+        call: impl FnOnce(&mut Self) -> Option<Vec<Outcome>>,
+    ) -> Option<Val> {
         if self.builder().nest && args.iter().any(|&a| self.needs_element(a)) {
             return self.fail_help(
                 "E0245",
@@ -54,7 +64,7 @@ impl Checker<'_> {
         }
         self.push_builder(Builder::new(vec![]));
         let held = self.solid_facts();
-        let out = self.kernel_call(module, item, args, &[], span);
+        let out = call(self);
         let out = out.and_then(|mut out| match out.pop() {
             Some(Outcome::Scalar(v)) if out.is_empty() => self.in_slot(v, ""),
             _ => self.fail_help(
@@ -80,6 +90,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Vec<Outcome>> {
         let decl = self.kernel_decl(module, item)?;
+        self.no_kernel_params(&decl.params)?;
         let args = self.arguments(module, &decl.name.name, &decl.params, args, span)?;
         self.expand_kernel(module, item, args, targets, span)
     }
@@ -151,6 +162,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Vec<Outcome>> {
         let decl = self.kernel_decl(module, item)?;
+        self.no_kernel_params(&decl.params)?;
         self.modules[module].used.insert(item);
         self.enter((module, item), &decl.name.name, span)?;
         let names = std::mem::take(&mut self.extent_names);

@@ -27,6 +27,7 @@ mod long_fold;
 mod modules;
 mod narrow;
 mod outcome;
+mod partial;
 mod place;
 mod range;
 mod reduce;
@@ -35,6 +36,7 @@ mod scatter;
 mod space;
 mod subscript;
 mod template;
+mod test_block;
 mod types;
 mod workflow;
 
@@ -116,6 +118,8 @@ pub struct Checker<'a> {
     scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
     read_only: Vec<ArrayId>,
+    /// The test of the main module that is checked in place of `main`.
+    test: Option<usize>,
     /// What editors want to know, where one asks.
     facts: Option<&'a mut Facts>,
 }
@@ -134,6 +138,30 @@ pub fn check(
 /// [`check`], with the types and values of the main module's expressions written down, whether or not it succeeds.
 pub fn check_noting(
     ast: Ast,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+    facts: Option<&mut Facts>,
+) -> Option<Program> {
+    bound(ast, None, sources, loader, options, sink, facts)
+}
+
+/// The program that one `test` of the main module is, by its place among the items, with the parameters that it sets.
+pub fn check_test(
+    ast: Ast,
+    test: usize,
+    sources: &mut SourceMap,
+    loader: &dyn Loader,
+    options: &Options,
+    sink: &mut Sink,
+) -> Option<Program> {
+    bound(ast, Some(test), sources, loader, options, sink, None)
+}
+
+fn bound(
+    ast: Ast,
+    test: Option<usize>,
     sources: &mut SourceMap,
     loader: &dyn Loader,
     options: &Options,
@@ -169,6 +197,7 @@ pub fn check_noting(
         copies: vec![],
         scalar_facts: vec![],
         read_only: vec![],
+        test,
         facts,
     };
     checker.program(ast);

@@ -16,8 +16,17 @@ pub trait Loader {
 }
 
 /// The library's modules by name.
-pub const LIBRARY: &[(&str, &str)] =
-    &[("math", include_str!("../../stdlib/math.mgpu")), ("random", include_str!("../../stdlib/random.mgpu"))];
+pub const LIBRARY: &[(&str, &str)] = &[
+    ("image", include_str!("../../stdlib/image.mgpu")),
+    ("init", include_str!("../../stdlib/init.mgpu")),
+    ("linalg", include_str!("../../stdlib/linalg.mgpu")),
+    ("math", include_str!("../../stdlib/math.mgpu")),
+    ("ml", include_str!("../../stdlib/ml.mgpu")),
+    ("patterns", include_str!("../../stdlib/patterns.mgpu")),
+    ("random", include_str!("../../stdlib/random.mgpu")),
+    ("stats", include_str!("../../stdlib/stats.mgpu")),
+    ("stencil", include_str!("../../stdlib/stencil.mgpu")),
+];
 
 /// Files one program may use.
 const MOST_MODULES: usize = 256;

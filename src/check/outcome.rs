@@ -93,8 +93,11 @@ impl Checker<'_> {
 
     /// Whether a name is a kernel or workflow, whose call may give arrays.
     pub(super) fn gives_outcomes(&self, callee: &Ident) -> bool {
+        if let Some(local) = self.env.find(&callee.name) {
+            return matches!(local, Local::Kernel(_));
+        }
         let global = self.modules[self.module].globals.get(&callee.name);
-        self.env.find(&callee.name).is_none() && matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
+        matches!(global, Some((Global::Kernel(..) | Global::Workflow(..), _)))
     }
 
     /// Whether a name belongs to a faulty declaration, which was reported.
@@ -117,6 +120,9 @@ impl Checker<'_> {
         targets: &[Option<ArrayId>],
         span: Span,
     ) -> Option<Vec<Outcome>> {
+        if let Some(Local::Kernel(k)) = self.env.find(&callee.name).cloned() {
+            return self.partial_call(&k, callee, args, targets, span);
+        }
         match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
             Some(Global::Kernel(m, item)) => self.kernel_call(m, item, args, targets, span),
             Some(Global::Workflow(m, item)) => self.workflow_call(m, item, args, targets, span),
@@ -136,9 +142,6 @@ impl Checker<'_> {
     ) -> Option<Vec<Outcome>> {
         let ast = self.modules[module].ast.clone();
         let ItemKind::Workflow(w) = &ast.items[item].kind else { return None };
-        if let Some(p) = w.params.iter().find(|p| p.ty.elem.name == "kernel") {
-            return self.not_yet("a kernel as a workflow's parameter", p.ty.span);
-        }
         let args = self.arguments(module, &w.name.name, &w.params, args, span)?;
         self.modules[module].used.insert(item);
         self.enter((module, item), &w.name.name, span)?;

@@ -24,6 +24,15 @@ impl Checker<'_> {
         if let Some(ty) = Ty::from_name(&t.elem.name) {
             return Some(ty);
         }
+        if t.elem.name == "kernel" {
+            return self.fail_help(
+                "E0256",
+                "`kernel` is a type for parameters of workflows",
+                t.elem.span,
+                "not possible here",
+                "a workflow takes it as `step: kernel` and calls it: `u = step(u)`",
+            );
+        }
         // The grammar lets no other words through than the types of later versions.
         let what = format!("the type `{}`", t.elem.name);
         self.not_yet(&what, t.elem.span)

@@ -9,7 +9,7 @@ use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{PrintPart, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{self, Block, ExprId, Ident, ItemKind, Template};
+use crate::syntax::ast::{self, Block, ExprId, ExprKind, Ident, ItemKind, Template};
 
 impl Checker<'_> {
     pub(super) fn main_workflow(&mut self, module: usize, item: usize) {
@@ -28,6 +28,7 @@ impl Checker<'_> {
         }
         self.expanding.push((module, item));
         self.in_scope(module, Env::default(), |c| c.workflow_body(&w.body));
+        self.drop_needless_clears();
         self.expanding.pop();
     }
 
@@ -124,7 +125,7 @@ impl Checker<'_> {
                 Some(())
             }
             S::Assert { cond, why } => self.assertion(*cond, why.as_ref(), span),
-            S::Expect { cond } => self.assertion(*cond, None, span),
+            S::Expect { cond } => self.expectation(*cond),
             S::Load { array, path } => {
                 self.file_statement(array, path, span, |array, path| StmtKind::Load { array, path })
             }
@@ -185,6 +186,25 @@ impl Checker<'_> {
             None => vec![],
         };
         self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, span);
+        Some(())
+    }
+
+    /// `expect cond`; the values of a comparison's sides are kept for the report.
+    fn expectation(&mut self, cond: ExprId) -> Option<()> {
+        let span = self.span(cond);
+        let (cond, sides) = match self.node(cond).kind {
+            ExprKind::Binary { op, left, right, .. } if let Some(compare) = super::expr::comparison(op) => {
+                let (a, b) = self.compared(op, left, right)?;
+                let vals = self.in_slots(&[(a, ""), (b, "")]);
+                let slots: Vec<ScalarId> = vals.iter().map(|v| self.force_slot(v)).collect();
+                let [a, b] = [0, 1].map(|k| Val::slot(slots[k], vals[k].ty));
+                let holds = self.builder().binary(compare, &a, &b);
+                (holds, [left, right].map(|e| self.span(e)).into_iter().zip(slots).collect())
+            }
+            _ => (self.expr_as(cond, Ty::Bool)?, vec![]),
+        };
+        let cond = self.force_slot(&cond);
+        self.emit_stmt(StmtKind::Expect { cond, sides }, span);
         Some(())
     }
 

@@ -1,7 +1,7 @@
 //! From a file name to a plan, with the diagnostics on the way.
 
 use super::{MessageFormat, ProgramArgs};
-use crate::check::{Loader, Options, check};
+use crate::check::{LIBRARY, Loader, Options, check, check_test};
 use crate::diag::{Diagnostic, MOST_ERRORS, Sink, render};
 use crate::ir::plan::Plan;
 use crate::ir::program::Program;
@@ -11,6 +11,7 @@ use crate::runtime::io::IoError;
 use crate::runtime::io::npy::read_header;
 use crate::runtime::io::root::Root;
 use crate::source::SourceMap;
+use crate::syntax::ast::Ast;
 use crate::syntax::parse::parse;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -54,13 +55,47 @@ impl Session {
 
     /// Reads and checks a program for a number of ranks.
     pub fn program(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Program> {
-        let text = match std::fs::read_to_string(&args.file) {
+        let ast = self.tree(&args.file)?;
+        self.checked(args, ranks, |ast, sources, loader, options, sink| check(ast, sources, loader, options, sink), ast)
+    }
+
+    /// The same for one `test` of the program, by its place among the declarations.
+    pub fn test(&mut self, args: &ProgramArgs, item: usize, ranks: i64) -> Option<Program> {
+        let ast = self.tree(&args.file)?;
+        self.checked(
+            args,
+            ranks,
+            |ast, sources, loader, options, sink| check_test(ast, item, sources, loader, options, sink),
+            ast,
+        )
+    }
+
+    /// Reads and parses a file, or a module of the library by its name (`std.stats`).
+    pub fn tree(&mut self, path: &Path) -> Option<Ast> {
+        let named = path.to_str().and_then(|p| p.strip_prefix("std."));
+        if let Some((name, text)) = LIBRARY.iter().find(|l| Some(l.0) == named) {
+            let id = self.sources.add(format!("std/{name}.mgpu"), *text);
+            return parse(id, text, &mut self.sink);
+        }
+        let text = match std::fs::read_to_string(path) {
             Ok(t) => t,
             Err(e) => {
-                let e = IoError::from_os("read", &args.file.display().to_string(), &e);
+                let e = IoError::from_os("read", &path.display().to_string(), &e);
                 return self.bare("E0001", e.message);
             }
         };
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let id = self.sources.add(name, text.as_str());
+        parse(id, &text, &mut self.sink)
+    }
+
+    fn checked(
+        &mut self,
+        args: &ProgramArgs,
+        ranks: i64,
+        check: impl FnOnce(Ast, &mut SourceMap, &dyn Loader, &Options, &mut Sink) -> Option<Program>,
+        ast: Ast,
+    ) -> Option<Program> {
         let root = match Root::open(root_of(args)) {
             Ok(r) => r,
             Err(e) => return self.bare("E0001", e.message),
@@ -69,10 +104,6 @@ impl Session {
             Ok(p) => p,
             Err(why) => return self.bare("E0002", why),
         };
-        let name =
-            args.file.file_name().map_or_else(|| args.file.display().to_string(), |n| n.to_string_lossy().into_owned());
-        let id = self.sources.add(name, text.as_str());
-        let ast = parse(id, &text, &mut self.sink)?;
         let options = Options { params: &params, ranks };
         check(ast, &mut self.sources, &Files { root: &root }, &options, &mut self.sink)
     }

@@ -1,11 +1,39 @@
 //! What runs a program's kernels: the CPU's executors or GPUs.
 
-use super::run::RunArgs;
 use crate::ir::plan::Plan;
 use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
 use crate::source::SourceMap;
 #[cfg(feature = "cuda")]
 use crate::source::Span;
+use clap::Args;
+
+/// Where kernels run.
+#[derive(Args, Clone)]
+pub struct EngineArgs {
+    /// What runs the kernels on a CPU: the built-in machine, native C, or native C where a compiler is found
+    #[arg(long, value_enum, default_value_t = ExecutorChoice::Auto)]
+    pub executor: ExecutorChoice,
+    /// Device to run on; a chosen executor means the CPU
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    pub device: Device,
+    /// GPUs to use, in this order, one rank each (`0,2`) [default: all that are visible]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub devices: Vec<i32>,
+    /// Say what is done: executor, launcher command
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl EngineArgs {
+    /// No GPU is wanted.
+    pub fn on_cpu(&self) -> bool {
+        match self.device {
+            Device::Cpu => true,
+            Device::Cuda => false,
+            Device::Auto => self.executor != ExecutorChoice::Auto,
+        }
+    }
+}
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
 pub enum ExecutorChoice {
@@ -24,13 +52,13 @@ pub enum Device {
 }
 
 /// How many ranks a run on one machine has when nobody says: one a GPU, or one a core.
-pub fn default_ranks(args: &RunArgs) -> i64 {
+pub fn default_ranks(args: &EngineArgs) -> i64 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as i64);
     if args.on_cpu() { cores } else { gpus(args).filter(|n| *n > 0).unwrap_or(cores) }
 }
 
 /// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
-pub fn engine(args: &RunArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     let verbose = args.verbose && speaks;
     if !args.on_cpu() {
         match cuda(args, plan, sources) {
@@ -73,7 +101,7 @@ pub fn line(sources: &SourceMap, span: Span) -> Option<(String, usize)> {
 }
 
 #[cfg(feature = "cuda")]
-fn gpus(args: &RunArgs) -> Option<i64> {
+fn gpus(args: &EngineArgs) -> Option<i64> {
     use crate::runtime::device::cuda::{driver, nvrtc};
     nvrtc::present().ok()?;
     let seen = driver::gpus().ok()?.len();
@@ -81,18 +109,18 @@ fn gpus(args: &RunArgs) -> Option<i64> {
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(args: &RunArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     use crate::runtime::device::cuda::{CudaEngine, Options};
     let options = Options { devices: args.devices.clone(), verbose: args.verbose };
     Ok(Box::new(CudaEngine::new(plan, options, &|span| line(sources, span))?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn gpus(_: &RunArgs) -> Option<i64> {
+fn gpus(_: &EngineArgs) -> Option<i64> {
     None
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_: &RunArgs, _: &Plan, _: &SourceMap) -> Result<Box<dyn Engine>, String> {
+fn cuda(_: &EngineArgs, _: &Plan, _: &SourceMap) -> Result<Box<dyn Engine>, String> {
     Err("this mgpu was built without CUDA (feature `cuda`)".into())
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod doc;
 mod doctor;
 mod emit;
 mod engine;
@@ -13,6 +14,7 @@ mod launcher;
 mod lsp;
 mod plan;
 mod run;
+mod test;
 mod trace;
 
 use clap::{Args, Parser, Subcommand};
@@ -34,6 +36,8 @@ struct Cli {
 enum Verb {
     /// Run a program (`mgpu prog.mgpu` means the same)
     Run(run::RunArgs),
+    /// Run the `test` blocks of programs on several numbers of ranks, and compare the bits
+    Test(test::TestArgs),
     /// Report what is wrong with a program, without running it
     Check(check::CheckArgs),
     /// Show what every rank will do, for any number of ranks
@@ -42,6 +46,8 @@ enum Verb {
     Fmt(fmt::FmtArgs),
     /// Print what a stage of the compiler makes of a program
     Emit(emit::EmitArgs),
+    /// Print the documentation of programs and library modules, as Markdown
+    Doc(doc::DocArgs),
     /// Say what this machine offers: compilers, MPI, devices
     Doctor(doctor::DoctorArgs),
     /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
@@ -93,10 +99,12 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.verb {
         Some(Verb::Run(a)) => run::run(&a),
+        Some(Verb::Test(a)) => test::test(&a),
         Some(Verb::Check(a)) => check::check(&a),
         Some(Verb::Plan(a)) => plan::plan(&a),
         Some(Verb::Fmt(a)) => fmt::fmt(&a),
         Some(Verb::Emit(a)) => emit::emit(&a),
+        Some(Verb::Doc(a)) => doc::doc(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
         #[cfg(feature = "lsp")]

@@ -1,7 +1,7 @@
 //! `mgpu run`
 
 use super::compile::{Session, root_of};
-use super::engine::{Device, ExecutorChoice, default_ranks, engine};
+use super::engine::{EngineArgs, default_ranks, engine};
 use super::{MessageFormat, ProgramArgs, launcher};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
@@ -26,15 +26,8 @@ pub struct RunArgs {
     /// Number of ranks [default: under a launcher the job's, else one a core]
     #[arg(short = 'n', long, value_name = "N")]
     ranks: Option<i64>,
-    /// What runs the kernels on a CPU: the built-in machine, native C, or native C where a compiler is found
-    #[arg(long, value_enum, default_value_t = ExecutorChoice::Auto)]
-    pub(super) executor: ExecutorChoice,
-    /// Device to run on; a chosen executor means the CPU
-    #[arg(long, value_enum, default_value_t = Device::Auto)]
-    pub(super) device: Device,
-    /// GPUs to use, in this order, one rank each (`0,2`) [default: all that are visible]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) devices: Vec<i32>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -47,9 +40,6 @@ pub struct RunArgs {
     /// No summary
     #[arg(short, long)]
     quiet: bool,
-    /// Say what is done: executor, launcher command
-    #[arg(short, long)]
-    pub(super) verbose: bool,
     /// End the run when no step completes for this many seconds
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -64,23 +54,13 @@ enum Launcher {
     Mpirun,
 }
 
-impl RunArgs {
-    /// No GPU is wanted.
-    pub(super) fn on_cpu(&self) -> bool {
-        match self.device {
-            Device::Cpu => true,
-            Device::Cuda => false,
-            Device::Auto => self.executor != ExecutorChoice::Auto,
-        }
-    }
-}
-
 /// Runs a program; gives the exit code.
 pub fn run(args: &RunArgs) -> u8 {
     let job = launcher::launched();
     match (args.launcher, job) {
         (Some(Launcher::Mpirun), None) => {
-            match launcher::start_mpirun(args.ranks.unwrap_or_else(|| default_ranks(args)), args.verbose) {
+            match launcher::start_mpirun(args.ranks.unwrap_or_else(|| default_ranks(&args.engine)), args.engine.verbose)
+            {
                 Ok(code) => code,
                 Err(why) => usage(args, why),
             }
@@ -94,7 +74,7 @@ pub fn run(args: &RunArgs) -> u8 {
 
 /// All ranks as threads of this process.
 fn run_here(args: &RunArgs) -> u8 {
-    let ranks = args.ranks.unwrap_or_else(|| default_ranks(args));
+    let ranks = args.ranks.unwrap_or_else(|| default_ranks(&args.engine));
     if !(1..=4096).contains(&ranks) {
         return usage(args, format!("{ranks} ranks as threads: between 1 and 4096 are possible"));
     }
@@ -137,7 +117,7 @@ fn prepare(
         return Err(usage(session, "the program has no `workflow main`, so there is nothing to run".into()));
     }
     let root = Root::open(root_of(&args.program)).map_err(|e| usage(session, e.message))?;
-    let engine = engine(args, speaks, &plan, &session.sources).map_err(|why| usage(session, why))?;
+    let engine = engine(&args.engine, speaks, &plan, &session.sources).map_err(|why| usage(session, why))?;
     Ok((plan, root, engine))
 }
 
@@ -296,7 +276,7 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
 fn manner(args: &RunArgs) -> Manner {
     let progress = !args.quiet && std::io::stderr().is_terminal();
     let timeout = args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6)));
-    Manner { timeout, progress, trace: args.trace.is_some() || args.stats }
+    Manner { timeout, progress, trace: args.trace.is_some() || args.stats, ..Manner::default() }
 }
 
 /// Writes the trace and prints the table, as far as they are wanted; gives the exit code.

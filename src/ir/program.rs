@@ -119,6 +119,11 @@ pub enum StmtKind {
         /// It is the compiler's: that a subscript lies in its array.
         bounds: bool,
     },
+    /// A test wants this; `sides` are the values of a comparison's two sides, for the report.
+    Expect {
+        cond: ScalarId,
+        sides: Vec<(Span, ScalarId)>,
+    },
     Load {
         array: ArrayId,
         path: Vec<PrintPart>,

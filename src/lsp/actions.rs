@@ -93,7 +93,8 @@ fn chain(view: &View, d: &Diagnostic, help: &str) -> Option<Fix> {
 
 /// A name that a module of the library has.
 fn import(view: &View, name: &str) -> Option<Fix> {
-    let module = super::library::modules().iter().find(|m| m.name != "math" && m.names.top(name).is_some())?;
+    let own = |s: &super::names::Symbol| s.kind != super::names::Kind::Import;
+    let module = super::library::modules().iter().find(|m| m.name != "math" && m.names.top(name).is_some_and(own))?;
     let line = format!("use std.{}: {name}", module.name);
     let at = match view.now.ast.as_ref().and_then(|a| a.items.first()) {
         Some(item) => view.now.lines.bytes_of(view.now.lines.line_of(item.span.start as usize)).start,

@@ -124,6 +124,7 @@ impl Scheduler<'_> {
             StmtKind::Assert { cond, why, bounds } => {
                 StepKind::Assert { cond: *cond, why: why.clone(), bounds: *bounds }
             }
+            StmtKind::Expect { cond, sides } => StepKind::Expect { cond: *cond, sides: sides.clone() },
             StmtKind::Load { array, path } => {
                 self.written(*array);
                 StepKind::Load { array: *array, path: path.clone() }

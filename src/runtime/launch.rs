@@ -29,6 +29,8 @@ pub struct Manner {
     pub progress: bool,
     /// Record what every rank does when.
     pub trace: bool,
+    /// Say at the end what the arrays hold.
+    pub contents: bool,
 }
 
 /// Runs all ranks of a plan as threads. Rank 0 prints to `out`.
@@ -42,7 +44,7 @@ pub fn run_threads(
     let mut ends = World::ranks(plan.ranks as usize).into_iter();
     let Some(mut first) = ends.next() else { return Ok(vec![]) };
     let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
-    let quiet = Manner { trace: manner.trace, ..Manner::default() };
+    let quiet = Manner { timeout: None, progress: false, ..manner };
     let results = std::thread::scope(|scope| {
         let others: Vec<_> = ends
             .map(|mut comm| {
@@ -117,6 +119,9 @@ pub fn run_rank(
     rank.run()?;
     if manner.trace {
         rank.state.comm.gathered(&[])?;
+    }
+    if manner.contents {
+        rank.state.stats.contents = rank.contents()?;
     }
     let mut stats = std::mem::take(&mut rank.state.stats);
     if let Some(trace) = &mut stats.trace {

@@ -1,6 +1,7 @@
 //! Plan and kernels to effects on one rank.
 
 pub mod comm;
+mod contents;
 pub mod copy;
 pub mod demand;
 pub mod device;

@@ -77,7 +77,7 @@ impl Rank<'_> {
     }
 
     /// Positions (row-major in the whole array) and bits of the elements of a box of this rank's part.
-    fn elements(&mut self, id: ArrayId, b: &IndexBox) -> Result<Vec<(u64, u64)>, Failure> {
+    pub(super) fn elements(&mut self, id: ArrayId, b: &IndexBox) -> Result<Vec<(u64, u64)>, Failure> {
         let bytes = self.device.read(id, b)?;
         let (shape, size) = (&self.plan.array(id).array.shape, self.plan.array(id).array.ty.size());
         let mut out = vec![];

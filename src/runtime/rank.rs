@@ -15,6 +15,7 @@ use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use crate::runtime::versions::Versions;
 use crate::runtime::watch::Watch;
+use crate::source::Span;
 use std::time::Instant;
 
 /// One rank of a run.
@@ -152,6 +153,11 @@ impl<'a> Rank<'a> {
                     return Err(Failure::Agreed(Diagnostic::error("E0610", message, s.span, "this is false")));
                 }
             }
+            StepKind::Expect { cond, sides } => {
+                if !self.holds(*cond)? {
+                    return Err(Failure::Agreed(self.unmet(s.span, sides)?));
+                }
+            }
             StepKind::Load { array, path } => {
                 self.versions.written(*array);
                 self.load(*array, path, s.span)?;
@@ -208,6 +214,23 @@ impl<'a> Rank<'a> {
     fn holds(&mut self, cond: ScalarId) -> Result<bool, Failure> {
         self.know(cond)?;
         Ok(self.state.scalars.bits[cond.0 as usize] != 0)
+    }
+
+    /// The report of an expectation that does not hold.
+    fn unmet(&mut self, span: Span, sides: &[(Span, ScalarId)]) -> Result<Diagnostic, Failure> {
+        let mut values = vec![];
+        for (at, id) in sides {
+            self.know(*id)?;
+            values.push((*at, self.scalar(*id)));
+        }
+        let message = "the expectation does not hold";
+        Ok(match &values[..] {
+            [(left, a), (right, b)] => {
+                let message = format!("{message}: {a} on the left, {b} on the right");
+                Diagnostic::error("E0612", message, *left, a.to_string()).label(*right, b.to_string())
+            }
+            _ => Diagnostic::error("E0612", message, span, "this is false"),
+        })
     }
 
     /// The value of a workflow scalar that is known here.

@@ -3,6 +3,13 @@
 use crate::runtime::trace::{Kind, Trace};
 use std::time::{Duration, Instant};
 
+/// An array's name and a number that its elements decide, whichever way they are divided over the ranks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    pub array: String,
+    pub digest: u64,
+}
+
 /// Counters and clocks of one rank.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -20,6 +27,8 @@ pub struct Stats {
     pub communication: Duration,
     /// Compulsory bytes of all nests that ran: every element read and written once.
     pub touched: u64,
+    /// What the program's arrays hold at the end, where that is asked for.
+    pub contents: Vec<Contents>,
     /// What happened when, if the run is traced.
     pub trace: Option<Box<Trace>>,
 }

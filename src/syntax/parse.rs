@@ -351,7 +351,12 @@ impl<'a> Docs<'a> {
                     newlines = 0;
                     lines.push(self.line(i));
                 }
-                _ => newlines = 0,
+                _ => {
+                    if newlines > 1 {
+                        self.end_head(first, &mut lines);
+                    }
+                    newlines = 0;
+                }
             }
         }
         if newlines > 1 {

@@ -121,6 +121,7 @@ impl Plan {
                 StepKind::Break => json!({"step": "break"}),
                 StepKind::Print(_) => json!({"step": "print"}),
                 StepKind::Assert { .. } => json!({"step": "assert"}),
+                StepKind::Expect { .. } => json!({"step": "expect"}),
                 StepKind::Load { array, path } => {
                     json!({"step": "load", "array": name(*array), "path": path_text(path)})
                 }

@@ -229,6 +229,11 @@ pub enum StepKind {
         /// It is the compiler's: that a subscript lies in its array.
         bounds: bool,
     },
+    /// A test wants this; the values of a comparison's sides are for the report.
+    Expect {
+        cond: ScalarId,
+        sides: Vec<(Span, ScalarId)>,
+    },
     Load {
         array: ArrayId,
         path: Vec<PrintPart>,

@@ -308,7 +308,9 @@ impl Plan {
             ),
             StepKind::Scan { array, dim, .. } => format!("{}.", self.scan_text(*array, *dim).replacen('s', "S", 1)),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),
-            StepKind::Assert { .. } => "Every rank checks the condition, with the same answer.".into(),
+            StepKind::Assert { .. } | StepKind::Expect { .. } => {
+                "Every rank checks the condition, with the same answer.".into()
+            }
             StepKind::Load { array, .. } => {
                 format!("Every rank reads its own part of `{}` from the file.", name(array))
             }

@@ -207,6 +207,7 @@ impl Plan {
             StepKind::Break => say("break".into()),
             StepKind::Print(_) => say("print".into()),
             StepKind::Assert { .. } => say("assert".into()),
+            StepKind::Expect { .. } => say("expect".into()),
             StepKind::Load { array, path } => say(format!("load {} from {}", name(array), path_text(path))),
             StepKind::Save { array, path } => {
                 say(format!("save {} to {}, every rank its part", name(array), path_text(path)))

@@ -14,6 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Root {
     dir: Dir,
+    /// Where written files go instead; they are read from there too.
+    aside: Option<Dir>,
 }
 
 impl Root {
@@ -22,8 +24,25 @@ impl Root {
         let folder = folder.as_ref();
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         match Dir::open_ambient_dir(folder, ambient_authority()) {
-            Ok(dir) => Ok(Root { dir }),
+            Ok(dir) => Ok(Root { dir, aside: None }),
             Err(e) => Err(IoError::from_os("open the folder", &folder.to_string_lossy(), &e)),
+        }
+    }
+
+    /// The same folder, but what is written goes to `aside`, and is read from there.
+    pub fn writing_to(self, aside: impl AsRef<Path>) -> Result<Root, IoError> {
+        Ok(Root { aside: Some(Root::open(aside)?.dir), ..self })
+    }
+
+    /// The folder that is written to.
+    fn out(&self) -> &Dir {
+        self.aside.as_ref().unwrap_or(&self.dir)
+    }
+
+    /// Where files are written aside, a folder of the program's is there too.
+    fn mirror_folder(&self, folder: &str) {
+        if let Some(aside) = self.aside.as_ref().filter(|_| !folder.is_empty() && self.dir.is_dir(folder)) {
+            let _ = aside.create_dir_all(folder);
         }
     }
 
@@ -32,21 +51,22 @@ impl Root {
         let mut options = OpenOptions::new();
         // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
         options.read(true).custom_flags(libc::O_NONBLOCK);
-        self.open_with("read", path, &options)
+        let written = self.aside.as_ref().filter(|aside| check(path).is_ok() && aside.is_file(path));
+        self.open_with(written.unwrap_or(&self.dir), "read", path, &options)
     }
 
     /// Opens a file that exists for writing at any place.
     pub fn open_write(&self, path: &str) -> Result<File, IoError> {
         let mut options = OpenOptions::new();
         options.write(true).custom_flags(libc::O_NONBLOCK);
-        self.open_with("write", path, &options)
+        self.open_with(self.out(), "write", path, &options)
     }
 
     /// Creates a file that must not exist yet and opens it for writing.
     pub fn create_new(&self, path: &str) -> Result<File, IoError> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        self.open_with("create", path, &options)
+        self.open_with(self.out(), "create", path, &options)
     }
 
     /// Writes a small file that appears whole or not at all.
@@ -63,7 +83,8 @@ impl Root {
     /// Creates `.NAME.<unique>.part` beside `path`, where `path` itself may be written later by [`Root::replace`].
     pub fn create_part_file(&self, path: &str) -> Result<(String, File), IoError> {
         let (folder, name) = split(path)?;
-        if self.dir.symlink_metadata(path).is_ok_and(|m| m.is_dir()) {
+        self.mirror_folder(folder);
+        if self.out().symlink_metadata(path).is_ok_and(|m| m.is_dir()) {
             return Err(IoError::new(format!("cannot write {}: it is a folder", quoted(path))));
         }
         let name: String = name.chars().take(48).collect();
@@ -72,7 +93,7 @@ impl Root {
             Ok(file) => return Ok((part, file)),
             Err(error) => error,
         };
-        if !folder.is_empty() && !self.dir.is_dir(folder) {
+        if !folder.is_empty() && !self.out().is_dir(folder) {
             let text = format!("cannot write {}: there is no folder {}", quoted(path), quoted(folder));
             return Err(IoError::new(text).help("make the folder first, or write beside the program"));
         }
@@ -84,10 +105,10 @@ impl Root {
     /// Gives the file `part` its final name `path` in one step, and makes that durable.
     pub fn replace(&self, part: &str, path: &str) -> Result<(), IoError> {
         let (folder, _) = split(path)?;
-        self.dir.rename(part, &self.dir, path).map_err(|e| IoError::from_os("write", path, &e))?;
+        self.out().rename(part, self.out(), path).map_err(|e| IoError::from_os("write", path, &e))?;
         // Some file systems cannot sync a folder; the file itself is on disk already.
         let here = if folder.is_empty() { "." } else { folder };
-        if let Ok(handle) = self.dir.open(here) {
+        if let Ok(handle) = self.out().open(here) {
             let _ = handle.sync_all();
         }
         Ok(())
@@ -95,12 +116,12 @@ impl Root {
 
     /// Removes a file if it is there.
     pub fn remove(&self, path: &str) {
-        let _ = self.dir.remove_file(path);
+        let _ = self.out().remove_file(path);
     }
 
-    fn open_with(&self, doing: &str, path: &str, options: &OpenOptions) -> Result<File, IoError> {
+    fn open_with(&self, dir: &Dir, doing: &str, path: &str, options: &OpenOptions) -> Result<File, IoError> {
         check(path)?;
-        let file = match self.dir.open_with(path, options) {
+        let file = match dir.open_with(path, options) {
             Ok(file) => file.into_std(),
             Err(e) if e.kind() == ErrorKind::NotFound => return Err(self.missing(doing, path, &e)),
             // What opening a FIFO without a reader, or a socket, answers.
@@ -234,6 +255,21 @@ mod tests {
         assert_eq!(e.help.as_deref(), Some("did you mean `data/elevation.npy`?"));
         let e = root.write_whole("out/a.txt", b"x").unwrap_err();
         assert_eq!(e.message, "cannot write `out/a.txt`: there is no folder `out/`");
+    }
+
+    #[test]
+    fn files_written_aside_leave_the_folder_alone() {
+        let (dir, root) = folder();
+        let aside = tempfile::tempdir().unwrap();
+        let root = root.writing_to(aside.path()).unwrap();
+        root.write_whole("data/elevation.npy", b"new").unwrap();
+        assert_eq!(std::fs::read(dir.path().join("data/elevation.npy")).unwrap(), b"x");
+        assert_eq!(std::fs::read(aside.path().join("data/elevation.npy")).unwrap(), b"new");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut root.open_read("data/elevation.npy").unwrap(), &mut text).unwrap();
+        assert_eq!(text, "new");
+        assert!(root.write_whole("../x", b"x").is_err());
+        assert!(root.write_whole("out/x", b"x").unwrap_err().message.contains("there is no folder `out/`"));
     }
 
     #[test]
