@@ -7,6 +7,7 @@ pub mod diag;
 pub mod ir;
 #[cfg(feature = "lsp")]
 pub mod lsp;
+pub mod mpi4py;
 pub mod picture;
 pub mod planner;
 pub mod runtime;

@@ -43,13 +43,17 @@ impl Checker<'_> {
         let mut ok = true;
         let mark = (self.lets.len(), self.copies.len());
         for s in &block.stmts {
+            let outer = std::mem::replace(&mut self.statement, s.span);
             ok &= self.statement(s).is_some();
+            self.statement = outer;
             // What a faulty statement left behind must not leak into the next.
             self.builders.truncate(self.builders.len().max(1));
         }
         if let Some(v) = block.value {
             let span = self.span(v);
+            let outer = std::mem::replace(&mut self.statement, span);
             ok &= self.call_statement(v, span).is_some();
+            self.statement = outer;
         }
         self.swap_last_copies(mark);
         ok

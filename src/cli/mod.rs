@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod by_hand;
 mod check;
 mod compile;
 mod doctor;
