@@ -36,6 +36,10 @@ const NEVER: &[(&str, &[&str])] = &[
         "src/picture",
         &["crate::syntax", "crate::check", "crate::planner", "crate::codegen", "crate::runtime", "crate::cli"],
     ),
+    (
+        "src/mpi4py",
+        &["crate::syntax", "crate::check", "crate::planner", "crate::codegen", "crate::runtime", "crate::cli"],
+    ),
     ("src/planner", &["crate::syntax", "crate::check", "crate::codegen", "crate::runtime", "crate::cli"]),
     ("src/codegen", &["crate::syntax", "crate::check", "crate::planner", "crate::cli"]),
     (

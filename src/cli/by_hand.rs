@@ -43,9 +43,10 @@ pub fn by_hand(program: &ProgramArgs, lines: Option<RangeInclusive<usize>>, rank
             Ok(text) => Some(text),
             Err(no) => {
                 let message = format!("no script by hand for this: {}", no.what);
-                s.sink.push(Diagnostic::error("E0901", message, no.span, "from here").help(
-                    "ask for other lines (`prog.mgpu:3-9`), or without `--as` for what they do, in prose",
-                ));
+                s.sink.push(
+                    Diagnostic::error("E0901", message, no.span, "from here")
+                        .help("ask for other lines (`prog.mgpu:3-9`), or without `--as` for what they do, in prose"),
+                );
                 None
             }
         }
@@ -76,7 +77,8 @@ fn title(program: &ProgramArgs, lines: Option<&RangeInclusive<usize>>, sources: 
 fn kept(program: &mut Program, lines: &RangeInclusive<usize>, sources: &SourceMap) -> Result<(), Diagnostic> {
     let text = &sources.file(FileId(0)).text;
     if text.lines().nth(lines.start() - 1).is_none() {
-        let message = format!("there is no line {}: the program ends with line {}", lines.start(), text.lines().count());
+        let message =
+            format!("there is no line {}: the program ends with line {}", lines.start(), text.lines().count());
         return Err(Diagnostic::bare("E0002", message));
     }
     let inside = |s: Span| {
@@ -133,10 +135,5 @@ pub fn lines(text: &str) -> Option<RangeInclusive<usize>> {
 
 /// The program that `mgpu explain` was given.
 pub fn program(file: &str, param: &[String], root: Option<&std::path::PathBuf>) -> ProgramArgs {
-    ProgramArgs {
-        file: file.into(),
-        param: param.to_vec(),
-        root: root.cloned(),
-        message_format: MessageFormat::Human,
-    }
+    ProgramArgs { file: file.into(), param: param.to_vec(), root: root.cloned(), message_format: MessageFormat::Human }
 }

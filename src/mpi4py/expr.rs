@@ -117,20 +117,21 @@ pub fn binary(op: BinaryOp, a: &Py, b: &Py, ty: Ty) -> Option<Py> {
     };
     let logical = a.ty == Ty::Bool && over == 0;
     Some(match op {
+        B::Add if b.level == level::UNARY && b.text.starts_with('-') => {
+            let text = b.text[1..].to_string();
+            let positive = Py { level: if b.literal { level::ATOM } else { level::UNARY }, text, ..b.clone() };
+            a.infix("-", level::SUM, &positive, ty)
+        }
         B::Add => a.infix("+", level::SUM, b, ty),
         B::Sub => a.infix("-", level::SUM, b, ty),
         B::Mul if a == b && !a.literal => Py::compound(format!("{}**2", a.at(level::ATOM)), level::POWER, ty, over),
+        B::Mul if ty.is_int() && b.literal && b.text == "-1" => unary(UnaryOp::Neg, a),
         B::Mul => a.infix("*", level::PRODUCT, b, ty),
         B::Div => a.infix("/", level::PRODUCT, b, ty),
         B::IntDiv => a.infix("//", level::PRODUCT, b, ty),
         B::Mod if ty.is_float() => {
             let whole = format!("np.floor({})", a.infix("/", level::PRODUCT, b, ty).text);
-            Py::compound(
-                format!("{} - {whole} * {}", a.at(level::SUM), b.at(level::PRODUCT + 1)),
-                level::SUM,
-                ty,
-                over,
-            )
+            Py::compound(format!("{} - {whole} * {}", a.at(level::SUM), b.at(level::PRODUCT + 1)), level::SUM, ty, over)
         }
         B::Mod => a.infix("%", level::PRODUCT, b, ty),
         B::Min => call("np.minimum"),
@@ -183,12 +184,8 @@ pub fn unary(op: UnaryOp, a: &Py) -> Py {
 pub fn choice(cond: &Py, a: &Py, b: &Py) -> Py {
     let over = cond.over | a.over | b.over;
     if cond.over == 0 {
-        let text = format!(
-            "{} if {} else {}",
-            parenthesised(&a.typed(), a),
-            cond.at(level::OR),
-            parenthesised(&b.typed(), b)
-        );
+        let text =
+            format!("{} if {} else {}", parenthesised(&a.typed(), a), cond.at(level::OR), parenthesised(&b.typed(), b));
         return Py::compound(text, level::CHOICE, a.ty, over);
     }
     Py::compound(format!("np.where({}, {}, {})", cond.text, a.typed(), b.typed()), level::ATOM, a.ty, over)
@@ -202,7 +199,9 @@ fn parenthesised(text: &str, p: &Py) -> String {
 pub fn cast(a: &Py, ty: Ty) -> Py {
     if a.over != 0 {
         let text = match (a.ty, ty) {
-            (_, Ty::Bool) => return Py::compound(format!("{} != 0", a.at(level::COMPARE + 1)), level::COMPARE, ty, a.over),
+            (_, Ty::Bool) => {
+                return Py::compound(format!("{} != 0", a.at(level::COMPARE + 1)), level::COMPARE, ty, a.over);
+            }
             _ => format!("{}.astype({})", a.at(level::ATOM), dtype(ty)),
         };
         return Py::compound(text, level::ATOM, ty, a.over);

@@ -23,7 +23,8 @@ impl Script<'_> {
                     if self.has_neighbours(*array, arms) {
                         self.halo(*array, arms);
                     } else {
-                        let held = self.arrays.get(array).cloned().ok_or_else(|| No::new("an array that is not stored"))?;
+                        let held =
+                            self.arrays.get(array).cloned().ok_or_else(|| No::new("an array that is not stored"))?;
                         self.pieces(&item, &held, *array)?;
                     }
                 }
@@ -127,8 +128,7 @@ impl Script<'_> {
                     Edge::Periodic if low => part(&at(range_back(ghost.1 + w, ghost.1))),
                     Edge::Periodic => part(&at(range(ghost.0, ghost.0 + w))),
                     Edge::Mirror | Edge::Odd => {
-                        let range =
-                            if low { own(ghost.0, ghost.0 + w) } else { own(ghost.1 + w, ghost.1) };
+                        let range = if low { own(ghost.0, ghost.0 + w) } else { own(ghost.1 + w, ghost.1) };
                         let sign = if edge == Edge::Odd { "-" } else { "" };
                         format!("{sign}np.flip({}, {d})", part(&range))
                     }
@@ -170,7 +170,10 @@ impl Script<'_> {
         }
         let (mut lo, mut hi) = (vec![], vec![]);
         for d in 0..dims {
-            let list: Vec<Interval> = boxes.iter().map(|b| b.dims.get(d).copied().unwrap_or(Interval::EMPTY)).collect();
+            // Where nothing is needed one element stands, for what conditions leave out.
+            let one = Interval::new(0, 1);
+            let of = |b: &IndexBox| if b.is_empty() { one } else { b.dims.get(d).copied().unwrap_or(one) };
+            let list: Vec<Interval> = boxes.iter().map(of).collect();
             if list.windows(2).all(|w| w[0] == w[1]) {
                 lo.push(Bound::number(list[0].lo));
                 hi.push(Bound::number(list[0].hi));
@@ -263,7 +266,11 @@ impl Script<'_> {
             return name;
         }
         let end = |k: i64| if k == 0 { String::new() } else { format!("-{k}") };
-        let each: Vec<String> = a.ghost.iter().map(|g| format!("{}:{}", if g.0 == 0 { String::new() } else { g.0.to_string() }, end(g.1))).collect();
+        let each: Vec<String> = a
+            .ghost
+            .iter()
+            .map(|g| format!("{}:{}", if g.0 == 0 { String::new() } else { g.0.to_string() }, end(g.1)))
+            .collect();
         format!("{name}[{}]", each.join(", "))
     }
 }

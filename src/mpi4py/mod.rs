@@ -3,13 +3,15 @@
 
 mod code;
 mod expr;
+mod live;
+mod loops;
 mod message;
 mod names;
 mod place;
 mod steps;
 
-use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::{ArrayId, ScalarId, TableId};
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{ArrayId, ScalarId, Sym, TableId};
 use crate::ir::layout::Layout;
 use crate::ir::plan::{Home, Plan, PlanNestId, Source, StepKind, ViewId};
 use crate::ir::ty::Value;
@@ -162,7 +164,9 @@ impl<'a> Script<'a> {
     fn head(&self, title: &str) -> Vec<String> {
         let mut out: Vec<String> = title.lines().map(|l| format!("# {l}")).collect();
         let n = self.ranks;
-        out.push(format!("# mpirun -n {n} python3 script.py    (NumPy 2, mpi4py)"));
+        out.push(format!(
+            "# mpirun -n {n} python3 -m mpi4py script.py    (NumPy 2; `-m mpi4py` ends all ranks when one fails)"
+        ));
         out.push("# On GPUs: `import cupy as np`, one device a rank, and an MPI that takes device memory.".into());
         out.extend(["from mpi4py import MPI".to_string(), "import numpy as np".into(), String::new()]);
         out.push("comm = MPI.COMM_WORLD".into());
@@ -246,6 +250,19 @@ impl<'a> Script<'a> {
                 (false, 1) => format!("rank % {}", cut.parts),
                 (false, s) => format!("rank // {s} % {}", cut.parts),
             };
+            // The same cuts over the same ranks have their names already.
+            let alike = self.holders.iter().find_map(|(known, x, y)| {
+                let at = (0..known.shape.len()).find(|k| {
+                    let axis = known.cuts[..=*k].iter().filter(|c| c.is_some()).count();
+                    known.cuts[*k] == Some(cut) && known.mesh[axis..].iter().product::<i64>() == stride
+                })?;
+                Some((x[at].clone(), y[at].clone()))
+            });
+            if let Some((x, y)) = alike {
+                lo.push(x);
+                hi.push(y);
+                continue;
+            }
             let (x, y) = (self.names.fresh(&format!("{name}_lo{d}")), self.names.fresh(&format!("{name}_hi{d}")));
             self.line(format!("{x}, {y} = [{}][{place}]", parts.join(", ")));
             lo.push(Bound::named(&x));
@@ -316,6 +333,16 @@ impl<'a> Script<'a> {
     fn find_unmoved(&mut self) {
         for (k, n) in self.plan.nests.iter().enumerate() {
             let Home::Owner { layout, index, leaf: Some(_) } = &n.home else { continue };
+            // Terms past the edges belong to the first and the last part.
+            let beyond = index.iter().zip(&layout.shape).any(|(a, &n_)| {
+                a.terms.iter().any(|t| match t {
+                    (Sym::Dim(d), 1) => !Interval::new(-a.konst, n_ - a.konst).contains(n.nest.domain.dims[*d]),
+                    _ => true,
+                })
+            });
+            if beyond {
+                continue;
+            }
             let own = |array: ArrayId, a: &crate::ir::kernel::Access| {
                 self.plan.array(array).layout == *layout && a.index == *index
             };
@@ -330,7 +357,8 @@ impl<'a> Script<'a> {
             });
             if all {
                 self.unmoved.insert(PlanNestId(k as u32));
-                self.direct.extend(n.sources.iter().filter_map(|s| if let Source::View(v) = s { Some(*v) } else { None }));
+                self.direct
+                    .extend(n.sources.iter().filter_map(|s| if let Source::View(v) = s { Some(*v) } else { None }));
             } else if same {
                 self.unmoved.insert(PlanNestId(k as u32));
             }

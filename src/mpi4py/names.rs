@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Words that a name of the program may not be in the script: Python's own, and those that the script uses.
 const TAKEN: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif",
-    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or",
-    "pass", "raise", "return", "try", "while", "with", "yield", "np", "MPI", "comm", "rank", "print", "range", "min",
-    "max", "abs", "float", "int", "bool", "str", "zip", "slice", "tuple", "before", "after", "shift", "exchange",
-    "gather", "box", "i", "j", "k", "l", "m", "i0", "i1", "j0", "j1", "k0", "k1", "l0", "l1", "m0", "m1",
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
+    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield", "np", "MPI", "comm", "rank", "print",
+    "range", "min", "max", "abs", "float", "int", "bool", "str", "zip", "slice", "tuple", "before", "after", "shift",
+    "exchange", "gather", "box", "i", "j", "k", "l", "m", "i0", "i1", "j0", "j1", "k0", "k1", "l0", "l1", "m0", "m1",
 ];
 
 /// The names given so far.

@@ -70,7 +70,7 @@ pub struct Held {
 pub struct Part {
     pub lo: Vec<Bound>,
     pub hi: Vec<Bound>,
-    /// Ranks that compute anything, where the domain has no dimension.
+    /// Ranks that compute anything, where not all do.
     pub only: Option<Vec<i64>>,
 }
 
@@ -123,9 +123,8 @@ impl Script<'_> {
         let parts: Vec<Option<Vec<Interval>>> = (0..self.ranks)
             .map(|r| Some(home.part(&n.nest.domain, r)).filter(|p| p.rank() == dims && !p.is_empty()).map(|p| p.dims))
             .collect();
-        if dims == 0 {
+        if dims == 0 || parts.iter().any(|p| p.is_none()) {
             out.only = Some((0..self.ranks).filter(|r| parts[*r as usize].is_some()).collect());
-            return out;
         }
         for d in 0..dims {
             let of = |p: &Option<Vec<Interval>>| p.as_ref().map_or((0, 0), |p| (p[d].lo, p[d].hi));
@@ -231,7 +230,10 @@ impl Script<'_> {
         if c > 1 {
             let scaled = |b: &Bound, k: i64| match &b.name {
                 None => Bound::number(c * b.k + k).text(),
-                Some(_) => format!("{c} * {} + {k}", Py::compound(b.text(), level::SUM, crate::ir::ty::Ty::I64, 0).at(level::PRODUCT)),
+                Some(_) => format!(
+                    "{c} * {} + {k}",
+                    Py::compound(b.text(), level::SUM, crate::ir::ty::Ty::I64, 0).at(level::PRODUCT)
+                ),
             };
             let base = match (&held.lo[d].name, held.lo[d].k) {
                 (None, 0) => String::new(),

@@ -194,7 +194,11 @@ impl Script<'_> {
                 let ty = n.nest.code.regs[red.value.0 as usize];
                 self.line(format!("{name} = {}", neutral(red.op, ty)));
             }
-            self.line(if only.len() == 1 { format!("if rank == {}:", list[0]) } else { format!("if rank in ({}):", list.join(", ")) });
+            self.line(if only.len() == 1 {
+                format!("if rank == {}:", list[0])
+            } else {
+                format!("if rank in ({}):", list.join(", "))
+            });
             self.indent += 1;
         }
         let axes = Axes { lo: part.lo.clone(), hi: part.hi.clone(), domain: dims, ..Axes::default() };
@@ -217,11 +221,13 @@ impl Script<'_> {
         for (s, value) in n.nest.stores.iter().zip(values) {
             let array = n.nest.operands[s.operand.0 as usize].array;
             let held = self.held(Source::Array(array)).ok_or_else(|| No::new("a result that is not stored"))?;
-            let sub = self.subscript(&held, &s.index, &axes, false).ok_or_else(|| No::new("a subscript of this form"))?;
+            let sub =
+                self.subscript(&held, &s.index, &axes, false).ok_or_else(|| No::new("a subscript of this form"))?;
             if !sub.plain && !sub.text.contains(".T") && sub.text == held.name {
                 return Err(No::new("a result of this form"));
             }
-            let target = if sub.text == held.name || sub.text.ends_with(".T") { format!("{}[...]", sub.text) } else { sub.text };
+            let target =
+                if sub.text == held.name || sub.text.ends_with(".T") { format!("{}[...]", sub.text) } else { sub.text };
             self.line(format!("{target} = {}", value.text));
         }
         if self.grids != 0 {
@@ -270,7 +276,8 @@ impl Script<'_> {
             FoldOp::All => "all",
         };
         let n = self.plan.nest(id);
-        let nothing = (0..self.ranks).any(|r| n.part(r).is_none()) || !matches!(n.home, Home::Everywhere) && self.unmoved.contains(&id);
+        let nothing = (0..self.ranks).any(|r| n.part(r).is_none())
+            || !matches!(n.home, Home::Everywhere) && self.unmoved.contains(&id);
         let more = match op {
             FoldOp::Min | FoldOp::Max if nothing => format!(", initial={}", neutral(op, ty)),
             FoldOp::Sum | FoldOp::Prod if matches!(ty, Ty::I32 | Ty::U32) => format!(", dtype={}", dtype(ty)),
@@ -332,7 +339,9 @@ impl Script<'_> {
                     holes = true;
                     let v = self.scalar(*id);
                     let text = if v.ty == Ty::Bool { format!("str({}).lower()", v.text) } else { v.typed() };
-                    let spec = format.as_ref().map_or(String::new(), |f| format!(":{f}"));
+                    // NumPy formats an `f32` as a Python float where no format is given.
+                    let bare = if v.ty == Ty::F32 { "!s" } else { "" };
+                    let spec = format.as_ref().map_or(bare.to_string(), |f| format!(":{f}"));
                     out += &format!("{{{text}{spec}}}");
                 }
                 PrintPart::Array { id, .. } => {
