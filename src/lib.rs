@@ -11,5 +11,7 @@ pub mod mpi4py;
 pub mod picture;
 pub mod planner;
 pub mod runtime;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod source;
 pub mod syntax;

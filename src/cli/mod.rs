@@ -14,6 +14,8 @@ mod launcher;
 mod lsp;
 mod plan;
 mod run;
+#[cfg(feature = "sim")]
+mod sim;
 mod trace;
 
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +49,9 @@ enum Verb {
     Doctor(doctor::DoctorArgs),
     /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
     Explain(explain::ExplainArgs),
+    /// Go through a run step by step on the terminal, forwards and backwards: every rank's parts, messages, stale cells
+    #[cfg(feature = "sim")]
+    Sim(sim::SimArgs),
     /// Serve an editor: the language server, on the standard streams
     #[cfg(feature = "lsp")]
     Lsp(lsp::LspArgs),
@@ -100,6 +105,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Emit(a)) => emit::emit(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
+        #[cfg(feature = "sim")]
+        Some(Verb::Sim(a)) => sim::sim(&a),
         #[cfg(feature = "lsp")]
         Some(Verb::Lsp(a)) => lsp::lsp(&a),
         Some(Verb::Completions { shell }) => {

@@ -7,6 +7,7 @@ use crate::runtime::device::Engine;
 use crate::runtime::failure::Failure;
 use crate::runtime::io::root::Root;
 use crate::runtime::memory;
+use crate::runtime::observe::Observer;
 use crate::runtime::rank::Rank;
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
@@ -39,6 +40,18 @@ pub fn run_threads(
     out: &mut (dyn Write + Send),
     manner: Manner,
 ) -> Outcome {
+    run_observed(plan, engine, root, out, manner, None)
+}
+
+/// The same while somebody looks on.
+pub fn run_observed(
+    plan: &Plan,
+    engine: &dyn Engine,
+    root: &Root,
+    out: &mut (dyn Write + Send),
+    manner: Manner,
+    observer: Option<&dyn Observer>,
+) -> Outcome {
     let mut ends = World::ranks(plan.ranks as usize).into_iter();
     let Some(mut first) = ends.next() else { return Ok(vec![]) };
     let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
@@ -49,7 +62,9 @@ pub fn run_threads(
                 let name = format!("rank {}", comm.rank());
                 let watch = watch.clone();
                 let body = move || {
-                    guarded(&mut comm, |comm| run_rank(plan, comm, engine, root, &mut std::io::sink(), quiet, watch))
+                    guarded(&mut comm, |comm| {
+                        rank_to_end(plan, comm, engine, root, &mut std::io::sink(), quiet, watch, observer)
+                    })
                 };
                 std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
             })
@@ -59,7 +74,9 @@ pub fn run_threads(
             first.mark_dead();
             results.push(Err(Failure::Lost("cannot start a thread for every rank".into())));
         } else {
-            results.push(guarded(&mut first, |comm| run_rank(plan, comm, engine, root, out, manner, watch.clone())));
+            results.push(guarded(&mut first, |comm| {
+                rank_to_end(plan, comm, engine, root, out, manner, watch.clone(), observer)
+            }));
         }
         for handle in others.into_iter().flatten() {
             results.push(handle.join().unwrap_or_else(|_| Err(Failure::Internal("a rank panicked".into()))));
@@ -107,8 +124,23 @@ pub fn run_rank(
     manner: Manner,
     watch: Watch,
 ) -> Result<Stats, Failure> {
+    rank_to_end(plan, comm, engine, root, out, manner, watch, None)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn rank_to_end(
+    plan: &Plan,
+    comm: &mut dyn Comm,
+    engine: &dyn Engine,
+    root: &Root,
+    out: &mut dyn Write,
+    manner: Manner,
+    watch: Watch,
+    observer: Option<&dyn Observer>,
+) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
     rank.progress = manner.progress;
+    rank.observer = observer;
     if manner.trace {
         // All ranks begin together: their clocks then agree to some microseconds.
         rank.state.comm.gathered(&[])?;

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod io;
 pub mod launch;
 pub mod memory;
+pub mod observe;
 mod output;
 pub mod progress;
 pub mod rank;

@@ -10,6 +10,7 @@ use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
+use crate::runtime::observe::Observer;
 use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
@@ -30,6 +31,8 @@ pub struct Rank<'a> {
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
     pub progress: bool,
+    /// Looks on, after every step.
+    pub observer: Option<&'a dyn Observer>,
 }
 
 /// Whether a loop goes on.
@@ -68,6 +71,7 @@ impl<'a> Rank<'a> {
             watch,
             fault: fault(me),
             progress: false,
+            observer: None,
         })
     }
 
@@ -143,6 +147,9 @@ impl<'a> Rank<'a> {
         }
         if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {
             self.state.stats.spent(Kind::Io, clock);
+        }
+        if let Some(observer) = self.observer {
+            observer.after(self.state.comm.rank(), s, &mut *self.device, &self.state.scalars)?;
         }
         Ok(Flow::Next)
     }

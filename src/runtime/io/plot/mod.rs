@@ -44,6 +44,11 @@ pub fn plot_png(ty: Ty, shape: &[i64], data: &[u8], title: &str) -> Result<Vec<u
     }
 }
 
+/// The colour (0xRRGGBB) of `t` from 0 to 1, grey for NaN: viridis, which colour-blind eyes can read.
+pub fn colour(t: f64) -> u32 {
+    if t.is_nan() { NAN } else { viridis::colour(t) }
+}
+
 /// The elements of an array, read as `f64`.
 struct Values<'a> {
     ty: Ty,
