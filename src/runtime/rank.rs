@@ -15,6 +15,7 @@ use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use crate::runtime::watch::Watch;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// One rank of a run.
@@ -31,6 +32,8 @@ pub struct Rank<'a> {
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
     pub progress: bool,
+    /// How many moments each collection has (`save u to "u.pvd"`).
+    pub(super) series: BTreeMap<String, usize>,
     /// Looks on, after every step.
     pub observer: Option<&'a dyn Observer>,
 }
@@ -71,6 +74,7 @@ impl<'a> Rank<'a> {
             watch,
             fault: fault(me),
             progress: false,
+            series: BTreeMap::new(),
             observer: None,
         })
     }
