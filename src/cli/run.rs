@@ -197,12 +197,19 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     watch.stop();
     match outcome {
         Ok(stats) => {
-            let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
+            let memory = stats.memory.map_or(u64::MAX, |m| m);
+            let words = [stats.messages, stats.bytes, stats.touched, memory].map(|w| w.to_le_bytes()).concat();
             let Ok(all) = comm.gathered(&words) else { return exit::LOST };
             let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
             let mut shared: Vec<Stats> = all
                 .iter()
-                .map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() })
+                .map(|b| Stats {
+                    messages: word(b, 0),
+                    bytes: word(b, 1),
+                    touched: word(b, 2),
+                    memory: Some(word(b, 3)).filter(|m| *m != u64::MAX),
+                    ..Stats::default()
+                })
                 .collect();
             let ran = start.elapsed();
             if manner(args).trace {
@@ -337,7 +344,8 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
             "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,
             "computation_s": computation, "communication_s": communication, "messages": messages, "bytes": bytes,
             "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
-            "compulsory_bytes": sum(&|s| s.touched),
+            "compulsory_bytes": sum(&|s| s.touched), "exchanges": stats.first().map(|s| &s.exchanges),
+            "memory_per_rank": stats.iter().filter_map(|s| s.memory).max(),
         });
         eprintln!("{value}");
         return;

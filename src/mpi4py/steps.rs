@@ -152,9 +152,7 @@ impl Script<'_> {
                 self.line(format!("{target} = np.load({path}, mmap_mode=\"r\")[{held}]"));
                 Ok(())
             }
-            StepKind::Save { path, .. }
-                if !matches!(path.last(), Some(PrintPart::Text(t)) if t.ends_with(".npy")) =>
-            {
+            StepKind::Save { path, .. } if !matches!(path.last(), Some(PrintPart::Text(t)) if t.ends_with(".npy")) => {
                 Err(place(No::new("a file other than `.npy`")))
             }
             StepKind::Save { array, path } => {

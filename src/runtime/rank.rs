@@ -3,6 +3,7 @@
 use crate::diag::Diagnostic;
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::ScalarId;
+use crate::ir::plan::prose::exchange_of;
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::comm::Comm;
@@ -64,12 +65,15 @@ impl<'a> Rank<'a> {
         };
         agree(comm, made, nowhere(), "allocated here")?;
         let Some(device) = device else { return Err(Failure::Internal("a rank has no device".into())) };
+        let mut state = RankState::new(comm, plan.program.scalars.len());
+        state.stats.exchanges = vec![0; plan.exchanges.len()];
+        state.stats.memory = device.memory();
         Ok(Rank {
             plan,
             root,
             out,
             device,
-            state: RankState::new(comm, plan.program.scalars.len()),
+            state,
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             fault: fault(me),
@@ -100,6 +104,9 @@ impl<'a> Rank<'a> {
         self.watch.step();
         if let Some(trace) = &mut self.state.stats.trace {
             trace.at(s);
+        }
+        if let Some(e) = exchange_of(s) {
+            self.state.stats.exchanges[e.0 as usize] += 1;
         }
         let clock = Instant::now();
         if self.fault == Some(self.state.stats.steps) {

@@ -20,6 +20,10 @@ pub struct Stats {
     pub communication: Duration,
     /// Compulsory bytes of all nests that ran: every element read and written once.
     pub touched: u64,
+    /// How often each exchange of the plan ran.
+    pub exchanges: Vec<u64>,
+    /// Bytes allocated for arrays and views, where the device counts them.
+    pub memory: Option<u64>,
     /// What happened when, if the run is traced.
     pub trace: Option<Box<Trace>>,
 }
