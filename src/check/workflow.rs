@@ -135,8 +135,9 @@ impl Checker<'_> {
             S::Save { array, path } => {
                 self.file_statement(array, path, span, |array, path| StmtKind::Save { array, path })
             }
-            S::Plot { array, path } => {
-                self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
+            S::Plot { array, path, animated } => {
+                let animated = *animated;
+                self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path, animated })
             }
             S::Array(decl) => {
                 let ids = self.declare_arrays(decl);

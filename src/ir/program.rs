@@ -119,6 +119,8 @@ pub enum StmtKind {
     Plot {
         array: ArrayId,
         path: Vec<PrintPart>,
+        /// One more frame of an animation.
+        animated: bool,
     },
 }
 

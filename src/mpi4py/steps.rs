@@ -162,7 +162,8 @@ impl Script<'_> {
                 self.line(format!("    np.save({path}, {whole})"));
                 Ok(())
             }
-            StepKind::Plot { array, path } => {
+            StepKind::Plot { animated: true, .. } => Err(place(No::new("an animation"))),
+            StepKind::Plot { array, path, .. } => {
                 let dims = self.plan.array(*array).array.shape.len();
                 if dims > 2 {
                     return Err(place(No::new(format!("a picture of {dims} dimensions"))));

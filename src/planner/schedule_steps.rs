@@ -116,7 +116,9 @@ impl Scheduler<'_> {
                 StepKind::Load { array: *array, path: path.clone() }
             }
             StmtKind::Save { array, path } => StepKind::Save { array: *array, path: path.clone() },
-            StmtKind::Plot { array, path } => StepKind::Plot { array: *array, path: path.clone() },
+            StmtKind::Plot { array, path, animated } => {
+                StepKind::Plot { array: *array, path: path.clone(), animated: *animated }
+            }
         };
         out.push(Step { kind, span });
     }

@@ -1,5 +1,6 @@
 //! Plan and kernels to effects on one rank.
 
+pub mod animation;
 pub mod comm;
 pub mod copy;
 pub mod demand;

@@ -224,7 +224,7 @@ impl Rank<'_> {
     }
 
     /// The whole array on rank 0, `None` elsewhere.
-    fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
         let a = self.plan.array(id);
         let (me, n) = (self.state.comm.rank(), self.state.comm.size());
         let own = a.layout.part(me);

@@ -6,6 +6,7 @@ use crate::ir::kernel::ScalarId;
 use crate::ir::plan::prose::exchange_of;
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 use crate::ir::ty::{Ty, Value};
+use crate::runtime::animation::Animation;
 use crate::runtime::comm::Comm;
 use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
@@ -35,6 +36,8 @@ pub struct Rank<'a> {
     pub progress: bool,
     /// How many moments each collection has (`save u to "u.pvd"`).
     pub(super) series: BTreeMap<String, usize>,
+    /// The animations so far, by path; the frames are kept on rank 0.
+    pub(super) animations: BTreeMap<String, Animation>,
     /// Looks on, after every step.
     pub observer: Option<&'a dyn Observer>,
 }
@@ -79,6 +82,7 @@ impl<'a> Rank<'a> {
             fault: fault(me),
             progress: false,
             series: BTreeMap::new(),
+            animations: BTreeMap::new(),
             observer: None,
         })
     }
@@ -87,6 +91,7 @@ impl<'a> Rank<'a> {
     pub fn run(&mut self) -> Result<(), Failure> {
         let steps = &self.plan.steps;
         self.block(steps)?;
+        self.finish_animations()?;
         self.device.wait()
     }
 
@@ -154,7 +159,8 @@ impl<'a> Rank<'a> {
             }
             StepKind::Load { array, path } => self.load(*array, path, s.span)?,
             StepKind::Save { array, path } => self.save(*array, path, s.span)?,
-            StepKind::Plot { array, path } => self.plot(*array, path, s.span)?,
+            StepKind::Plot { array, path, animated: true } => self.animate(*array, path, s.span)?,
+            StepKind::Plot { array, path, .. } => self.plot(*array, path, s.span)?,
         }
         if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {
             self.state.stats.spent(Kind::Io, clock);
