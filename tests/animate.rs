@@ -69,3 +69,23 @@ fn a_run_that_fails_writes_no_animation() {
     let got = ran(mixed, 2, &[]);
     assert!(got.exit == 3 && got.err.contains("E0603") && got.err.contains("has frames of f64[4]"), "{}", got.err);
 }
+
+#[test]
+fn plots_are_shown_on_the_terminal() {
+    let got = ran(PROGRAM, 3, &["--term"]);
+    assert_eq!(got.exit, 0, "{}", got.err);
+    let lines: Vec<&str> = got.out.lines().collect();
+    // Six rows of nine, four times as large, two rows a line: twelve lines that grow brighter to the right and downwards.
+    assert!(lines[0].starts_with("u: 30 to 43"), "{}", got.out);
+    assert!(
+        lines[1].starts_with("    ") && lines[12].ends_with("████") && lines[1].chars().count() == 36,
+        "{}",
+        got.out
+    );
+    let curve = lines.iter().position(|l| l.starts_with("h: 0 to 9")).unwrap();
+    // One column of h[3] = 9 on top, all three that are not zero and the zeros at the bottom.
+    assert_eq!(lines[curve + 1].trim_end(), "   █");
+    assert_eq!(lines[curve + 10].chars().count(), 5);
+    assert_eq!(ran(PROGRAM, 1, &["--term"]).out, got.out);
+    assert_eq!(ran(PROGRAM, 1, &[]).out, "");
+}

@@ -8,7 +8,7 @@ use crate::ir::plan::Plan;
 use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
-use crate::runtime::launch::{self, Manner};
+use crate::runtime::launch::{self, Manner, Term};
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
 #[cfg(feature = "mpi")]
@@ -44,6 +44,9 @@ pub struct RunArgs {
     /// Print where the time went, by step
     #[arg(long)]
     stats: bool,
+    /// Show plots in the terminal too, in half blocks; `NO_COLOR` in shades of grey
+    #[arg(long)]
+    term: bool,
     /// No summary
     #[arg(short, long)]
     quiet: bool,
@@ -303,7 +306,9 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
 fn manner(args: &RunArgs) -> Manner {
     let progress = !args.quiet && std::io::stderr().is_terminal();
     let timeout = args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6)));
-    Manner { timeout, progress, trace: args.trace.is_some() || args.stats }
+    let coloured = std::env::var_os("NO_COLOR").is_none();
+    let term = args.term.then_some(if coloured { Term::Coloured } else { Term::Plain });
+    Manner { timeout, progress, term, trace: args.trace.is_some() || args.stats }
 }
 
 /// Writes the trace and prints the table, as far as they are wanted; gives the exit code.

@@ -21,6 +21,13 @@ pub type Outcome = Result<Vec<Stats>, Failure>;
 /// Stack of a rank's thread.
 const STACK: usize = 16 << 20;
 
+/// How plots look on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Term {
+    Coloured,
+    Plain,
+}
+
 /// What a run may be told besides its plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
@@ -28,6 +35,8 @@ pub struct Manner {
     pub timeout: Option<Duration>,
     /// Show a progress bar.
     pub progress: bool,
+    /// Show plots on the terminal too.
+    pub term: Option<Term>,
     /// Record what every rank does when.
     pub trace: bool,
 }
@@ -140,6 +149,7 @@ fn rank_to_end(
 ) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
     rank.progress = manner.progress;
+    rank.term = manner.term;
     rank.observer = observer;
     if manner.trace {
         // All ranks begin together: their clocks then agree to some microseconds.

@@ -9,6 +9,7 @@ use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::failure::{Failure, Problem, agree};
 use crate::runtime::io::format_array::{format_elements, shown};
 use crate::runtime::io::{npy, plot, vtk};
+use crate::runtime::launch::Term;
 use crate::runtime::rank::Rank;
 use crate::source::Span;
 use std::collections::BTreeMap;
@@ -214,6 +215,10 @@ impl Rank<'_> {
         let path = self.path(path)?;
         let whole = self.gathered(id)?;
         let a = &self.plan.array(id).array;
+        if let (Some(data), Some(term)) = (&whole, self.term) {
+            let text = plot::plot_text(a.ty, &a.shape, data, &a.name, term == Term::Coloured);
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
         let result = match whole {
             Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name)
                 .and_then(|png| self.root.write_whole(&path, &png))

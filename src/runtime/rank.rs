@@ -12,6 +12,7 @@ use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
+use crate::runtime::launch::Term;
 use crate::runtime::observe::Observer;
 use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
@@ -38,6 +39,8 @@ pub struct Rank<'a> {
     pub(super) series: BTreeMap<String, usize>,
     /// The animations so far, by path; the frames are kept on rank 0.
     pub(super) animations: BTreeMap<String, Animation>,
+    /// Plots are shown on the terminal too.
+    pub term: Option<Term>,
     /// Looks on, after every step.
     pub observer: Option<&'a dyn Observer>,
 }
@@ -83,6 +86,7 @@ impl<'a> Rank<'a> {
             progress: false,
             series: BTreeMap::new(),
             animations: BTreeMap::new(),
+            term: None,
             observer: None,
         })
     }

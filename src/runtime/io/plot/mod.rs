@@ -5,6 +5,7 @@ mod canvas;
 mod chart;
 mod field;
 mod font;
+mod terminal;
 mod viridis;
 
 use super::IoError;
@@ -55,6 +56,21 @@ fn drawn(ty: Ty, shape: &[i64], data: &[u8], title: &str, scale: Option<(f64, f6
         }
         _ => Err(IoError::new(format!("cannot plot {ty}{shape:?}: it has {} dimensions", shape.len()))
             .help("plot takes arrays of 1, 2 or 3 dimensions; copy a part into a smaller array first")),
+    }
+}
+
+/// An array of one or two dimensions as text for a terminal, of three the middle plane; nothing for others.
+pub fn plot_text(ty: Ty, shape: &[i64], data: &[u8], title: &str, coloured: bool) -> String {
+    let values = Values { ty, data };
+    match *shape {
+        _ if data.is_empty() => String::new(),
+        [_] | [_, _] => terminal::draw(&values, shape, title, coloured),
+        [planes, rows, columns] => {
+            let (middle, plane) = (planes / 2, (rows * columns) as usize * ty.size());
+            let values = Values { ty, data: &data[middle as usize * plane..][..plane] };
+            terminal::draw(&values, &[rows, columns], &format!("{title} [{middle}, :, :]"), coloured)
+        }
+        _ => String::new(),
     }
 }
 
