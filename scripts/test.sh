@@ -10,6 +10,11 @@ MGPU_CUDA_LIB=$(scripts/nvrtc.sh)
 export MGPU_CUDA_LIB MGPU_REQUIRE_NVRTC=1
 # The tests start Open MPI on few cores, perhaps as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+# The scripts of `mgpu explain --as mpi4py` are run where Python has mpi4py and NumPy 2; else their test says that it is skipped.
+if ! python3 -c "import mpi4py, numpy" 2>/dev/null && python3 -m venv target/python 2>/dev/null &&
+    target/python/bin/pip install --quiet mpi4py "numpy>=2"; then
+    PATH="$PWD/target/python/bin:$PATH"
+fi
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
 cargo test --quiet

@@ -14,11 +14,12 @@ fn root() -> &'static Path {
 
 /// Whether scripts can be run here.
 fn scripts_run() -> bool {
-    let python = Command::new("python3").args(["-c", "import mpi4py, numpy"]).output();
+    let modules = "import mpi4py, numpy; assert int(numpy.__version__.split('.')[0]) >= 2";
+    let python = Command::new("python3").args(["-c", modules]).output();
     let ready =
         python.is_ok_and(|o| o.status.success()) && launcher(1).arg("true").output().is_ok_and(|o| o.status.success());
     if !ready {
-        eprintln!("SKIPPED: scripts by hand are not run: python3 with mpi4py and numpy, or mpirun, is missing");
+        eprintln!("SKIPPED: scripts by hand are not run: python3 with mpi4py and NumPy 2, or mpirun, is missing");
     }
     ready
 }
