@@ -10,7 +10,7 @@ MGPU_CUDA_LIB=$(scripts/nvrtc.sh)
 export MGPU_CUDA_LIB MGPU_REQUIRE_NVRTC=1
 # The tests start Open MPI on few cores, perhaps as root.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-# The book's hand-written programs.
+# The hand-written programs of the book and of `mgpu explain --as mpi4py`.
 scripts/venv.sh numpy mpi4py
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings

@@ -7,8 +7,11 @@ pub mod diag;
 pub mod ir;
 #[cfg(feature = "lsp")]
 pub mod lsp;
+pub mod mpi4py;
 pub mod picture;
 pub mod planner;
 pub mod runtime;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod source;
 pub mod syntax;

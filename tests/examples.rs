@@ -194,3 +194,68 @@ fn lessons_compute_the_same_under_a_launcher() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What `plan --json` says equals what `run --json` counts: messages, bytes and memory of every lesson. How often an exchange runs may be
+/// decided by the data (`while`); the run counts that, and where the plan knows it the test compares it too.
+#[test]
+fn plans_say_what_runs_count() {
+    let mut wrong = vec![];
+    for (name, entry) in expected() {
+        for n in RANKS {
+            let dir = folder(&name);
+            let json = |verb: &str, more: &[&str]| -> (Value, String) {
+                let mut command = Command::new(MGPU);
+                let mut args = arguments(&name, &entry);
+                args.retain(|a| a != "run" && a != "-q");
+                command.arg(verb).args(args).args(["-n", &n.to_string(), "--json"]).args(more).current_dir(dir.path());
+                let got = run_command(&mut command, dir.path());
+                let text = if verb == "plan" { &got.out } else { &got.err };
+                (serde_json::from_str(text).unwrap_or_default(), got.err.clone())
+            };
+            let (plan, _) = json("plan", &[]);
+            let (run, err) = json("run", &["--device", "cpu"]);
+            let (Some(exchanges), Some(ran)) = (plan["exchanges"].as_array(), run["exchanges"].as_array()) else {
+                wrong.push(format!("{name} on {n} ranks: no counts\n{err}"));
+                continue;
+            };
+            let total = |what: &str| -> u64 {
+                let each =
+                    exchanges.iter().zip(ran).map(|(e, times)| e[what].as_u64().unwrap() * times.as_u64().unwrap());
+                each.sum()
+            };
+            let mut known = vec![None; exchanges.len()];
+            times(&plan["steps"], Some(1), &mut known);
+            let planned: Vec<(Option<u64>, u64)> =
+                known.iter().zip(ran).map(|(k, r)| (*k, r.as_u64().unwrap())).filter(|(k, _)| k.is_some()).collect();
+            for (what, said, counted) in [
+                ("messages", total("messages"), &run["messages"]),
+                ("bytes", total("bytes"), &run["bytes"]),
+                ("bytes of memory", plan["memory_per_rank"].as_u64().unwrap(), &run["memory_per_rank"]),
+            ] {
+                if Some(said) != counted.as_u64() {
+                    wrong.push(format!("{name} on {n} ranks: the plan says {said} {what}, the run counts {counted}"));
+                }
+            }
+            if exchanges.len() != ran.len() || planned.iter().any(|(k, r)| *k != Some(*r)) {
+                wrong.push(format!("{name} on {n} ranks: exchanges ran {ran:?}, the plan knows {known:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// How often exchanges run, by their numbers, as far as the loops' ranges are known.
+fn times(steps: &Value, around: Option<u64>, out: &mut Vec<Option<u64>>) {
+    for s in steps.as_array().into_iter().flatten() {
+        for key in ["exchange", "overlaps"] {
+            if let Some(e) = s[key].as_u64() {
+                out[e as usize] = around;
+            }
+        }
+        let inside = match s["range"].as_array() {
+            Some(r) => around.map(|n| n * (r[1].as_i64().unwrap() - r[0].as_i64().unwrap()).max(0) as u64),
+            None => None,
+        };
+        ["body", "before", "then", "else"].iter().for_each(|b| times(&s[b], inside, out));
+    }
+}

@@ -1,9 +1,9 @@
 //! Calls: conversions, built-in functions, the program's functions (expanded in place) and kernels with a scalar result.
 
 use super::Checker;
-use super::emit::Val;
+use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
-use crate::ir::kernel::{BinaryOp as B, Op, UnaryOp as U};
+use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, ReduceOp};
@@ -336,8 +336,19 @@ impl Checker<'_> {
             let v = self.convert(v, ty, at)?;
             args.push((v, at));
         }
+        let given: Vec<Val> = args.iter().map(|a| a.0.clone()).collect();
         let out = self.expand_fn_values(item.0, item.1, args, span)?;
-        self.single(out, name, span)
+        let out = self.single(out, name, span)?;
+        if let ValKind::Reg(result) = out.kind {
+            let b = self.builder();
+            let args = given.iter().map(|v| match v.as_const() {
+                Some(c) => Argument::Const(c),
+                None => Argument::Reg(b.materialise(v)),
+            });
+            let args = args.collect();
+            b.calls.push(Call { name: name.to_string(), args, result });
+        }
+        Some(out)
     }
 
     pub(super) fn expand_fn(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Vec<Val>> {

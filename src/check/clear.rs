@@ -135,9 +135,9 @@ fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
         StmtKind::While { before, body, .. } => any(before) || any(body),
         StmtKind::If { then, otherwise, .. } => any(then) || any(otherwise),
         StmtKind::Print(parts) | StmtKind::Assert { why: parts, .. } => shown(parts),
-        StmtKind::Load { array: a, path } | StmtKind::Save { array: a, path } | StmtKind::Plot { array: a, path } => {
-            *a == array || shown(path)
-        }
+        StmtKind::Load { array: a, path }
+        | StmtKind::Save { array: a, path }
+        | StmtKind::Plot { array: a, path, .. } => *a == array || shown(path),
         StmtKind::Scalars { .. } | StmtKind::Expect { .. } | StmtKind::Break => false,
     }
 }

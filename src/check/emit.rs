@@ -100,6 +100,8 @@ pub struct Builder {
     pub checks: Vec<Check>,
     /// Whether the code being written may not run at all.
     pub conditional: bool,
+    /// The elementary functions among the code.
+    pub calls: Vec<Call>,
 }
 
 impl Builder {
@@ -277,7 +279,11 @@ impl Builder {
 
     /// The finished code.
     pub fn finish(&mut self) -> Code {
-        Code { regs: std::mem::take(&mut self.regs), body: self.blocks.pop().unwrap_or_default() }
+        Code {
+            regs: std::mem::take(&mut self.regs),
+            body: self.blocks.pop().unwrap_or_default(),
+            calls: std::mem::take(&mut self.calls),
+        }
     }
 
     /// An operation on two values of one type, folded when both are constants.

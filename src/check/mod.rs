@@ -47,7 +47,7 @@ pub use modules::{LIBRARY, Loader};
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
 use crate::ir::program::{Program, Stmt, StmtKind};
-use crate::source::{SourceMap, Span};
+use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast::{Ast, Expr, ExprId};
 use emit::Builder;
 use env::{Env, Globals};
@@ -85,6 +85,8 @@ pub struct Checker<'a> {
     blocks: Vec<Vec<Stmt>>,
     /// Functions and kernels being expanded, to find recursion.
     expanding: Vec<(usize, usize)>,
+    /// The workflow's statement being checked.
+    statement: Span,
     /// Loops of the workflow around the statement being checked.
     loops: usize,
     /// The calls of the kernels being expanded.
@@ -180,6 +182,7 @@ fn bound(
         builders: vec![],
         blocks: vec![vec![]],
         expanding: vec![],
+        statement: Span::new(FileId(0), 0, 0),
         loops: 0,
         repeated: 0,
         calls: vec![],
@@ -290,7 +293,7 @@ impl Checker<'_> {
 
     fn emit_stmt(&mut self, kind: StmtKind, span: Span) {
         if let Some(block) = self.blocks.last_mut() {
-            block.push(Stmt { kind, span });
+            block.push(Stmt { kind, span, source: self.statement });
         }
     }
 

@@ -44,13 +44,17 @@ impl Checker<'_> {
         let mut ok = true;
         let mark = (self.lets.len(), self.copies.len());
         for s in &block.stmts {
+            let outer = std::mem::replace(&mut self.statement, s.span);
             ok &= self.statement(s).is_some();
+            self.statement = outer;
             // What a faulty statement left behind must not leak into the next.
             self.builders.truncate(self.builders.len().max(1));
         }
         if let Some(v) = block.value {
             let span = self.span(v);
+            let outer = std::mem::replace(&mut self.statement, span);
             ok &= self.call_statement(v, span).is_some();
+            self.statement = outer;
         }
         self.swap_last_copies(mark);
         ok
@@ -132,8 +136,9 @@ impl Checker<'_> {
             S::Save { array, path } => {
                 self.file_statement(array, path, span, |array, path| StmtKind::Save { array, path })
             }
-            S::Plot { array, path } => {
-                self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path })
+            S::Plot { array, path, animated } => {
+                let animated = *animated;
+                self.file_statement(array, path, span, |array, path| StmtKind::Plot { array, path, animated })
             }
             S::Array(decl) => {
                 let ids = self.declare_arrays(decl);

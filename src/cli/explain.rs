@@ -1,5 +1,6 @@
 //! `mgpu explain`: the page of a code, or the plan of one line in prose.
 
+use super::by_hand;
 use super::explain_line::{LineArgs, explain_line};
 use crate::runtime::failure::exit;
 use clap::Args;
@@ -21,6 +22,12 @@ pub fn explain(args: &ExplainArgs) -> u8 {
         });
         return exit::OK;
     };
+    if args.line.form.is_some() {
+        return match what.rsplit_once(':').map(|(file, lines)| (file, by_hand::lines(lines))) {
+            Some((file, Some(lines))) => by_hand::by_hand(&args.line.program(file), Some(lines), args.line.ranks()),
+            _ => by_hand::by_hand(&args.line.program(what), None, args.line.ranks()),
+        };
+    }
     if let Some((_, page)) = pages.iter().find(|(c, _)| c.eq_ignore_ascii_case(what)) {
         print!("{}", shown(page));
         return exit::OK;

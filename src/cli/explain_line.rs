@@ -1,6 +1,7 @@
 //! `mgpu explain prog.mgpu:14`: what each rank owns, what is exchanged and why, and what would remove it. The last part is
 //! measured: the program is planned again with other partitions.
 
+use super::by_hand::Form;
 use super::compile::Session;
 use super::{MessageFormat, ProgramArgs};
 use crate::diag::Sink;
@@ -28,17 +29,27 @@ pub struct LineArgs {
     /// Folder beneath which the program reads and writes [default: the program's folder]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Print the code that one would write by hand for a line, for lines (prog.mgpu:14-17) or for a program (prog.mgpu)
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(super) form: Option<Form>,
+}
+
+impl LineArgs {
+    /// The program that a line is of.
+    pub(super) fn program(&self, file: &str) -> ProgramArgs {
+        super::by_hand::program(file, &self.param, self.root.as_ref())
+    }
+
+    /// Ranks to explain for, as given.
+    pub(super) fn ranks(&self) -> i64 {
+        self.ranks
+    }
 }
 
 /// Explains a line of a program; gives the exit code.
 pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
     let ranks = args.ranks.clamp(1, 4096);
-    let program = ProgramArgs {
-        file: PathBuf::from(file),
-        param: args.param.clone(),
-        root: args.root.clone(),
-        message_format: MessageFormat::Human,
-    };
+    let program = args.program(file);
     let mut session = Session::new(MessageFormat::Human);
     let both = session.on_deep_stack(|s| {
         let program = s.program(&program, ranks)?;

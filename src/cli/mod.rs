@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod by_hand;
 mod check;
 mod compile;
 mod doc;
@@ -14,6 +15,8 @@ mod launcher;
 mod lsp;
 mod plan;
 mod run;
+#[cfg(feature = "sim")]
+mod sim;
 mod test;
 mod trace;
 
@@ -52,6 +55,9 @@ enum Verb {
     Doctor(doctor::DoctorArgs),
     /// Explain a diagnostic's code, or in prose what a line of a program makes the ranks do
     Explain(explain::ExplainArgs),
+    /// Go through a run step by step on the terminal, forwards and backwards: every rank's parts, messages, stale cells
+    #[cfg(feature = "sim")]
+    Sim(sim::SimArgs),
     /// Serve an editor: the language server, on the standard streams
     #[cfg(feature = "lsp")]
     Lsp(lsp::LspArgs),
@@ -107,6 +113,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Doc(a)) => doc::doc(&a),
         Some(Verb::Doctor(a)) => doctor::doctor(&a),
         Some(Verb::Explain(a)) => explain::explain(&a),
+        #[cfg(feature = "sim")]
+        Some(Verb::Sim(a)) => sim::sim(&a),
         #[cfg(feature = "lsp")]
         Some(Verb::Lsp(a)) => lsp::lsp(&a),
         Some(Verb::Completions { shell }) => {

@@ -8,7 +8,7 @@ use crate::ir::plan::Plan;
 use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
-use crate::runtime::launch::{self, Manner};
+use crate::runtime::launch::{self, Manner, Term};
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
 #[cfg(feature = "mpi")]
@@ -37,6 +37,9 @@ pub struct RunArgs {
     /// Print where the time went, by step
     #[arg(long)]
     stats: bool,
+    /// Show plots in the terminal too, in half blocks; `NO_COLOR` in shades of grey
+    #[arg(long)]
+    term: bool,
     /// No summary
     #[arg(short, long)]
     quiet: bool,
@@ -177,12 +180,19 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     watch.stop();
     match outcome {
         Ok(stats) => {
-            let words = [stats.messages, stats.bytes, stats.touched].map(|w| w.to_le_bytes()).concat();
+            let memory = stats.memory.map_or(u64::MAX, |m| m);
+            let words = [stats.messages, stats.bytes, stats.touched, memory].map(|w| w.to_le_bytes()).concat();
             let Ok(all) = comm.gathered(&words) else { return exit::LOST };
             let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
             let mut shared: Vec<Stats> = all
                 .iter()
-                .map(|b| Stats { messages: word(b, 0), bytes: word(b, 1), touched: word(b, 2), ..Stats::default() })
+                .map(|b| Stats {
+                    messages: word(b, 0),
+                    bytes: word(b, 1),
+                    touched: word(b, 2),
+                    memory: Some(word(b, 3)).filter(|m| *m != u64::MAX),
+                    ..Stats::default()
+                })
                 .collect();
             let ran = start.elapsed();
             if manner(args).trace {
@@ -276,7 +286,9 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
 fn manner(args: &RunArgs) -> Manner {
     let progress = !args.quiet && std::io::stderr().is_terminal();
     let timeout = args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6)));
-    Manner { timeout, progress, trace: args.trace.is_some() || args.stats, ..Manner::default() }
+    let coloured = std::env::var_os("NO_COLOR").is_none();
+    let term = args.term.then_some(if coloured { Term::Coloured } else { Term::Plain });
+    Manner { timeout, progress, term, trace: args.trace.is_some() || args.stats, ..Manner::default() }
 }
 
 /// Writes the trace and prints the table, as far as they are wanted; gives the exit code.
@@ -317,7 +329,8 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
             "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,
             "computation_s": computation, "communication_s": communication, "messages": messages, "bytes": bytes,
             "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
-            "compulsory_bytes": sum(&|s| s.touched),
+            "compulsory_bytes": sum(&|s| s.touched), "exchanges": stats.first().map(|s| &s.exchanges),
+            "memory_per_rank": stats.iter().filter_map(|s| s.memory).max(),
         });
         eprintln!("{value}");
         return;

@@ -207,6 +207,23 @@ pub struct Check {
 pub struct Code {
     pub regs: Vec<Ty>,
     pub body: Vec<Inst>,
+    /// Which registers hold what elementary functions give. Notes for readers: their instructions stand in `body`.
+    pub calls: Vec<Call>,
+}
+
+/// An elementary function of the library, expanded into instructions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub name: String,
+    pub args: Vec<Argument>,
+    pub result: Reg,
+}
+
+/// What a [`Call`] was given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    Reg(Reg),
+    Const(Value),
 }
 
 /// A write of one element for every point of the domain. No two points write the same element.

@@ -66,6 +66,8 @@ pub struct NestId(pub u32);
 pub struct Stmt {
     pub kind: StmtKind,
     pub span: Span,
+    /// The workflow's statement that it was made for, where `span` may lie in a kernel.
+    pub source: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -135,6 +137,8 @@ pub enum StmtKind {
     Plot {
         array: ArrayId,
         path: Vec<PrintPart>,
+        /// One more frame of an animation.
+        animated: bool,
     },
 }
 

@@ -90,6 +90,7 @@ pub const WORDS: &[Entry] = &[
     ("load", "load u from \"u.npy\"", "Reads a NumPy file; every rank its own part."),
     ("save", "save u to \"u.npy\"", "Writes a NumPy file; every rank its own part."),
     ("plot", "plot u to \"u.png\"", "Draws a curve, or a field of colours."),
+    ("animate", "animate u to \"u.png\"", "Adds a frame to an animated picture, which is written when the run ends."),
     (
         "for",
         "for t in 0..n by 2 { … }",

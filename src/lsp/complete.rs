@@ -191,7 +191,7 @@ fn items() -> Vec<Value> {
 }
 
 fn statements() -> Vec<Value> {
-    let words = ["let", "var", "for", "while", "array", "print", "assert", "load", "save", "plot", "break"];
+    let words = ["let", "var", "for", "while", "array", "print", "assert", "load", "save", "plot", "animate", "break"];
     let mut out: Vec<Value> = words
         .iter()
         .map(|w| builtins::find(w, false).map_or_else(|| item(w, KEYWORD, w, ""), |e| item(w, KEYWORD, e.1, e.2)))

@@ -156,7 +156,7 @@ impl Resolver<'_> {
             }
             StmtKind::Expect { cond } => self.expr(*cond),
             StmtKind::Load { array, path } => self.file_stmt(array, path, true),
-            StmtKind::Save { array, path } | StmtKind::Plot { array, path } => self.file_stmt(array, path, false),
+            StmtKind::Save { array, path } | StmtKind::Plot { array, path, .. } => self.file_stmt(array, path, false),
             StmtKind::Array(a) => {
                 self.array_body(a);
                 let detail = self.text_of(a.span);

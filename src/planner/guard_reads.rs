@@ -167,7 +167,7 @@ struct Rewriter {
 
 impl Rewriter {
     fn new(main: &Nest, checks: i64, seek: Option<ScalarId>) -> Rewriter {
-        let mut w = Writer { code: Code { regs: main.code.regs.clone(), body: vec![] } };
+        let mut w = Writer { code: Code { regs: main.code.regs.clone(), ..Code::default() } };
         let mut base = w.int(0);
         for (d, stride) in strides(&main.domain.dims).into_iter().enumerate() {
             let (stride, lo) = (w.int(stride * checks), w.int(main.domain.dims[d].lo));

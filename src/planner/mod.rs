@@ -15,6 +15,15 @@ use crate::ir::program::{Placement, Program, Stmt, StmtKind};
 
 /// Plans a program for `ranks` ranks. Every rank that is given the same program derives the same plan.
 pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
+    plan_as(program, ranks, true, sink)
+}
+
+/// The same with every statement's sweep on its own, as one reads it.
+pub fn plan_unfused(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
+    plan_as(program, ranks, false, sink)
+}
+
+fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option<Plan> {
     let mut layouts: Vec<Layout> = vec![];
     for (i, a) in program.arrays.iter().enumerate() {
         match layout_of(&program, i, &layouts, ranks) {
@@ -53,7 +62,9 @@ pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
         let home = choose_homes::choose_home(&plan, &nest);
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
     }
-    fuse_nests::fuse_nests(&mut plan);
+    if fused {
+        fuse_nests::fuse_nests(&mut plan);
+    }
     let guards = guard_reads::guard_reads(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);

@@ -130,7 +130,9 @@ impl Scheduler<'_> {
                 StepKind::Load { array: *array, path: path.clone() }
             }
             StmtKind::Save { array, path } => StepKind::Save { array: *array, path: path.clone() },
-            StmtKind::Plot { array, path } => StepKind::Plot { array: *array, path: path.clone() },
+            StmtKind::Plot { array, path, animated } => {
+                StepKind::Plot { array: *array, path: path.clone(), animated: *animated }
+            }
         };
         out.push(Step { kind, span });
     }
@@ -213,6 +215,7 @@ impl Scheduler<'_> {
                 Inst::Op { dst: Reg(1), op: Op::Const(Value::i64(i64::MAX)) },
                 Inst::Op { dst: Reg(2), op: Op::Binary(BinaryOp::Eq, Reg(0), Reg(1)) },
             ],
+            calls: vec![],
         };
         let step = |kind, span| Step { kind, span };
         body.push(step(StepKind::Scalars { code: fine, results: vec![(Reg(2), ok)] }, nest.span));

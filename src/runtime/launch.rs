@@ -7,6 +7,7 @@ use crate::runtime::device::Engine;
 use crate::runtime::failure::Failure;
 use crate::runtime::io::root::Root;
 use crate::runtime::memory;
+use crate::runtime::observe::Observer;
 use crate::runtime::rank::Rank;
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
@@ -20,6 +21,13 @@ pub type Outcome = Result<Vec<Stats>, Failure>;
 /// Stack of a rank's thread.
 const STACK: usize = 16 << 20;
 
+/// How plots look on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Term {
+    Coloured,
+    Plain,
+}
+
 /// What a run may be told besides its plan.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
@@ -27,6 +35,8 @@ pub struct Manner {
     pub timeout: Option<Duration>,
     /// Show a progress bar.
     pub progress: bool,
+    /// Show plots on the terminal too.
+    pub term: Option<Term>,
     /// Record what every rank does when.
     pub trace: bool,
     /// Say at the end what the arrays hold.
@@ -41,6 +51,18 @@ pub fn run_threads(
     out: &mut (dyn Write + Send),
     manner: Manner,
 ) -> Outcome {
+    run_observed(plan, engine, root, out, manner, None)
+}
+
+/// The same while somebody looks on.
+pub fn run_observed(
+    plan: &Plan,
+    engine: &dyn Engine,
+    root: &Root,
+    out: &mut (dyn Write + Send),
+    manner: Manner,
+    observer: Option<&dyn Observer>,
+) -> Outcome {
     let mut ends = World::ranks(plan.ranks as usize).into_iter();
     let Some(mut first) = ends.next() else { return Ok(vec![]) };
     let watch = Watch::start(manner.timeout, |code| std::process::exit(code));
@@ -51,7 +73,9 @@ pub fn run_threads(
                 let name = format!("rank {}", comm.rank());
                 let watch = watch.clone();
                 let body = move || {
-                    guarded(&mut comm, |comm| run_rank(plan, comm, engine, root, &mut std::io::sink(), quiet, watch))
+                    guarded(&mut comm, |comm| {
+                        rank_to_end(plan, comm, engine, root, &mut std::io::sink(), quiet, watch, observer)
+                    })
                 };
                 std::thread::Builder::new().name(name).stack_size(STACK).spawn_scoped(scope, body)
             })
@@ -61,7 +85,9 @@ pub fn run_threads(
             first.mark_dead();
             results.push(Err(Failure::Lost("cannot start a thread for every rank".into())));
         } else {
-            results.push(guarded(&mut first, |comm| run_rank(plan, comm, engine, root, out, manner, watch.clone())));
+            results.push(guarded(&mut first, |comm| {
+                rank_to_end(plan, comm, engine, root, out, manner, watch.clone(), observer)
+            }));
         }
         for handle in others.into_iter().flatten() {
             results.push(handle.join().unwrap_or_else(|_| Err(Failure::Internal("a rank panicked".into()))));
@@ -109,8 +135,24 @@ pub fn run_rank(
     manner: Manner,
     watch: Watch,
 ) -> Result<Stats, Failure> {
+    rank_to_end(plan, comm, engine, root, out, manner, watch, None)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn rank_to_end(
+    plan: &Plan,
+    comm: &mut dyn Comm,
+    engine: &dyn Engine,
+    root: &Root,
+    out: &mut dyn Write,
+    manner: Manner,
+    watch: Watch,
+    observer: Option<&dyn Observer>,
+) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
     rank.progress = manner.progress;
+    rank.term = manner.term;
+    rank.observer = observer;
     if manner.trace {
         // All ranks begin together: their clocks then agree to some microseconds.
         rank.state.comm.gathered(&[])?;

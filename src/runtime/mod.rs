@@ -1,5 +1,6 @@
 //! Plan and kernels to effects on one rank.
 
+pub mod animation;
 pub mod comm;
 mod contents;
 pub mod copy;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod io;
 pub mod launch;
 pub mod memory;
+pub mod observe;
 mod output;
 pub mod progress;
 pub mod rank;

@@ -8,7 +8,8 @@ use crate::ir::ty::Value;
 use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::failure::{Failure, Problem, agree};
 use crate::runtime::io::format_array::{format_elements, shown};
-use crate::runtime::io::{npy, plot};
+use crate::runtime::io::{npy, plot, vtk};
+use crate::runtime::launch::Term;
 use crate::runtime::rank::Rank;
 use crate::source::Span;
 use std::collections::BTreeMap;
@@ -136,9 +137,28 @@ impl Rank<'_> {
     /// Every rank writes its own part; the file appears when it is whole.
     pub(super) fn save(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
+        if !vtk::is_collection(&path) {
+            return self.save_file(id, &path, span);
+        }
+        // One more moment, and the collection anew with it.
+        let count = self.series.get(&path).copied().unwrap_or(0) + 1;
+        self.save_file(id, &vtk::moment(&path, count - 1), span)?;
+        let listed = match self.state.comm.rank() {
+            0 => self.root.write_whole(&path, vtk::collection(&path, count).as_bytes()).map_err(Problem::from),
+            _ => Ok(()),
+        };
+        self.series.insert(path, count);
+        agree(self.state.comm, listed, span, "saved here")
+    }
+
+    fn save_file(&mut self, id: ArrayId, path: &str, span: Span) -> Result<(), Failure> {
         let array = &self.plan.array(id).array;
+        let (ty, shape) = (array.ty, &array.shape);
         let made = match self.state.comm.rank() {
-            0 => npy::create_part(self.root, &path, array.ty, &array.shape).map(Some),
+            0 if vtk::is_image(path) => vtk::frame(path, &array.name, ty, shape)
+                .and_then(|(head, end)| npy::create_framed(self.root, path, ty, shape, (&head, &end)))
+                .map(Some),
+            0 => npy::create_part(self.root, path, ty, shape).map(Some),
             _ => Ok(None),
         };
         let part = made.as_ref().ok().and_then(Option::clone);
@@ -195,6 +215,10 @@ impl Rank<'_> {
         let path = self.path(path)?;
         let whole = self.gathered(id)?;
         let a = &self.plan.array(id).array;
+        if let (Some(data), Some(term)) = (&whole, self.term) {
+            let text = plot::plot_text(a.ty, &a.shape, data, &a.name, term == Term::Coloured);
+            let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
         let result = match whole {
             Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name)
                 .and_then(|png| self.root.write_whole(&path, &png))
@@ -205,7 +229,7 @@ impl Rank<'_> {
     }
 
     /// The whole array on rank 0, `None` elsewhere.
-    fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn gathered(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
         let a = self.plan.array(id);
         let (me, n) = (self.state.comm.rank(), self.state.comm.size());
         let own = a.layout.part(me);

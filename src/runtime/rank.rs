@@ -3,19 +3,24 @@
 use crate::diag::Diagnostic;
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, ScalarId};
+use crate::ir::plan::prose::exchange_of;
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 use crate::ir::ty::{Ty, Value};
+use crate::runtime::animation::Animation;
 use crate::runtime::comm::Comm;
 use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
+use crate::runtime::launch::Term;
+use crate::runtime::observe::Observer;
 use crate::runtime::progress::Progress;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use crate::runtime::versions::Versions;
 use crate::runtime::watch::Watch;
 use crate::source::Span;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// One rank of a run.
@@ -33,6 +38,14 @@ pub struct Rank<'a> {
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
     pub progress: bool,
+    /// How many moments each collection has (`save u to "u.pvd"`).
+    pub(super) series: BTreeMap<String, usize>,
+    /// The animations so far, by path; the frames are kept on rank 0.
+    pub(super) animations: BTreeMap<String, Animation>,
+    /// Plots are shown on the terminal too.
+    pub term: Option<Term>,
+    /// Looks on, after every step.
+    pub observer: Option<&'a dyn Observer>,
 }
 
 /// Whether a loop goes on.
@@ -61,17 +74,24 @@ impl<'a> Rank<'a> {
         };
         agree(comm, made, nowhere(), "allocated here")?;
         let Some(device) = device else { return Err(Failure::Internal("a rank has no device".into())) };
+        let mut state = RankState::new(comm, plan.program.scalars.len());
+        state.stats.exchanges = vec![0; plan.exchanges.len()];
+        state.stats.memory = device.memory();
         Ok(Rank {
             plan,
             root,
             out,
             device,
-            state: RankState::new(comm, plan.program.scalars.len()),
+            state,
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             versions: Versions::new(plan.arrays.len()),
             fault: fault(me),
             progress: false,
+            series: BTreeMap::new(),
+            animations: BTreeMap::new(),
+            term: None,
+            observer: None,
         })
     }
 
@@ -79,6 +99,7 @@ impl<'a> Rank<'a> {
     pub fn run(&mut self) -> Result<(), Failure> {
         let steps = &self.plan.steps;
         self.block(steps)?;
+        self.finish_animations()?;
         self.device.wait()
     }
 
@@ -96,6 +117,9 @@ impl<'a> Rank<'a> {
         self.watch.step();
         if let Some(trace) = &mut self.state.stats.trace {
             trace.at(s);
+        }
+        if let Some(e) = exchange_of(s) {
+            self.state.stats.exchanges[e.0 as usize] += 1;
         }
         let clock = Instant::now();
         if self.fault == Some(self.state.stats.steps) {
@@ -163,10 +187,14 @@ impl<'a> Rank<'a> {
                 self.load(*array, path, s.span)?;
             }
             StepKind::Save { array, path } => self.save(*array, path, s.span)?,
-            StepKind::Plot { array, path } => self.plot(*array, path, s.span)?,
+            StepKind::Plot { array, path, animated: true } => self.animate(*array, path, s.span)?,
+            StepKind::Plot { array, path, .. } => self.plot(*array, path, s.span)?,
         }
         if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {
             self.state.stats.spent(Kind::Io, clock);
+        }
+        if let Some(observer) = self.observer {
+            observer.after(self.state.comm.rank(), s, &mut *self.device, &self.state.scalars)?;
         }
         Ok(Flow::Next)
     }

@@ -29,6 +29,10 @@ pub struct Stats {
     pub touched: u64,
     /// What the program's arrays hold at the end, where that is asked for.
     pub contents: Vec<Contents>,
+    /// How often each exchange of the plan ran.
+    pub exchanges: Vec<u64>,
+    /// Bytes allocated for arrays and views, where the device counts them.
+    pub memory: Option<u64>,
     /// What happened when, if the run is traced.
     pub trace: Option<Box<Trace>>,
 }

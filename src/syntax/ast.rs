@@ -291,10 +291,11 @@ pub enum StmtKind {
         array: Ident,
         path: Template,
     },
-    /// `plot A to "f.png"`
+    /// `plot A to "f.png"`; `animate A to "f.png"` adds a frame each time.
     Plot {
         array: Ident,
         path: Template,
+        animated: bool,
     },
     Array(ArrayDecl),
     /// A call for its effect.

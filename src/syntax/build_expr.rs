@@ -51,7 +51,16 @@ fn is_mark(rule: Rule) -> bool {
         kw_else | kw_for | kw_while | kw_break | word_in | word_by | word_to | word_from | word_like | word_aligned
     ) || matches!(
         rule,
-        word_edge | word_over | word_with | word_print | word_assert | word_expect | word_load | word_save | word_plot
+        word_edge
+            | word_over
+            | word_with
+            | word_print
+            | word_assert
+            | word_expect
+            | word_load
+            | word_save
+            | word_plot
+            | word_animate
     ) || matches!(rule, word_scan | word_grad | word_constant)
 }
 

@@ -159,14 +159,14 @@ impl Builder<'_> {
                 StmtKind::Assert { cond, why: kids.next().map(|p| self.template(&p)) }
             }
             Rule::expect_stmt => StmtKind::Expect { cond: self.next_expr(&mut kids(inner), span) },
-            Rule::load_stmt | Rule::save_stmt | Rule::plot_stmt => {
+            Rule::load_stmt | Rule::save_stmt | Rule::plot_stmt | Rule::animate_stmt => {
                 let mut kids = kids(inner);
                 let array = self.next_ident(&mut kids, span);
                 let path = self.next_template(kids, span);
                 match rule {
                     Rule::load_stmt => StmtKind::Load { array, path },
                     Rule::save_stmt => StmtKind::Save { array, path },
-                    _ => StmtKind::Plot { array, path },
+                    _ => StmtKind::Plot { array, path, animated: rule == Rule::animate_stmt },
                 }
             }
             _ => StmtKind::Break,

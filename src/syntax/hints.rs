@@ -39,7 +39,8 @@ fn unknown_item(stop: &Stop<'_>) -> Diagnostic {
         "main" | "program" => Some("write `workflow main { … }`"),
         _ => None,
     };
-    let statement = ["for", "while", "if", "var", "break", "print", "save", "plot", "load", "assert", "expect"];
+    let statement =
+        ["for", "while", "if", "var", "break", "print", "save", "plot", "animate", "load", "assert", "expect"];
     if let Some(help) = foreign {
         d.help(help)
     } else if statement.contains(&word) || follows_assignment(stop) {
@@ -202,7 +203,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("a value") && stop.found.is_some_and(|t| t.kind == Kind::Str) => {
             "text stands only in `print`, `assert` and paths"
         }
-        _ if stop.before == stop.first && matches!(first, "save" | "plot") => {
+        _ if stop.before == stop.first && matches!(first, "save" | "plot" | "animate") => {
             return Some(format!("write `{first} u to \"file.{}\"`", if first == "save" { "npy" } else { "png" }));
         }
         _ if stop.before == stop.first && first == "load" => "write `load u from \"file.npy\"`",
@@ -227,8 +228,10 @@ fn joined(stop: &Stop<'_>) -> Option<String> {
     let (found, before) = (stop.word(stop.found), stop.word(stop.before));
     let first = stop.first?;
     let starts = stop.before.is_some_and(|b| b.start == first.start);
-    let statement =
-        ["let", "var", "for", "while", "if", "print", "save", "load", "plot", "assert", "expect", "array", "break"];
+    let statement = [
+        "let", "var", "for", "while", "if", "print", "save", "load", "plot", "animate", "assert", "expect", "array",
+        "break",
+    ];
     if starts && let Some(near) = did_you_mean(before, statement) {
         return Some(format!("did you mean `{near}`?"));
     }

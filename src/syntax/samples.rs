@@ -160,6 +160,7 @@ workflow other {
     print "diag {p[k, k] for k in 0..m by 8:.3f} {{literal}} \\ \t"
     if e < 1 { }
     plot u to "a.png"
+    animate u to "a.png"
     run()
 }
 

@@ -128,8 +128,8 @@ impl Plan {
                 StepKind::Save { array, path } => {
                     json!({"step": "save", "array": name(*array), "path": path_text(path)})
                 }
-                StepKind::Plot { array, path } => {
-                    json!({"step": "plot", "array": name(*array), "path": path_text(path)})
+                StepKind::Plot { array, path, animated } => {
+                    json!({"step": if *animated { "animate" } else { "plot" }, "array": name(*array), "path": path_text(path)})
                 }
             };
             if s.span.end > 0 {

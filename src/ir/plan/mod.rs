@@ -245,6 +245,8 @@ pub enum StepKind {
     Plot {
         array: ArrayId,
         path: Vec<PrintPart>,
+        /// One more frame of an animation.
+        animated: bool,
     },
 }
 

@@ -212,7 +212,10 @@ impl Plan {
             StepKind::Save { array, path } => {
                 say(format!("save {} to {}, every rank its part", name(array), path_text(path)))
             }
-            StepKind::Plot { array, path } => {
+            StepKind::Plot { array, path, animated: true } => {
+                say(format!("add a frame of {} to {}, gathered on rank 0", name(array), path_text(path)))
+            }
+            StepKind::Plot { array, path, .. } => {
                 say(format!("plot {} to {}, gathered on rank 0", name(array), path_text(path)))
             }
             StepKind::Finish(_)

@@ -37,6 +37,8 @@ struct Memory {
     blocks: Vec<Option<Buffer>>,
     arrays: Vec<u32>,
     views: Vec<Option<Buffer>>,
+    /// Bytes of all of them.
+    bytes: u64,
 }
 
 /// One rank's arrays on the CPU.
@@ -228,6 +230,10 @@ impl Device for HostDevice<'_> {
         Ok(())
     }
 
+    fn memory(&self) -> Option<u64> {
+        Some(self.memory.bytes)
+    }
+
     fn learn(&mut self, _: &mut RankState) -> Result<(), Failure> {
         Ok(())
     }
@@ -235,7 +241,9 @@ impl Device for HostDevice<'_> {
 
 impl Memory {
     fn new(plan: &Plan, me: i64) -> Result<Memory, Problem> {
-        let block = |bytes: i64, name: &str| {
+        let mut total = 0;
+        let mut block = |bytes: i64, name: &str| {
+            total += bytes.max(0) as u64;
             usize::try_from(bytes)
                 .ok()
                 .and_then(Buffer::new)
@@ -255,7 +263,7 @@ impl Memory {
             let bytes = plan.view_box(ViewId(k as u32), me).len().saturating_mul(a.ty.size() as i64);
             views.push(Some(block(bytes, &a.name)?));
         }
-        Ok(Memory { blocks, arrays: plan.arrays.iter().map(|a| a.buffer).collect(), views })
+        Ok(Memory { blocks, arrays: plan.arrays.iter().map(|a| a.buffer).collect(), views, bytes: total })
     }
 
     fn address(&self, place: Place) -> *mut u8 {

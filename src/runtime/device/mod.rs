@@ -88,6 +88,11 @@ pub trait Device {
     /// Makes every scalar known on the host.
     fn learn(&mut self, state: &mut RankState) -> Result<(), Failure>;
 
+    /// Bytes allocated for arrays and views, where the device counts them.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
+
     /// An iteration of the innermost loop has ended; what was queued so far may go out.
     fn turn(&mut self) -> Result<(), Failure> {
         Ok(())

@@ -127,6 +127,7 @@ mod tests {
         let int = |v| Op::Const(Value::i64(v));
         let code = Code {
             regs: vec![Ty::I64, Ty::I64, Ty::I64, Ty::I64, Ty::I64, Ty::Bool],
+            calls: vec![],
             body: vec![
                 op(0, int(0)),
                 op(1, int(0)),

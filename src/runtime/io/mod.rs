@@ -4,6 +4,7 @@ pub mod format_array;
 pub mod npy;
 pub mod plot;
 pub mod root;
+pub mod vtk;
 
 use std::io::ErrorKind;
 

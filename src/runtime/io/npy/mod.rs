@@ -6,7 +6,7 @@ mod write;
 
 pub use boxes::read_box;
 pub use header::{NpyHeader, header_bytes, read_header};
-pub use write::{PartName, create_part, discard, finish, sync_part, write_box};
+pub use write::{PartName, create_framed, create_part, discard, finish, sync_part, write_box};
 
 use super::{IoError, quoted};
 use crate::ir::index_box::IndexBox;

@@ -22,11 +22,27 @@ pub struct PartName {
 
 /// Rank 0: creates the unfinished file beside `path`, at its full size and with its header.
 pub fn create_part(root: &Root, path: &str, ty: Ty, shape: &[i64]) -> Result<PartName, IoError> {
-    let header = header_bytes(ty, shape);
-    let size = array_bytes(ty, shape)?.checked_add(header.len() as u64).filter(|&n| n <= i64::MAX as u64);
+    create_framed(root, path, ty, shape, (&header_bytes(ty, shape), &[]))
+}
+
+/// The same for any format that has the elements in row-major order: what stands before and behind them.
+pub fn create_framed(
+    root: &Root,
+    path: &str,
+    ty: Ty,
+    shape: &[i64],
+    (header, behind): (&[u8], &[u8]),
+) -> Result<PartName, IoError> {
+    let elements = array_bytes(ty, shape)?;
+    let more = (header.len() + behind.len()) as u64;
+    let size = elements.checked_add(more).filter(|&n| n <= i64::MAX as u64);
     let size = size.ok_or_else(|| IoError::new(format!("{ty}{shape:?} is too large for the file {}", quoted(path))))?;
     let (part, file) = root.create_part_file(path)?;
-    if let Err(e) = file.set_len(size).and_then(|()| file.write_all_at(&header, 0)) {
+    if let Err(e) = file
+        .set_len(size)
+        .and_then(|()| file.write_all_at(header, 0))
+        .and_then(|()| file.write_all_at(behind, header.len() as u64 + elements))
+    {
         root.remove(&part);
         return Err(IoError::from_os("write", path, &e));
     }

@@ -112,6 +112,24 @@ impl Canvas {
     }
 }
 
+/// Pictures of one size as the frames of an animated PNG file, ten a second, repeated for ever.
+pub fn animated_png(frames: &[Canvas]) -> Result<Vec<u8>, IoError> {
+    let mut out = vec![];
+    let failed = |e: png::EncodingError| IoError::new(format!("cannot encode the animation: {e}"));
+    let Some(first) = frames.first() else { return Err(IoError::new("an animation without frames")) };
+    let mut encoder = png::Encoder::new(&mut out, first.width as u32, first.height as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_animated(frames.len() as u32, 0).map_err(failed)?;
+    encoder.set_frame_delay(1, 10).map_err(failed)?;
+    let mut writer = encoder.write_header().map_err(failed)?;
+    for frame in frames {
+        writer.write_image_data(&frame.pixels).map_err(failed)?;
+    }
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
 /// The distance of a point from the segment `a` to `b`.
 fn distance(p: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);

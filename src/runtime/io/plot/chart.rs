@@ -13,9 +13,10 @@ const LINE: Colour = 0x2f6c8e;
 const LINE_WIDTH: f64 = 2.4;
 
 /// Draws the chart; values that are not finite leave gaps.
-pub fn draw(values: &Values, title: &str) -> Result<Canvas, IoError> {
+pub fn draw(values: &Values, title: &str, scale: Option<(f64, f64)>) -> Result<Canvas, IoError> {
     let n = values.len();
-    let (lo, hi) = axis::range((0..n).map(|k| values.get(k))).unwrap_or((0.0, 1.0));
+    let own = || axis::range((0..n).map(|k| values.get(k)));
+    let (lo, hi) = scale.or_else(own).unwrap_or((0.0, 1.0));
     let (lo, hi) = widened(lo, hi);
     let value_ticks = axis::ticks(lo, hi, 5);
     let index_ticks = axis::ticks(0.0, (n - 1) as f64, if n > 100_000 { 4 } else { 8 });

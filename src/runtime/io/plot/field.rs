@@ -16,9 +16,16 @@ const GAP: i64 = 22;
 const LABEL_GAP: i64 = 9;
 
 /// Draws the field, the first row on top.
-pub fn draw(values: &Values, rows: i64, columns: i64, title: &str) -> Result<Canvas, IoError> {
+pub fn draw(
+    values: &Values,
+    rows: i64,
+    columns: i64,
+    title: &str,
+    scale: Option<(f64, f64)>,
+) -> Result<Canvas, IoError> {
     let grid = Grid::new(values, rows, columns);
-    let (lo, hi) = axis::range(grid.cells.iter().copied()).unwrap_or((f64::NAN, f64::NAN));
+    let own = || axis::range(grid.cells.iter().copied());
+    let (lo, hi) = scale.or_else(own).unwrap_or((f64::NAN, f64::NAN));
     let (width, height) = (grid.columns * grid.zoom.1, grid.rows * grid.zoom.0);
     let row_ticks = axis::ticks(0.0, (rows - 1) as f64, (height / 90).max(2) as usize);
     let column_ticks = axis::ticks(0.0, (columns - 1) as f64, (width / 110).max(2) as usize);

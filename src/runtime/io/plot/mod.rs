@@ -5,6 +5,7 @@ mod canvas;
 mod chart;
 mod field;
 mod font;
+mod terminal;
 mod viridis;
 
 use super::IoError;
@@ -23,6 +24,20 @@ const TITLE_ROWS: i64 = 44;
 
 /// Draws a row-major array as a PNG file; the same array gives the same bytes on every machine.
 pub fn plot_png(ty: Ty, shape: &[i64], data: &[u8], title: &str) -> Result<Vec<u8>, IoError> {
+    drawn(ty, shape, data, title, None)?.png()
+}
+
+/// Draws arrays of one shape as the frames of an animated PNG file, all on one scale.
+pub fn animated_png(ty: Ty, shape: &[i64], frames: &[Vec<u8>], title: &str) -> Result<Vec<u8>, IoError> {
+    let all = frames.iter().map(|data| Values { ty, data });
+    let scale = axis::range(all.flat_map(|v| (0..v.len()).map(move |k| v.get(k)))).unwrap_or((0.0, 0.0));
+    let drawn: Result<Vec<Canvas>, IoError> =
+        frames.iter().map(|data| drawn(ty, shape, data, title, Some(scale))).collect();
+    canvas::animated_png(&drawn?)
+}
+
+/// A picture of an array; `scale`: the least and greatest value, else the array's own.
+fn drawn(ty: Ty, shape: &[i64], data: &[u8], title: &str, scale: Option<(f64, f64)>) -> Result<Canvas, IoError> {
     let elements = shape.iter().try_fold(1i64, |n, &d| n.checked_mul(d.max(0)));
     if elements.and_then(|n| (n as usize).checked_mul(ty.size())) != Some(data.len()) {
         return Err(IoError::new(format!("cannot plot {ty}{shape:?}: it comes with {} bytes", data.len())));
@@ -32,16 +47,36 @@ pub fn plot_png(ty: Ty, shape: &[i64], data: &[u8], title: &str) -> Result<Vec<u
     }
     let values = Values { ty, data };
     match *shape {
-        [_] => chart::draw(&values, title)?.png(),
-        [rows, columns] => field::draw(&values, rows, columns, title)?.png(),
+        [_] => chart::draw(&values, title, scale),
+        [rows, columns] => field::draw(&values, rows, columns, title, scale),
         [planes, rows, columns] => {
             let (middle, plane) = (planes / 2, (rows * columns) as usize * ty.size());
             let values = Values { ty, data: &data[middle as usize * plane..][..plane] };
-            field::draw(&values, rows, columns, &format!("{title} [{middle}, :, :]"))?.png()
+            field::draw(&values, rows, columns, &format!("{title} [{middle}, :, :]"), scale)
         }
         _ => Err(IoError::new(format!("cannot plot {ty}{shape:?}: it has {} dimensions", shape.len()))
             .help("plot takes arrays of 1, 2 or 3 dimensions; copy a part into a smaller array first")),
     }
+}
+
+/// An array of one or two dimensions as text for a terminal, of three the middle plane; nothing for others.
+pub fn plot_text(ty: Ty, shape: &[i64], data: &[u8], title: &str, coloured: bool) -> String {
+    let values = Values { ty, data };
+    match *shape {
+        _ if data.is_empty() => String::new(),
+        [_] | [_, _] => terminal::draw(&values, shape, title, coloured),
+        [planes, rows, columns] => {
+            let (middle, plane) = (planes / 2, (rows * columns) as usize * ty.size());
+            let values = Values { ty, data: &data[middle as usize * plane..][..plane] };
+            terminal::draw(&values, &[rows, columns], &format!("{title} [{middle}, :, :]"), coloured)
+        }
+        _ => String::new(),
+    }
+}
+
+/// The colour (0xRRGGBB) of `t` from 0 to 1, grey for NaN: viridis, which colour-blind eyes can read.
+pub fn colour(t: f64) -> u32 {
+    if t.is_nan() { NAN } else { viridis::colour(t) }
 }
 
 /// The elements of an array, read as `f64`.
