@@ -120,13 +120,15 @@ impl Checker<'_> {
         targets: &[Option<ArrayId>],
         span: Span,
     ) -> Option<Vec<Outcome>> {
+        if self.is_broken(callee) {
+            return None;
+        }
         if let Some(Local::Kernel(k)) = self.env.find(&callee.name).cloned() {
             return self.partial_call(&k, callee, args, targets, span);
         }
         match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
             Some(Global::Kernel(m, item)) => self.kernel_call(m, item, args, targets, span),
             Some(Global::Workflow(m, item)) => self.workflow_call(m, item, args, targets, span),
-            Some(Global::Broken) => None,
             Some(_) => self.fail("E0240", format!("`{}` is not a kernel", callee.name), callee.span, "called here"),
             None => self.unknown(&callee.name, callee.span, "kernel"),
         }
