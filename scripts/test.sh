@@ -12,6 +12,7 @@ export MGPU_CUDA_LIB MGPU_REQUIRE_NVRTC=1
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 # The hand-written programs of the book and of `mgpu explain --as mpi4py`.
 scripts/venv.sh numpy mpi4py
+export PATH="$PWD/.venv/bin:$PATH"
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
 cargo test --quiet

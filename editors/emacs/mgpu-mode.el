@@ -19,9 +19,9 @@
 
 (defconst mgpu--soft
   '(
-    "aligned" "assert" "auto" "bitand" "bitor" "bitxor" "block" "by" "clamp" "constant" "cyclic" "edge" "expect" "from"
-    "grad" "in" "like" "load" "mirror" "none" "odd" "otherwise" "over" "periodic" "plot" "print" "replicated" "save"
-    "scan" "shl" "shr" "to" "with"))
+    "aligned" "animate" "assert" "auto" "bitand" "bitor" "bitxor" "block" "by" "clamp" "constant" "cyclic" "edge"
+    "expect" "from" "grad" "in" "like" "load" "mirror" "none" "odd" "otherwise" "over" "periodic" "plot" "print"
+    "replicated" "save" "scan" "shl" "shr" "to" "with"))
 
 (defconst mgpu--type
   '(

@@ -17,7 +17,7 @@ const PREC = {
 const conditions = ["count", "any", "all"];
 
 /** The words that begin a statement and may be names. */
-const statements = ["print", "assert", "expect", "load", "save", "plot"];
+const statements = ["print", "assert", "expect", "load", "save", "plot", "animate"];
 
 const list = (rule) => seq(rule, repeat(seq(",", rule)));
 const listed = (rule) => seq(list(rule), optional(","));
@@ -109,7 +109,7 @@ module.exports = grammar({
 
     statement: ($) => choice(
       $.array_declaration, $.let_statement, $.var_statement, $.for_statement, $.while_statement, $.break_statement,
-      $.print_statement, $.assert_statement, $.expect_statement, $.load_statement, $.save_statement, $.plot_statement,
+      $.print_statement, $.assert_statement, $.expect_statement, $.load_statement, $.save_statement, $.plot_statement, $.animate_statement,
       $.equation, $.expression_statement,
     ),
 
@@ -129,6 +129,7 @@ module.exports = grammar({
     load_statement: ($) => seq("load", field("array", $.identifier), "from", $.text),
     save_statement: ($) => seq("save", field("array", $.identifier), "to", $.text),
     plot_statement: ($) => seq("plot", field("array", $.identifier), "to", $.text),
+    animate_statement: ($) => seq("animate", field("array", $.identifier), "to", $.text),
 
     equation: ($) => seq(
       field("left", $._expressions), field("operator", choice("=", "+=", "-=", "*=", "/=")), field("right", $._expressions),

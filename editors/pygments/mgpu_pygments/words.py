@@ -6,9 +6,9 @@ RESERVED = (
 )
 
 SOFT = (
-    "aligned", "assert", "auto", "bitand", "bitor", "bitxor", "block", "by", "clamp", "constant", "cyclic", "edge",
-    "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over", "periodic", "plot",
-    "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
+    "aligned", "animate", "assert", "auto", "bitand", "bitor", "bitxor", "block", "by", "clamp", "constant", "cyclic",
+    "edge", "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over", "periodic",
+    "plot", "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
 )
 
 TYPE = (

@@ -23,6 +23,7 @@
 (load_statement "load" @keyword)
 (save_statement "save" @keyword)
 (plot_statement "plot" @keyword)
+(animate_statement "animate" @keyword)
 (gradient "grad" @keyword)
 (scan "scan" @keyword)
 (reduction operator: _ @function.builtin)
