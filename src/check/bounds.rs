@@ -70,8 +70,8 @@ impl Checker<'_> {
 
     /// The subscripts in affine form; those that cannot be proved are registers of their own.
     fn subscripts(&mut self, array: ArrayId, ids: &[ExprId]) -> Option<(Vec<Affine>, Vec<Computed>)> {
-        let (mut out, mut computed) = (vec![], vec![]);
-        for (d, &id) in ids.iter().enumerate() {
+        let mut values = vec![];
+        for &id in ids {
             let v = self.expr(id, Some(Ty::I64))?;
             let span = self.span(id);
             if !v.ty.is_int() {
@@ -82,7 +82,15 @@ impl Checker<'_> {
                     "subscript",
                 );
             }
-            match v.as_affine().filter(|a| self.provable(a)) {
+            let proved = v.as_affine().filter(|a| self.provable(a));
+            values.push((v, proved, span));
+        }
+        let any_computed = values.iter().any(|v| v.1.is_none());
+        let (mut out, mut computed) = (vec![], vec![]);
+        for (d, (v, proved, span)) in values.into_iter().enumerate() {
+            // The first dimension past a constant edge decides, so none of them may be left to ghost cells.
+            let constant = any_computed && matches!(self.program.arrays[array.0 as usize].edges[d], Edge::Constant(_));
+            match proved.filter(|_| !constant) {
                 Some(a) => out.push(a),
                 None => {
                     let c = self.computed_subscript(array, d, v, span)?;
@@ -123,7 +131,7 @@ impl Checker<'_> {
         let b = self.builder();
         let access = b.access(access);
         let v = Val::reg(b.emit(ty, Op::Load(access)), ty);
-        Some(computed.iter().fold(v, |v, c| self.mended(v, &c.mend)))
+        Some(self.mended(v, &computed))
     }
 
     /// One element read by the workflow: its owner contributes it to a sum that every rank gets.

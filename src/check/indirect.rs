@@ -105,16 +105,21 @@ impl Checker<'_> {
         }
     }
 
-    /// The element as the edge rule wants it.
-    pub(super) fn mended(&mut self, v: Val, mend: &Mend) -> Val {
+    /// The element as the edge rules want it: the first dimension past a constant edge decides, else signs turn.
+    pub(super) fn mended(&mut self, v: Val, computed: &[Computed]) -> Val {
         let b = self.builder();
-        match mend {
-            Mend::Nothing => v,
-            Mend::Negate(back) => {
+        let mut v = v;
+        for c in computed {
+            if let Mend::Negate(back) = &c.mend {
                 let minus = b.unary(crate::ir::kernel::UnaryOp::Neg, &v);
-                b.select(back, &minus, &v)
+                v = b.select(back, &minus, &v);
             }
-            Mend::Unless(inside, value) => b.select(inside, &v, &Val::constant(*value)),
         }
+        for c in computed.iter().rev() {
+            if let Mend::Unless(inside, value) = &c.mend {
+                v = b.select(inside, &v, &Val::constant(*value));
+            }
+        }
+        v
     }
 }

@@ -113,6 +113,7 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
             let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
             if let Err((kind, _)) = examine(&program, native, ranks) {
                 stop.store(true, Ordering::Relaxed);
+                eprintln!("seed {seed}: {kind:?}; making it smaller");
                 let small = minimise::minimise(program, kind, native, ranks);
                 let why = examine(&small, native, ranks).err().map_or(String::new(), |e| e.1);
                 *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));
