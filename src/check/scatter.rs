@@ -165,6 +165,9 @@ impl Checker<'_> {
             found.extend(self.extents_of(s, name));
         }
         if found.is_empty() {
+            if let Some(base) = left.subs.iter().find_map(|&s| self.unknown_base(s)) {
+                return if self.is_broken(&base) { None } else { self.unknown(&base.name, base.span, "array") };
+            }
             let at = left.subs.iter().find(|s| self.mentions(**s, name)).map_or(left.target.span, |&s| self.span(s));
             return self.inferred_extent(&Ident { name: name.to_string(), span: at }, value);
         }
