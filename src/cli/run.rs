@@ -181,7 +181,8 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     match outcome {
         Ok(stats) => {
             let memory = stats.memory.map_or(u64::MAX, |m| m);
-            let words = [stats.messages, stats.bytes, stats.touched, memory].map(|w| w.to_le_bytes()).concat();
+            let (m, b) = stats.beside;
+            let words = [stats.messages, stats.bytes, stats.touched, memory, m, b].map(|w| w.to_le_bytes()).concat();
             let Ok(all) = comm.gathered(&words) else { return exit::LOST };
             let word = |b: &[u8], k: usize| b[8 * k..8 * k + 8].try_into().map_or(0, u64::from_le_bytes);
             let mut shared: Vec<Stats> = all
@@ -191,6 +192,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
                     bytes: word(b, 1),
                     touched: word(b, 2),
                     memory: Some(word(b, 3)).filter(|m| *m != u64::MAX),
+                    beside: (word(b, 4), word(b, 5)),
                     ..Stats::default()
                 })
                 .collect();
@@ -319,6 +321,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     }
     let sum = |f: &dyn Fn(&Stats) -> u64| stats.iter().map(f).sum::<u64>();
     let (messages, bytes) = (sum(&|s| s.messages), sum(&|s| s.bytes));
+    let beside = (sum(&|s| s.beside.0), sum(&|s| s.beside.1));
     let longest = |f: &dyn Fn(&Stats) -> Duration| stats.iter().map(f).max().unwrap_or_default().as_secs_f64();
     let (computation, communication) = (longest(&|s| s.computation), longest(&|s| s.communication));
     let seconds = ran.as_secs_f64();
@@ -330,6 +333,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
             "computation_s": computation, "communication_s": communication, "messages": messages, "bytes": bytes,
             "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
             "compulsory_bytes": sum(&|s| s.touched), "exchanges": stats.first().map(|s| &s.exchanges),
+            "beside_exchanges": {"messages": beside.0, "bytes": beside.1},
             "memory_per_rank": stats.iter().filter_map(|s| s.memory).max(),
         });
         eprintln!("{value}");
@@ -340,9 +344,10 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     }
     let plural = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     eprintln!(
-        "{} on {executor}: {seconds:.3} s ({:.3} s to compile), {share:.0} % communication, {}, {bytes} bytes sent, {bandwidth:.1} GB/s",
+        "{} on {executor}: {seconds:.3} s ({:.3} s to compile), {share:.0} % communication, {}, {} bytes sent, {bandwidth:.1} GB/s",
         plural(plan.ranks, "rank"),
         compiled.as_secs_f64(),
-        plural(messages as i64, "message"),
+        plural((messages + beside.0) as i64, "message"),
+        bytes + beside.1,
     );
 }

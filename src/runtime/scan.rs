@@ -133,7 +133,7 @@ impl Rank<'_> {
         m[..8].copy_from_slice(&[carry.any_done as u8, carry.any_open as u8, 0, 0, 0, 0, 0, 0]);
         let words = m[8..].chunks_exact_mut(8).zip(carry.done.iter().chain(&carry.open));
         words.for_each(|(to, v)| to.copy_from_slice(&v.bits().to_le_bytes()));
-        self.state.stats.sent((1, m.len() as u64));
+        self.state.stats.sent_beside((1, m.len() as u64));
         self.state.comm.send(peer, m)?;
         self.state.stats.spent(Kind::Send, clock);
         self.state.stats.messages(std::iter::once(peer), true);

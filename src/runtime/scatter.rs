@@ -86,7 +86,7 @@ impl Rank<'_> {
                 comm.send(peer as i64, m)?;
             }
         }
-        self.state.stats.sent(sent);
+        self.state.stats.sent_beside(sent);
         self.state.stats.spent(Kind::Send, clock);
         let clock = Instant::now();
         let comm = &mut *self.state.comm;

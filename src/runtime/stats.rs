@@ -17,6 +17,8 @@ pub struct Stats {
     /// Messages and bytes sent in exchanges.
     pub messages: u64,
     pub bytes: u64,
+    /// Messages and bytes sent beside exchanges, by scatters and scans: the data decides how many.
+    pub beside: (u64, u64),
     /// Messages and bytes that arrived, and what the plan said would arrive.
     pub received: (u64, u64),
     pub planned: (u64, u64),
@@ -62,6 +64,11 @@ impl Stats {
     pub fn sent(&mut self, (messages, bytes): (u64, u64)) {
         self.messages += messages;
         self.bytes += bytes;
+    }
+
+    /// Counts messages and bytes that were sent beside exchanges.
+    pub fn sent_beside(&mut self, (messages, bytes): (u64, u64)) {
+        self.beside = (self.beside.0 + messages, self.beside.1 + bytes);
     }
 
     /// Notes what an exchange brought and what the plan says it brings.
