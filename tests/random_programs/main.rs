@@ -100,7 +100,7 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
 #[test]
 fn random_programs_mean_the_same_on_any_number_of_ranks() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 8_000), number("MGPU_RANDOM_SEED", 1));
+    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 20_000), number("MGPU_RANDOM_SEED", 1));
     let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
     let found = std::sync::Mutex::new(None);
     let work = || {
@@ -113,7 +113,6 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
             let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
             if let Err((kind, _)) = examine(&program, native, ranks) {
                 stop.store(true, Ordering::Relaxed);
-                eprintln!("seed {seed}: {kind:?}; making it smaller");
                 let small = minimise::minimise(program, kind, native, ranks);
                 let why = examine(&small, native, ranks).err().map_or(String::new(), |e| e.1);
                 *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));

@@ -32,8 +32,6 @@ pub struct Sub {
     pub terms: Vec<(String, i64)>,
     /// An index `div 2`, or `mod 2`, besides.
     pub half: Option<(String, bool)>,
-    /// A value of the element `mod` a number, besides: an indirect read.
-    pub value: Option<(Box<Expr>, i64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -299,9 +297,6 @@ fn sub(s: &Sub) -> String {
     let mut out = String::new();
     if let Some((n, rest)) = &s.half {
         out = format!("{n} {} 2", if *rest { "mod" } else { "div" });
-    }
-    if let Some((e, m)) = &s.value {
-        out = format!("{} mod {m}", expr(e));
     }
     for (n, c) in &s.terms {
         match (out.is_empty(), *c) {

@@ -424,13 +424,12 @@ impl Machine<'_> {
         self.arrays[place].data = self.arrays[result].data.clone();
     }
 
-    fn sub(&mut self, s: &Sub) -> i64 {
-        let value = s.value.as_ref().map_or(0, |(e, m)| (int(self.eval(e)) as i64).rem_euclid(*m));
+    fn sub(&self, s: &Sub) -> i64 {
         let half = s.half.as_ref().map_or(0, |(n, rest)| {
             let i = int(self.scope.scalars[n]) as i64;
             if *rest { i.rem_euclid(2) } else { i.div_euclid(2) }
         });
-        value + half + s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
+        half + s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
     }
 
     fn eval(&mut self, e: &Expr) -> Value {

@@ -49,11 +49,8 @@ impl Generator {
         };
         let Some(i) = chosen else {
             let konst = if edge == Edge::None { self.r.range(0, n) } else { self.r.range(-n - 1, 2 * n + 2) };
-            return Sub { konst, terms: vec![], half: None, value: None };
+            return Sub { konst, terms: vec![], half: None };
         };
-        if self.r.chance(8) {
-            return self.indirect(scope, n, edge);
-        }
         if i.halves && i.lo >= 0 && self.r.chance(10) {
             return self.halved(&i, n, edge);
         }
@@ -73,14 +70,7 @@ impl Generator {
                 terms.push((other, 1));
             }
         }
-        Sub { konst, terms, half: None, value: None }
-    }
-
-    /// A value of the element, brought inside where no edge catches it.
-    fn indirect(&mut self, scope: &Scope, n: i64, edge: Edge) -> Sub {
-        let value = Box::new(self.leaf(scope, Ty::I64));
-        let (m, konst) = if edge == Edge::None { (n, 0) } else { (self.r.range(1, 3 * n + 2), self.r.range(-n, 2)) };
-        Sub { konst, terms: vec![], half: None, value: Some((value, m)) }
+        Sub { konst, terms, half: None }
     }
 
     /// `i div 2` or `i mod 2`, moved to stay inside where no edge catches it.
@@ -92,7 +82,7 @@ impl Generator {
             Edge::None => return self.inside(i, n),
             _ => self.r.range(-2, 3),
         };
-        Sub { konst, terms: vec![], half: Some((i.name.clone(), rest)), value: None }
+        Sub { konst, terms: vec![], half: Some((i.name.clone(), rest)) }
     }
 
     /// A subscript that stays in `0..n`.
@@ -100,19 +90,14 @@ impl Generator {
         if self.r.chance(20) && i.hi - i.lo <= n {
             // konst - i
             let (least, most) = (i.hi - 1, n - 1 + i.lo);
-            return Sub {
-                konst: self.r.range(least, most + 1),
-                terms: vec![(i.name.clone(), -1)],
-                half: None,
-                value: None,
-            };
+            return Sub { konst: self.r.range(least, most + 1), terms: vec![(i.name.clone(), -1)], half: None };
         }
         let (least, most) = (-i.lo, n - i.hi);
         if least > most {
-            return Sub { konst: self.r.range(0, n), terms: vec![], half: None, value: None };
+            return Sub { konst: self.r.range(0, n), terms: vec![], half: None };
         }
         let konst = if least <= 0 && most >= 0 && self.r.chance(50) { 0 } else { self.r.range(least, most + 1) };
-        Sub { konst, terms: vec![(i.name.clone(), 1)], half: None, value: None }
+        Sub { konst, terms: vec![(i.name.clone(), 1)], half: None }
     }
 
     pub(super) fn expr(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
