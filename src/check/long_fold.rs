@@ -125,7 +125,7 @@ impl Checker<'_> {
         let sum = self.block_of_terms(long, from, size);
         if let Some(s) = &sum {
             self.builder().regs[total.0 as usize] = s.wide;
-            self.add_to(total, s.wide, long.op, s.acc);
+            self.accumulate(total, s.wide, combine(long.op), &Val::reg(s.acc, s.wide));
         }
         let body = self.builder().close(scope, false);
         let sum = sum?;
@@ -134,7 +134,7 @@ impl Checker<'_> {
         if whole * size < long.count {
             let from = Affine::constant(long.from + whole * size);
             let rest = self.block_of_terms(long, from, long.count - whole * size)?;
-            self.add_to(total, sum.wide, long.op, rest.acc);
+            self.accumulate(total, sum.wide, combine(long.op), &Val::reg(rest.acc, sum.wide));
         }
         self.whole(long, total, &sum)
     }
@@ -193,7 +193,7 @@ impl Checker<'_> {
         let counters = vec![(counter, Affine::constant(0), Affine::constant(blocks))];
         let access = b.access(Access { operand, index, within, counters, checks: vec![], span });
         let value = b.emit(sum.wide, Op::Load(access));
-        self.add_to(total, sum.wide, long.op, value);
+        self.accumulate(total, sum.wide, combine(long.op), &Val::reg(value, sum.wide));
         let body = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
         self.whole(long, total, &sum)
@@ -246,9 +246,7 @@ impl Checker<'_> {
             let wide = if v.ty == Ty::F32 && floats { Ty::F64 } else { v.ty };
             self.builder().regs[acc.0 as usize] = wide;
             let ty = v.ty;
-            let v = self.builder().cast(&v, wide);
-            let v = self.builder().materialise(&v);
-            self.add_to(acc, wide, long.op, v);
+            self.accumulate(acc, wide, combine(long.op), &v);
             (wide, ty)
         });
         self.env = env;
@@ -257,12 +255,6 @@ impl Checker<'_> {
         self.start_at(acc, identity(long.op, wide));
         self.builder().push(Inst::Loop { counter, from: first, to: end, by: 1, body });
         Some(Sum { acc, wide, ty })
-    }
-
-    fn add_to(&mut self, acc: Reg, ty: Ty, op: ReduceOp, v: Reg) {
-        let next = self.builder().binary(combine(op), &Val::reg(acc, ty), &Val::reg(v, ty));
-        let next = self.builder().materialise(&next);
-        self.builder().set(acc, next);
     }
 
     fn int(&mut self, v: i64) -> Reg {

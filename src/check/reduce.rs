@@ -323,7 +323,7 @@ impl Checker<'_> {
     }
 
     /// `acc = acc op v`
-    fn accumulate(&mut self, acc: Reg, ty: Ty, op: B, v: &Val) {
+    pub(super) fn accumulate(&mut self, acc: Reg, ty: Ty, op: B, v: &Val) {
         let v = self.builder().cast(v, ty);
         let next = self.builder().binary(op, &Val::reg(acc, ty), &v);
         let next = self.builder().materialise(&next);

@@ -5,12 +5,13 @@ use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use super::infer::children;
-use crate::ir::kernel::{Access, Affine, BinaryOp as B, Op, Store, Sym};
+use super::reduce::combine;
+use crate::ir::kernel::{Access, Affine, Op, Store, Sym};
 use crate::ir::layout::Dist;
 use crate::ir::program::{Array, Edge, Placement, StmtKind};
 use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, ExprKind, Ident, Range};
+use crate::syntax::ast::{ExprId, ExprKind, Ident, Range, ReduceOp};
 
 impl Checker<'_> {
     /// `scan(op)[index] term`, at the element being computed.
@@ -22,13 +23,13 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
-        let (combine, boolean) = match op {
-            "+" => (B::Add, false),
-            "*" => (B::Mul, false),
-            "min" => (B::Min, false),
-            "max" => (B::Max, false),
-            "any" => (B::Or, true),
-            "all" => (B::And, true),
+        let reduce = match op {
+            "+" => ReduceOp::Sum,
+            "*" => ReduceOp::Prod,
+            "min" => ReduceOp::Min,
+            "max" => ReduceOp::Max,
+            "any" => ReduceOp::Any,
+            "all" => ReduceOp::All,
             _ => {
                 return self.fail_help(
                     "E0264",
@@ -42,7 +43,7 @@ impl Checker<'_> {
         let dim = self.scanned(indices, term, span)?;
         let domain = self.builder().domain.clone();
         self.push_builder(Builder::new_nest(domain.clone()));
-        let v = if boolean { self.expr_as(term, Ty::Bool) } else { self.term(term, expected) };
+        let v = self.term_value(reduce, term, expected);
         let mut b = self.builders.pop()?;
         let v = v?;
         let ty = v.ty;
@@ -65,27 +66,12 @@ impl Checker<'_> {
             let operand = b.operand(array, ty, rank, true);
             let store = Store { operand, index: index.clone(), value };
             self.push_nest(&mut b, "terms of a scan".into(), vec![store], vec![], span);
-            self.emit_stmt(StmtKind::Scan { array, dim, op: combine }, span);
+            self.emit_stmt(StmtKind::Scan { array, dim, op: combine(reduce) }, span);
         }
         let b = self.builder();
         let (operand, within) = (b.operand(array, ty, rank, false), b.within_box());
         let access = b.access(Access { operand, index, within, counters: vec![], checks: vec![], span });
         Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
-    }
-
-    /// A number, with literals in the type that is expected.
-    fn term(&mut self, term: ExprId, expected: Option<Ty>) -> Option<Val> {
-        let at = self.span(term);
-        let v = self.expr(term, expected)?;
-        let v = match expected {
-            Some(ty) if v.is_flex() => self.convert(v, ty, at)?,
-            _ => self.settle(v),
-        };
-        if v.ty == Ty::Bool {
-            let help = "write `any` or `all`, or `i64(…)` for 0 and 1";
-            return self.fail_help("E0262", "this scan takes numbers", at, "the term is `bool`", help);
-        }
-        Some(v)
     }
 
     /// The dimension of the domain that a scan's index runs along.

@@ -125,6 +125,11 @@ impl Layout {
         self.cuts[dim].is_none_or(|c| c.granule % granule(self.shape[dim]) == 0)
     }
 
+    /// The axis of the mesh along which a divided dimension is cut.
+    pub fn axis(&self, dim: usize) -> usize {
+        self.cuts[..dim].iter().filter(|c| c.is_some()).count()
+    }
+
     /// The mesh coordinates of a rank.
     pub fn coordinates(&self, rank: i64) -> Vec<i64> {
         let mut rest = rank;

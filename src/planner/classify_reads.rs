@@ -155,9 +155,8 @@ fn along_cut(
     // The home cuts the same index at the same places, on the same axis of the mesh.
     let h = index.iter().position(|h| h.terms == [(Sym::Dim(d), 1)])?;
     let home_cuts = layout.cuts[h]?;
-    let axis = |l: &crate::ir::layout::Layout, k: usize| l.cuts[..k].iter().filter(|c| c.is_some()).count();
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
-    if axis(layout, h) != axis(&array.layout, k) || !same_starts(home_cuts, cuts) {
+    if layout.axis(h) != array.layout.axis(k) || !same_starts(home_cuts, cuts) {
         return None;
     }
     let rest = Affine {
@@ -195,10 +194,9 @@ fn along_cut(
 /// divided: what each part reads beside what it owns.
 fn part_by_part(plan: &Plan, home: &Home, nest: &Nest, access: &Access, k: usize, cuts: Cuts) -> Option<Interval> {
     let Home::Owner { layout, index, leaf: None } = home else { return None };
-    let axis = |l: &crate::ir::layout::Layout, k: usize| l.cuts[..k].iter().filter(|c| c.is_some()).count();
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
     // The subscript of the home on the same axis of the mesh.
-    let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && axis(layout, h) == axis(&array.layout, k))?;
+    let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && layout.axis(h) == array.layout.axis(k))?;
     let (home_cuts, [(Sym::Dim(d), 1)]) = (layout.cuts[h]?, &index[h].terms[..]) else { return None };
     if home_cuts.parts != cuts.parts {
         return None;

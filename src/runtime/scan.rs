@@ -147,7 +147,7 @@ fn of_bytes<A: Elem>(bytes: &[u8]) -> A {
 
 /// The rank one step further along a dimension's axis of the mesh.
 fn neighbour(layout: &Layout, me: i64, dim: usize, step: i64) -> Option<i64> {
-    let axis = layout.cuts[..dim].iter().filter(|c| c.is_some()).count();
+    let axis = layout.axis(dim);
     let to = layout.coordinates(me)[axis] + step;
     let stride: i64 = layout.mesh[axis + 1..].iter().product();
     (0..layout.mesh[axis]).contains(&to).then_some(me + step * stride)
