@@ -101,6 +101,20 @@ fn share(seg: &Segment, src: Interval) -> Interval {
     }
 }
 
+/// More arms than this travel as one region around them all: cut out of one another they would be too many boxes.
+const MOST_ARMS: usize = 8;
+
+/// The arms themselves, or the one around them if they are many.
+fn few(arms: &[Arm]) -> std::borrow::Cow<'_, [Arm]> {
+    let around = |a: Arm, b: &Arm| Arm {
+        widths: a.widths.iter().zip(&b.widths).map(|(a, b)| (a.0.max(b.0), a.1.max(b.1))).collect(),
+    };
+    match arms.split_first() {
+        Some((first, rest)) if arms.len() > MOST_ARMS => vec![rest.iter().fold(first.clone(), around)].into(),
+        _ => arms.into(),
+    }
+}
+
 impl Plan {
     /// The disjoint boxes that an item needs on a rank beyond what the rank owns in place.
     fn wanted(&self, item: &Item, rank: i64) -> (ArrayId, Vec<IndexBox>) {
@@ -116,7 +130,7 @@ impl Plan {
                 if own.is_empty() {
                     return (*array, out);
                 }
-                for arm in arms {
+                for arm in few(arms).iter() {
                     let mut rest = extended(&own, arm).minus(&own);
                     for known in &out {
                         rest = rest.iter().flat_map(|b| b.minus(known)).collect();
