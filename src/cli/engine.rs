@@ -19,6 +19,9 @@ pub struct EngineArgs {
     /// GPUs to use, in this order, one rank each (`0,2`) [default: all that are visible]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub devices: Vec<i32>,
+    /// How messages travel between GPUs [default: the fastest that works, for each pair of ranks]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub transport: Option<Transport>,
     /// Say what is done: executor, launcher command
     #[arg(short, long)]
     pub verbose: bool,
@@ -49,6 +52,19 @@ pub enum Device {
     Cpu,
     /// NVIDIA GPUs, one rank each
     Cuda,
+}
+
+/// What carries messages between GPUs.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+pub enum Transport {
+    /// Kernels store into the other GPU's memory
+    Peer,
+    /// NVIDIA's library of collectives
+    Nccl,
+    /// An MPI library that takes addresses of device memory
+    GpuAware,
+    /// Through page-locked host memory
+    Staged,
 }
 
 /// How many ranks a run on one machine has when nobody says: one a GPU, or one a core.
@@ -111,7 +127,14 @@ fn gpus(args: &EngineArgs) -> Option<i64> {
 #[cfg(feature = "cuda")]
 fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     use crate::runtime::device::cuda::{CudaEngine, Options};
-    let options = Options { devices: args.devices.clone(), verbose: args.verbose };
+    use crate::runtime::device::cuda::transport::Transport as Carrier;
+    let transport = args.transport.map(|t| match t {
+        Transport::Peer => Carrier::Peer,
+        Transport::Nccl => Carrier::Nccl,
+        Transport::GpuAware => Carrier::GpuAware,
+        Transport::Staged => Carrier::Staged,
+    });
+    let options = Options { devices: args.devices.clone(), verbose: args.verbose, transport };
     Ok(Box::new(CudaEngine::new(plan, options, &|span| line(sources, span))?))
 }
 

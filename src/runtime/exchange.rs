@@ -139,6 +139,26 @@ impl Schedule {
         m
     }
 
+    /// What `rank` sends to `peer`, as copies from its own storage to the peer's: from, to.
+    pub fn direct(
+        plan: &Plan,
+        id: ExchangeId,
+        rank: i64,
+        peer: i64,
+        storage_of: &dyn Fn(Place, i64) -> IndexBox,
+    ) -> Vec<(Place, Place, BoxCopy)> {
+        let mut out = vec![];
+        for item in &plan.exchanges[id.0 as usize].items {
+            let (array, place, ty) = ends(plan, item);
+            let (from, to) = (storage_of(Place::Array(array), rank), storage_of(place, peer));
+            for p in plan.needs(item, peer).pieces.into_iter().filter(|p| p.from == rank) {
+                let (from, to) = (Stored { storage: &from, part: &p.src }, Stored { storage: &to, part: &p.dst });
+                out.push((Place::Array(array), place, BoxCopy::new(from, to, &p.modes, ty, p.negate)));
+            }
+        }
+        out
+    }
+
     /// Packs and sends, and fills what comes from this rank itself.
     pub fn start(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
         for m in &self.sends {

@@ -125,6 +125,9 @@ impl<'a> Rank<'a> {
         if self.fault == Some(self.state.stats.steps) {
             panic!("fault injected at step {}", self.state.stats.steps);
         }
+        if s.kind.is_by_hand() {
+            self.device.by_hand();
+        }
         match &s.kind {
             StepKind::Scalars { code, results } => self.device.scalars(code, results, &mut self.state)?,
             StepKind::Swap(a, b) => {

@@ -231,10 +231,9 @@ static __device__ __noinline__ void mg_move_bytes(u64 from, u64 to, const mg_cop
     else mg_move<u64>((u64)&word, (u64)&out, 0, c.negate);
     for (u32 k = 0; k < c.size; k++) ((u8 *)to)[k] = ((const u8 *)&out)[k];
 }
-extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
-    const mg_copy c = copies[blockIdx.y];
-    const i64 step = (i64)gridDim.x * blockDim.x;
-    for (i64 k = (i64)blockIdx.x * blockDim.x + threadIdx.x; k < c.total; k += step) {
+/* One thread's share of a copy: elements first, first + step, ... */
+FN void mg_copy_share(const mg_copy &c, i64 first, i64 step) {
+    for (i64 k = first; k < c.total; k += step) {
         i64 rest = k;
         u64 from = c.from, to = c.to;
         for (int d = 5; d >= 0; d--) {
@@ -246,11 +245,131 @@ extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
         }
         if (!c.from) from = 0;
         /* Elements lie side by side in messages, whatever their size. */
-        if ((from | to) & (c.size - 1)) mg_move_bytes(from, to, c);
+        if (c.size == 16) *(uint4 *)to = *(const uint4 *)from;
+        else if ((from | to) & (c.size - 1)) mg_move_bytes(from, to, c);
         else if (c.size == 4) mg_move<u32>(from, to, c.constant, c.negate);
         else if (c.size == 8) mg_move<u64>(from, to, c.constant, c.negate);
         else mg_move<u8>(from, to, c.constant, 0);
     }
+}
+extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
+    const mg_copy c = copies[blockIdx.y];
+    mg_copy_share(c, (i64)blockIdx.x * blockDim.x + threadIdx.x, (i64)gridDim.x * blockDim.x);
+}
+
+/* What two ranks tell each other: counters in device memory, each written by one side only. */
+struct mg_link {
+    u32 arrived, ready;  /* the peer's: messages it has delivered here, times it has said that it may be written to */
+    u32 sent, taken;     /* this rank's: messages delivered to the peer, messages taken from it */
+    u32 told, asked;     /* this rank's: times it has said that it may be written to, times it has waited for the peer to say so */
+    u32 done, spare;     /* blocks that have finished a message */
+};
+FN u32 mg_look(const u32 *p) {
+    u32 v;
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
+    return v;
+}
+FN void mg_post(u32 *p, u32 v) { asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory"); }
+/* Waits until a counter has come to `want`; gives up with the device when another rank has. */
+FN void mg_await(const u32 *p, u32 want, const u32 *stop) {
+    for (u32 k = 1; (i32)(mg_look(p) - want) < 0; k++)
+        if (!(k & 1023) && *(const volatile u32 *)stop) __trap();
+}
+/* A message to a peer: copies straight into its memory. */
+struct mg_send {
+    mg_link *mine, *theirs;
+    u64 first, count;
+};
+/* A message from a peer. */
+struct mg_receive {
+    mg_link *mine, *theirs;
+};
+/* An exchange with peers: row y of the grid delivers message y, the last row says that this rank may be written to and waits
+   for what arrives. `ask` and `tell` have a bit a message: whether the sender must wait until it may write. */
+extern "C" __global__ void mgpu_carry(
+    const mg_copy *copies, const mg_send *sends, u64 to, const mg_receive *receives, u64 from, u64 ask, u64 tell, const u32 *stop) {
+    const u32 y = blockIdx.y, t = threadIdx.x;
+    if (y < to) {
+        const mg_send s = sends[y];
+        const bool asks = ask >> (y < 63 ? y : 63) & 1;
+        if (asks) {
+            if (!t) mg_await(&s.mine->ready, s.mine->asked + 1, stop);
+            __syncthreads();
+        }
+        for (u64 k = 0; k < s.count; k++)
+            mg_copy_share(copies[s.first + k], (i64)blockIdx.x * blockDim.x + t, (i64)gridDim.x * blockDim.x);
+        __syncthreads();
+        if (!t) {
+            __threadfence_system();
+            if (atomicAdd(&s.mine->done, 1) == gridDim.x - 1) {
+                s.mine->done = 0;
+                if (asks) s.mine->asked++;
+                mg_post(&s.theirs->arrived, ++s.mine->sent);
+            }
+        }
+        return;
+    }
+    if (blockIdx.x) return;
+    for (u32 k = t; k < from; k += blockDim.x)
+        if (tell >> (k < 63 ? k : 63) & 1) mg_post(&receives[k].theirs->ready, ++receives[k].mine->told);
+    for (u32 k = t; k < from; k += blockDim.x) mg_await(&receives[k].mine->arrived, ++receives[k].mine->taken, stop);
+}
+
+/* One reduction of an all-reduce: its words, of which there are `copies`, and how words are joined. */
+struct mg_item {
+    u64 *acc;
+    u32 words, copies, op, spare; /* op: 0 sum, 1 product, 2 least, 3 most, 4 any, 5 all */
+};
+FN u64 mg_join(u32 op, u64 a, u64 b) {
+    return op == 0 ? a + b : op == 1 ? a * b : op == 2 ? (a < b ? a : b) : op == 3 ? (a > b ? a : b) : op == 4 ? (a | b) : (a & b);
+}
+/* Joins the accumulators of all ranks, in one block. Every word goes straight into the other ranks' memory as two halves, each in
+   one 8-byte store with the number of the round, so that no word needs a fence. `inbox[r]` is rank r's memory: for each of two
+   rounds and each sender, a line of 16 bytes a word. */
+extern "C" __global__ void mgpu_join(
+    const mg_item *items, u64 count, uint4 *const *inbox, u64 me, u64 ranks, u64 most, u32 *round, const u32 *stop) {
+    const u32 seq = *round + 1;
+    __syncthreads();
+    const u64 half = (seq & 1) * ranks * most;
+    for (int phase = 0; phase < 2; phase++) {
+        u64 at = 0;
+        for (u64 k = 0; k < count; k++) {
+            const mg_item it = items[k];
+            for (u64 i = threadIdx.x; i < it.words; i += blockDim.x) {
+                u64 v = it.acc[i];
+                if (!phase) {
+                    for (u32 c = 1; c < it.copies; c++) { v += it.acc[it.words * c + i]; it.acc[it.words * c + i] = 0; }
+                    it.acc[i] = v;
+                    for (u64 q = 0; q < ranks; q++) {
+                        if (q == me) continue;
+                        asm volatile("st.volatile.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(
+                                         inbox[q] + half + me * most + at + i),
+                                     "r"((u32)v), "r"(seq), "r"((u32)(v >> 32)), "r"(seq)
+                                     : "memory");
+                    }
+                    continue;
+                }
+                for (u64 q = 0; q < ranks; q++) {
+                    if (q == me) continue;
+                    const uint4 *line = inbox[me] + half + q * most + at + i;
+                    uint4 w;
+                    for (u32 n = 1;; n++) {
+                        asm volatile("ld.volatile.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                                     : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w)
+                                     : "l"(line)
+                                     : "memory");
+                        if (w.y == seq && w.w == seq) break;
+                        if (!(n & 1023) && *(const volatile u32 *)stop) __trap();
+                    }
+                    v = mg_join(it.op, v, (u64)w.x | (u64)w.z << 32);
+                }
+                it.acc[i] = v;
+            }
+            at += it.words;
+        }
+    }
+    __syncthreads();
+    if (!threadIdx.x) *round = seq;
 }
 
 /* Sets one of the workflow's scalars. */

@@ -251,6 +251,19 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// The step works on arrays by other means than nests, exchanges and all-reduces: files, printing, scatters, scans.
+    pub fn is_by_hand(&self) -> bool {
+        matches!(
+            self,
+            StepKind::Scatter { .. }
+                | StepKind::Scan { .. }
+                | StepKind::Print(_)
+                | StepKind::Assert { .. }
+                | StepKind::Load { .. }
+                | StepKind::Save { .. }
+                | StepKind::Plot { .. }
+        )
+    }
     /// The steps inside this one.
     pub fn blocks(&self) -> Vec<&[Step]> {
         match self {

@@ -73,6 +73,20 @@ pub trait Comm {
         Ok(all)
     }
 
+    /// Whether [`Comm::carry`] takes addresses of device memory: the library says so.
+    fn takes_device_memory(&self) -> Result<(), String> {
+        Err("ranks are threads of one process: there is no MPI library".into())
+    }
+
+    /// Sends and receives messages that lie at these addresses (peer, address, bytes), and waits for all of them. Where ranks have
+    /// no such means, nothing is sent and the answer is false.
+    ///
+    /// # Safety
+    /// The addresses hold so many bytes; addresses of device memory only where the library takes them.
+    unsafe fn carry(&mut self, _: &[(i64, u64, usize)], _: &[(i64, u64, usize)]) -> Result<bool, Lost> {
+        Ok(false)
+    }
+
     /// Ends all ranks with this exit code, now.
     fn abort(&self, code: i32) -> !;
 }

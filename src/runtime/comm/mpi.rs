@@ -225,6 +225,62 @@ impl Comm for MpiComm {
         Ok(())
     }
 
+    fn takes_device_memory(&self) -> Result<(), String> {
+        let library = MpiComm::library();
+        // Open MPI and MPICH export one of these where they know of CUDA at all.
+        for (name, kind) in [(c"MPIX_Query_cuda_support", None), (c"MPIX_GPU_query_support", Some(0))] {
+            // SAFETY: looks a symbol up in what is loaded.
+            let at = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+            if at.is_null() {
+                continue;
+            }
+            let mut yes = 0;
+            match kind {
+                None => {
+                    // SAFETY: int MPIX_Query_cuda_support(void).
+                    let query: unsafe extern "C" fn() -> i32 = unsafe { std::mem::transmute(at) };
+                    // SAFETY: as above.
+                    yes = unsafe { query() };
+                }
+                Some(cuda) => {
+                    // SAFETY: int MPIX_GPU_query_support(int kind, int *supported).
+                    let query: unsafe extern "C" fn(i32, *mut i32) -> i32 = unsafe { std::mem::transmute(at) };
+                    // SAFETY: as above.
+                    unsafe { query(cuda, &mut yes) };
+                }
+            }
+            return if yes != 0 { Ok(()) } else { Err(format!("{library} says that it was built without CUDA")) };
+        }
+        Err(format!("{library} does not say that it takes device addresses"))
+    }
+
+    unsafe fn carry(&mut self, sends: &[(i64, u64, usize)], receives: &[(i64, u64, usize)]) -> Result<bool, Lost> {
+        let mut requests = vec![];
+        for (all, sending) in [(receives, false), (sends, true)] {
+            for (peer, at, bytes) in all {
+                for p in pieces(*bytes, self.limit) {
+                    let (address, count) = ((*at as usize + p.start) as *mut std::ffi::c_void, p.len() as i32);
+                    // SAFETY: the caller's promise; all requests are waited for below.
+                    let r = unsafe {
+                        let mut r = ffi::RSMPI_REQUEST_NULL;
+                        if sending {
+                            ffi::MPI_Isend(address, count, ffi::RSMPI_UINT8_T, *peer as i32, TAG, self.comm, &mut r);
+                        } else {
+                            ffi::MPI_Irecv(address, count, ffi::RSMPI_UINT8_T, *peer as i32, TAG, self.comm, &mut r);
+                        }
+                        r
+                    };
+                    requests.push(r);
+                }
+            }
+        }
+        for r in &mut requests {
+            // SAFETY: a request of this function.
+            unsafe { ffi::MPI_Wait(r, ffi::RSMPI_STATUS_IGNORE) };
+        }
+        Ok(true)
+    }
+
     fn abort(&self, code: i32) -> ! {
         abort(code)
     }

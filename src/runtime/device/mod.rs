@@ -93,6 +93,9 @@ pub trait Device {
         None
     }
 
+    /// A step begins that may read and write any array by hand. All ranks call this together.
+    fn by_hand(&mut self) {}
+
     /// An iteration of the innermost loop has ended; what was queued so far may go out.
     fn turn(&mut self) -> Result<(), Failure> {
         Ok(())

@@ -51,7 +51,43 @@ pub fn device_copy(
             u32::try_from(*count).map_err(|_| "a region has a dimension of more than 2^32 elements".to_string())?;
         (c.from_step[k], c.to_step[k]) = (*src as i64, *dst as i64);
     }
+    c.widen(n.dims.len());
     Ok(c)
+}
+
+/// So many bytes, a multiple of 16, from one address to another.
+pub fn plain(from: u64, to: u64, bytes: usize) -> DeviceCopy {
+    let count = (bytes / 16) as u32;
+    let mut c = DeviceCopy { from, to, total: i64::from(count), count: [1; 6], size: 16, ..DeviceCopy::default() };
+    (c.count[0], c.from_step[0], c.to_step[0]) = (count, 16, 16);
+    c
+}
+
+impl DeviceCopy {
+    /// Elements, or vectors of them, that threads move one by one.
+    pub fn elements(&self) -> i64 {
+        self.total
+    }
+
+    /// Moves 16 bytes at a time where both sides allow it.
+    fn widen(&mut self, dims: usize) {
+        let (Some(last), per) = (dims.checked_sub(1), 16 / self.size.max(1)) else { return };
+        let size = i64::from(self.size);
+        let others = (0..last).all(|d| self.from_step[d] % 16 == 0 && self.to_step[d] % 16 == 0);
+        if self.from == 0
+            || self.negate != 0
+            || !matches!(self.size, 4 | 8)
+            || (self.from | self.to) % 16 != 0
+            || !others
+            || (self.from_step[last], self.to_step[last]) != (size, size)
+            || self.count[last] % per != 0
+        {
+            return;
+        }
+        self.count[last] /= per;
+        self.total /= i64::from(per);
+        (self.from_step[last], self.to_step[last], self.size) = (16, 16, 16);
+    }
 }
 
 pub fn bytes_of<T: Copy>(items: &[T]) -> &[u8] {
@@ -62,7 +98,7 @@ pub fn bytes_of<T: Copy>(items: &[T]) -> &[u8] {
 /// Puts a list into device memory for good.
 pub fn keep<T: Copy>(gpu: &mut Gpu, items: &[T]) -> Result<u64> {
     let bytes = bytes_of(items);
-    let at = gpu.alloc(bytes.len())?;
+    let at = gpu.list(bytes.len())?;
     gpu.put(at, bytes)?;
     Ok(at)
 }

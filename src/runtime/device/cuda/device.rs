@@ -2,99 +2,123 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::time::Instant;
+use std::sync::Arc;
 
 use super::carry::{self, DeviceCopy};
-use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch};
+use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
-use super::engine::device_code;
+use super::engine::{Stop, device_code};
+use super::exchange::{List, Packed, Which};
 use super::launch::Around;
 use super::queue::Queue;
 use super::storage::padded;
-use super::work::{Work, leaf_positions, memory, refuse_too_much, work_of};
-use crate::codegen::cuda::{self as generate, COPIES, Unit, first_key, ordered, value_of_key};
+use super::transport::card::Card;
+use super::transport::choose::{Chooser, Links};
+use super::transport::peer::{Carrying, Order};
+use super::transport::{Link, Transport};
+use super::work::{Memory, Work, refuse_too_much, work_of};
+use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{ArrayId, Code, FoldOp, Reg, ScalarId};
+use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::region::{Mode, Piece};
-use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId};
+use crate::ir::plan::{ExchangeId, Item, Plan, PlanArray, PlanNestId};
+use crate::runtime::comm::Comm;
 use crate::runtime::copy::{BoxCopy, Stored};
-use crate::runtime::device::{Device, ExactSum, Partial};
+use crate::runtime::device::Device;
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
-use crate::runtime::trace::Kind;
 
 /// Bytes of a chunk that travels between device and files.
 const CHUNK: i64 = 64 << 20;
 
-/// Staging memory of a message.
-#[derive(Clone, Copy)]
-struct Staged {
-    device: u64,
-    host: *mut u8,
-}
-
-/// A list of copies in device memory.
-#[derive(Clone)]
-struct List {
-    at: u64,
-    copies: Vec<DeviceCopy>,
-}
-
-/// Which list of an exchange.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Which {
-    Local,
-    Constants,
-    Send,
-    Receive,
-}
-
 pub struct CudaDevice<'a> {
-    plan: &'a Plan,
-    unit: &'a Unit,
-    me: i64,
+    pub(super) plan: &'a Plan,
+    pub(super) unit: &'a Unit,
+    pub(super) me: i64,
     // The queue's graphs go before the device that they belong to.
-    queue: Queue,
-    gpu: Gpu,
-    most_blocks: u32,
-    blocks: Vec<u64>,
-    arrays: Vec<u32>,
-    views: Vec<u64>,
-    scalars: u64,
+    pub(super) queue: Queue,
+    pub(super) gpu: Gpu,
+    pub(super) most_blocks: u32,
+    pub(super) memory: Memory,
+    /// In which block each array is now.
+    pub(super) arrays: Vec<u32>,
+    pub(super) scalars: u64,
     /// The version of each scalar that the device's table holds.
-    table: Vec<Option<u32>>,
-    work: Vec<Work>,
-    schedules: Vec<Schedule>,
-    traffic: Vec<(i64, i64)>,
-    staged: Vec<(Vec<Staged>, Vec<Staged>)>,
-    lists: HashMap<(u32, Which, Vec<u64>), List>,
+    pub(super) table: Vec<Option<u32>>,
+    pub(super) work: Vec<Work>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) traffic: Vec<(i64, i64)>,
+    /// How messages travel to each rank, and what is kept for that.
+    pub(super) links: Links,
+    pub(super) all_peers: bool,
+    pub(super) order: Order,
+    pub(super) packed: Vec<Packed>,
+    pub(super) direct: Vec<Vec<Vec<(Place, Place, BoxCopy)>>>,
+    pub(super) carrying: HashMap<(u32, Vec<u32>), Carrying>,
+    pub(super) joins: HashMap<Vec<(PlanNestId, usize)>, Launch>,
+    /// A word in host memory: not zero when a rank of this process has given up.
+    pub(super) stop: u64,
+    pub(super) ended: bool,
+    pub(super) lists: HashMap<(u32, Which, Vec<u64>), List>,
     /// Constant ghost cells that hold their value already: exchange and address.
-    filled: HashSet<(u32, Vec<u64>)>,
-    scalar_code: HashMap<*const Code, Function>,
-    copies: Function,
-    set: Function,
-    scratch: (u64, usize),
+    pub(super) filled: HashSet<(u32, Vec<u64>)>,
+    pub(super) scalar_code: HashMap<*const Code, Function>,
+    pub(super) copies: Function,
+    pub(super) carry: Function,
+    pub(super) join: Function,
+    pub(super) set: Function,
+    pub(super) scratch: (u64, usize),
 }
 
-fn lost(e: CudaError) -> Failure {
+pub(super) fn lost(e: CudaError) -> Failure {
     Failure::Lost(format!("GPU: {e}"))
 }
 
 impl<'a> CudaDevice<'a> {
-    /// Takes a GPU and allocates everything that the plan names.
+    /// Takes a GPU, allocates everything that the plan names, and finds out how to reach the other ranks. A collective: a rank
+    /// that fails tells the others.
     pub fn new(
         plan: &'a Plan,
-        me: i64,
+        comm: &mut dyn Comm,
         info: &GpuInfo,
         unit: &'a Unit,
-        code: &[u8],
+        code: Result<Arc<Vec<u8>>, Problem>,
+        wish: Option<Transport>,
+        stop: &Stop,
     ) -> Result<CudaDevice<'a>, Problem> {
+        let me = comm.rank();
         let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
-        let mut gpu = Gpu::new(info.ordinal).map_err(bad)?;
-        refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
-        let module = gpu.load(code).map_err(bad)?;
-        let (blocks, views) = memory(plan, me, &mut gpu).map_err(bad)?;
+        let mut card = Card {
+            host: Card::host(),
+            process: std::process::id(),
+            ordinal: info.ordinal,
+            bus: info.bus.clone(),
+            gpu: info.name.clone(),
+            ..Card::default()
+        };
+        let prepare = |code: &[u8]| -> Result<(Gpu, Module, Memory, u64), Problem> {
+            let mut gpu = Gpu::new(info.ordinal).map_err(bad)?;
+            refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
+            let module = gpu.load(code).map_err(bad)?;
+            let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
+            gpu.wait().map_err(bad)?;
+            let stop = stop.address().map_err(bad)?;
+            Ok((gpu, module, memory, stop))
+        };
+        let (mut gpu, module, memory, stop) = match code.and_then(|code| prepare(&code)) {
+            Ok(prepared) => prepared,
+            Err(problem) => {
+                card.failed = true;
+                card.exchange(comm).map_err(|e| Problem::new("E0620", e.0))?;
+                return Err(problem);
+            }
+        };
+        (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
+        card.handle = gpu.share(memory.arena).ok().map(|h| h.to_vec());
+        let function = |name: &str| module.function(name).map_err(bad);
+        let (carry, join) = (function("mgpu_carry")?, function("mgpu_join")?);
+        let links = Chooser { gpu: &mut gpu, comm, memory: &memory, carry, stop }.choose(&card, wish)?;
         let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
         let mut work = vec![];
         for (k, kernels) in unit.kernels.iter().enumerate() {
@@ -106,50 +130,61 @@ impl<'a> CudaDevice<'a> {
             Schedule::new(plan, ExchangeId(e as u32), me, &|p| padded(plan, p, me), &needless)
         };
         let schedules: Vec<Schedule> = (0..plan.exchanges.len()).map(schedule).collect();
-        let mut staged = vec![];
-        for s in &schedules {
-            let mut of = |bytes: usize| -> Result<Staged, Problem> {
-                Ok(Staged { device: gpu.alloc(bytes).map_err(bad)?, host: gpu.pin(bytes).map_err(bad)? })
-            };
-            let sends = s.sends.iter().map(|m| of(m.bytes)).collect::<Result<_, _>>()?;
-            let receives = s.receives.iter().map(|m| of(m.bytes)).collect::<Result<_, _>>()?;
-            staged.push((sends, receives));
-        }
         let mut scalar_code = HashMap::new();
         for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
-            scalar_code.insert(std::ptr::from_ref(code), module.function(&kernel.name).map_err(bad)?);
+            scalar_code.insert(std::ptr::from_ref(code), function(&kernel.name)?);
         }
-        gpu.wait().map_err(bad)?;
-        Ok(CudaDevice {
+        let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
+        let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
+        let mut device = CudaDevice {
             plan,
             unit,
             me,
             queue: Queue::default(),
             most_blocks: info.multiprocessors as u32 * 8,
-            blocks,
+            order: Order::new(class.collect(), memory.views.len(), plan.ranks as usize),
+            memory,
             arrays: plan.arrays.iter().map(|a| a.buffer).collect(),
-            views,
             scalars,
             table: vec![None; plan.program.scalars.len()],
             work,
-            schedules,
+            direct: vec![vec![]; schedules.len()],
+            schedules: vec![],
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
-            staged,
+            all_peers: links.links.iter().flatten().all(|l| l.transport == Transport::Peer),
+            links,
+            packed: vec![],
+            carrying: HashMap::new(),
+            joins: HashMap::new(),
+            stop,
+            ended: false,
             lists: HashMap::new(),
             filled: HashSet::new(),
             scalar_code,
-            copies: module.function("mgpu_copies").map_err(bad)?,
-            set: module.function("mgpu_set").map_err(bad)?,
+            copies: function("mgpu_copies")?,
+            carry,
+            join,
+            set: function("mgpu_set")?,
             scratch: (0, 0),
             gpu,
-        })
+        };
+        for s in &schedules {
+            let packed = device.pack_of(s).map_err(bad)?;
+            device.packed.push(packed);
+        }
+        device.schedules = schedules;
+        device.gpu.wait().map_err(bad)?;
+        // Nobody may write here before this rank has cleared its memory, which the trials have seen to.
+        Ok(device)
     }
 
-    fn address(&self, place: Place) -> u64 {
-        match place {
-            Place::Array(a) => self.blocks[self.arrays[a.0 as usize] as usize],
-            Place::View(v) => self.views[v.0 as usize],
-        }
+    /// How messages travel to the other ranks.
+    pub fn links(&self) -> impl Iterator<Item = (usize, &Link)> {
+        self.links.links.iter().enumerate().filter_map(|(q, l)| Some((q, l.as_ref()?)))
+    }
+
+    pub(super) fn address(&self, place: Place) -> u64 {
+        self.memory.address(place, &self.arrays)
     }
 
     /// Brings the device's table up to date where the host has newer values.
@@ -166,7 +201,7 @@ impl<'a> CudaDevice<'a> {
     }
 
     /// The device has computed a scalar.
-    fn computed(&mut self, id: ScalarId, state: &mut RankState) {
+    pub(super) fn computed(&mut self, id: ScalarId, state: &mut RankState) {
         state.scalars.forget(id);
         self.table[id.0 as usize] = Some(state.scalars.version(id));
     }
@@ -189,156 +224,6 @@ impl<'a> CudaDevice<'a> {
         let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| around.fast(kernel, f));
         let launch = fast.unwrap_or_else(|| around.general(&kernels.general, work.general));
         self.queue.push(launch);
-        Ok(())
-    }
-
-    /// Runs a list of copies of an exchange.
-    fn run_list(&mut self, ex: ExchangeId, which: Which) -> Result<(), Failure> {
-        let schedule = &self.schedules[ex.0 as usize];
-        let places: Vec<Place> = match which {
-            Which::Local => schedule.local.iter().flat_map(|(a, b, _)| [*a, *b]).collect(),
-            Which::Constants => schedule.constants.iter().map(|c| c.0).collect(),
-            Which::Send => schedule.sends.iter().flat_map(|m| m.copies.iter().map(|c| c.0)).collect(),
-            Which::Receive => schedule.receives.iter().flat_map(|m| m.copies.iter().map(|c| c.0)).collect(),
-        };
-        if places.is_empty() {
-            return Ok(());
-        }
-        let key = (ex.0, which, places.iter().map(|p| self.address(*p)).collect::<Vec<u64>>());
-        if which == Which::Constants && !self.filled.insert((ex.0, key.2.clone())) {
-            return Ok(());
-        }
-        let list = match self.lists.get(&key) {
-            Some(list) => list.clone(),
-            None => {
-                let copies = self.list(ex, which).map_err(Failure::Internal)?;
-                let list = List { at: carry::keep(&mut self.gpu, &copies).map_err(lost)?, copies };
-                self.lists.insert(key, list.clone());
-                list
-            }
-        };
-        self.queue.push(carry::launch(self.copies, list.at, &list.copies));
-        Ok(())
-    }
-
-    fn list(&self, ex: ExchangeId, which: Which) -> Result<Vec<DeviceCopy>, String> {
-        let (s, (sends, receives)) = (&self.schedules[ex.0 as usize], &self.staged[ex.0 as usize]);
-        let at = |p: &Place| self.address(*p);
-        match which {
-            Which::Local => s.local.iter().map(|(a, b, c)| carry::device_copy(c, at(a), at(b), None)).collect(),
-            Which::Constants => s.constants.iter().map(|(p, c, v)| carry::device_copy(c, 0, at(p), Some(*v))).collect(),
-            Which::Send => {
-                let all = s.sends.iter().zip(sends).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
-                all.map(|((p, c), to)| carry::device_copy(c, at(p), to, None)).collect()
-            }
-            Which::Receive => {
-                let all =
-                    s.receives.iter().zip(receives).flat_map(|(m, st)| m.copies.iter().map(move |c| (c, st.device)));
-                all.map(|((p, c), from)| carry::device_copy(c, from, at(p), None)).collect()
-            }
-        }
-    }
-
-    /// Packs and sends what others need.
-    fn start(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        let clock = Instant::now();
-        self.run_list(ex, Which::Local)?;
-        self.run_list(ex, Which::Constants)?;
-        let e = ex.0 as usize;
-        if self.schedules[e].sends.is_empty() {
-            return Ok(());
-        }
-        self.run_list(ex, Which::Send)?;
-        self.queue.flush(&self.gpu).map_err(lost)?;
-        for (m, st) in self.schedules[e].sends.iter().zip(&self.staged[e].0) {
-            // SAFETY: both blocks of staging memory have the bytes of the message.
-            unsafe { self.gpu.download(st.host, st.device, m.bytes) }.map_err(lost)?;
-        }
-        self.gpu.wait().map_err(lost)?;
-        for (m, st) in self.schedules[e].sends.iter().zip(&self.staged[e].0) {
-            let mut buffer = state.comm.buffer(m.bytes);
-            // SAFETY: the staging memory holds the message.
-            buffer.copy_from_slice(unsafe { std::slice::from_raw_parts(st.host, m.bytes) });
-            state.comm.send(m.peer, buffer)?;
-        }
-        state.stats.sent(self.schedules[e].sent());
-        state.stats.spent(Kind::Send, clock);
-        state.stats.messages(self.schedules[e].sends.iter().map(|m| m.peer), true);
-        Ok(())
-    }
-
-    /// Receives and unpacks what this rank needs.
-    fn arrive(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        let (clock, e) = (Instant::now(), ex.0 as usize);
-        let mut arrived = (0, 0);
-        for (m, st) in self.schedules[e].receives.iter().zip(&self.staged[e].1) {
-            let buffer = state.comm.receive(m.peer, m.bytes)?;
-            // SAFETY: the staging memory has the bytes of the message, and its last use is over: an exchange waits for
-            // the device before it sends.
-            unsafe {
-                std::ptr::copy_nonoverlapping(buffer.as_ptr(), st.host, m.bytes.min(buffer.len()));
-                self.gpu.upload(st.device, st.host, m.bytes).map_err(lost)?;
-            }
-            arrived = (arrived.0 + 1, arrived.1 + buffer.len() as u64);
-            state.comm.recycle(m.peer, buffer);
-        }
-        state.stats.arrived(arrived, self.traffic[e]);
-        self.run_list(ex, Which::Receive)?;
-        if arrived.0 > 0 {
-            // The staging memory is free for the next exchange.
-            self.queue.flush(&self.gpu).map_err(lost)?;
-            self.gpu.wait().map_err(lost)?;
-            state.stats.spent(Kind::Wait, clock);
-            state.stats.messages(self.schedules[e].receives.iter().map(|m| m.peer), false);
-        }
-        Ok(())
-    }
-
-    /// What this rank's part of a nest contributed to a reduction; leaves the accumulator ready for the next run.
-    fn partial(&mut self, id: PlanNestId, r: usize) -> Result<Partial, Failure> {
-        let k = id.0 as usize;
-        self.queue.flush(&self.gpu).map_err(lost)?;
-        let nest = &self.plan.nests[k].nest;
-        let (red, ty) = (&nest.reductions[r], nest.code.regs[nest.reductions[r].value.0 as usize]);
-        let (at, words) = (self.work[k].accumulators[r], self.work[k].acc_words[r]);
-        let mut data = vec![0u8; 8 * words];
-        self.gpu.get(at, &mut data).map_err(lost)?;
-        let word = |i: usize| u64::from_le_bytes(data[8 * i..8 * i + 8].try_into().unwrap_or_default());
-        if !ordered(nest, red) {
-            self.gpu.put(at, &first_key(red.op).to_le_bytes()).map_err(lost)?;
-            return Ok(Partial::Bits(value_of_key(red.op, ty, word(0))));
-        }
-        if red.op == FoldOp::Prod {
-            let Some(part) = self.work[k].part.as_ref() else { return Ok(Partial::Leaves(vec![])) };
-            return Ok(Partial::Leaves(
-                leaf_positions(nest, part).into_iter().enumerate().map(|(i, p)| (p, word(i))).collect(),
-            ));
-        }
-        let mut sum = ExactSum::default();
-        for c in 0..COPIES {
-            sum.limbs.iter_mut().enumerate().for_each(|(i, l)| *l = l.wrapping_add(word(72 * c + i) as i64));
-        }
-        self.gpu.put(at, &vec![0u8; 8 * words]).map_err(lost)?;
-        Ok(Partial::Exact(sum))
-    }
-
-    /// Turns what a nest accumulated into scalars, on the device.
-    fn finish_here(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
-        let k = id.0 as usize;
-        let nest = &self.plan.nests[k].nest;
-        let host = |r: &crate::ir::kernel::Reduction| r.op == FoldOp::Prod && ordered(nest, r);
-        if let Some(f) = self.work[k].finish {
-            let words = std::iter::once(self.scalars).chain(self.work[k].accumulators.iter().copied()).collect();
-            self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (32, 1), words });
-        }
-        for (r, red) in nest.reductions.iter().enumerate() {
-            if host(red) {
-                let mut partial = self.partial(id, r)?;
-                state.set_reduced(self.plan, id, r, &mut partial);
-            } else {
-                self.computed(red.into, state);
-            }
-        }
         Ok(())
     }
 
@@ -394,29 +279,24 @@ impl<'a> CudaDevice<'a> {
 impl Device for CudaDevice<'_> {
     fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
         if let Some(ex) = overlap {
-            self.exchange(ex, state)?;
+            self.run_exchange(ex, state)?;
         }
         let k = id.0 as usize;
+        let n = self.plan.nest(id);
+        for (o, (operand, source)) in n.nest.operands.iter().zip(&n.sources).enumerate() {
+            let reads = n.nest.accesses.iter().any(|a| a.operand.0 as usize == o);
+            self.order.uses(Place::from(*source), operand.written && !reads, &self.arrays);
+        }
         let Some(part) = self.work[k].part.clone() else { return Ok(()) };
         self.launch(k, &part, state)
     }
 
     fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
-        self.start(ex, state)?;
-        self.arrive(ex, state)
+        self.run_exchange(ex, state)
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
-        if state.comm.size() == 1 {
-            let mut nests: Vec<PlanNestId> = items.iter().map(|i| i.0).collect();
-            nests.dedup();
-            return nests.into_iter().try_for_each(|n| self.finish_here(n, state));
-        }
-        let mut mine = vec![];
-        for (n, r) in items {
-            mine.push(self.partial(*n, *r)?);
-        }
-        state.all_reduce(self.plan, items, &mut |k, out| mine[k].write(out))
+        self.reduce_all(items, state)
     }
 
     fn finish(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
@@ -488,12 +368,27 @@ impl Device for CudaDevice<'_> {
         Ok(())
     }
 
+    fn by_hand(&mut self) {
+        self.order.uses_all();
+    }
+
     fn turn(&mut self) -> Result<(), Failure> {
         self.queue.turn(&self.gpu).map_err(lost)
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
         self.queue.flush(&self.gpu).map_err(lost)?;
-        self.gpu.wait().map_err(lost)
+        self.gpu.wait().map_err(lost)?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for CudaDevice<'_> {
+    /// A rank that goes before its end frees kernels of other ranks that wait for it.
+    fn drop(&mut self) {
+        if !self.ended {
+            Stop::set(self.stop);
+        }
     }
 }

@@ -49,6 +49,11 @@ pub fn present() -> std::result::Result<(), String> {
             if !unsafe { sys::is_culib_present() } {
                 return Err("no CUDA driver (libcuda.so.1) on this machine".into());
             }
+            if std::env::var_os("CUDA_MODULE_LOADING").is_none() {
+                // Loading a kernel late would wait for kernels that wait for other ranks.
+                // SAFETY: the first call comes before ranks are threads.
+                unsafe { std::env::set_var("CUDA_MODULE_LOADING", "EAGER") };
+            }
             call!(cuInit(0)).map_err(|e| e.to_string())
         })
         .clone()
@@ -107,14 +112,29 @@ fn info(ordinal: i32) -> Result<GpuInfo> {
     Ok(GpuInfo { ordinal, name, capability: (major, minor), memory: bytes as u64, multiprocessors, bus })
 }
 
-/// A device in use: its primary context, one stream, and everything allocated, which goes with it.
+/// A device in use: its primary context, its streams, and everything allocated, which goes with it.
 pub struct Gpu {
     context: sys::CUcontext,
     device: sys::CUdevice,
+    /// Where everything is queued, and beside it what overlaps.
     stream: sys::CUstream,
+    side: sys::CUstream,
+    /// Mark where the streams part and meet.
+    parted: sys::CUevent,
+    met: sys::CUevent,
     owned: Vec<u64>,
     pinned: Vec<*mut c_void>,
+    /// Other processes' memory that is mapped here.
+    opened: Vec<u64>,
+    /// Memory for lists: where the next one goes, and what is left. Allocating while kernels wait for other ranks may wait too.
+    pool: (u64, usize),
 }
+
+/// Bytes that lists are given at once.
+const POOL: usize = 1 << 20;
+
+/// Names an allocation to other processes of this machine.
+pub type Handle = [u8; 64];
 
 impl Gpu {
     /// Takes a device for this thread.
@@ -123,9 +143,69 @@ impl Gpu {
         call!(cuDeviceGet(&mut device, ordinal))?;
         call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
         call!(cuCtxSetCurrent(context))?;
-        let mut stream = std::ptr::null_mut();
-        call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
-        Ok(Gpu { context, device, stream, owned: vec![], pinned: vec![] })
+        let (mut stream, mut side) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let (mut least, mut greatest) = (0, 0);
+        call!(cuCtxGetStreamPriorityRange(&mut least, &mut greatest))?;
+        let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
+        call!(cuStreamCreateWithPriority(&mut stream, flags, least))?;
+        call!(cuStreamCreateWithPriority(&mut side, flags, greatest))?;
+        let (mut parted, mut met) = (std::ptr::null_mut(), std::ptr::null_mut());
+        for event in [&mut parted, &mut met] {
+            call!(cuEventCreate(event, sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32))?;
+        }
+        let (owned, pinned, opened) = (vec![], vec![], vec![]);
+        let mut gpu = Gpu { context, device, stream, side, parted, met, owned, pinned, opened, pool: (0, 0) };
+        gpu.pool = (gpu.alloc(POOL)?, POOL);
+        Ok(gpu)
+    }
+
+    /// Lets kernels of this device use the memory of another device that this process uses too.
+    pub fn reach(&self, ordinal: i32) -> Result<()> {
+        let (mut other, mut can, mut context) = (0, 0, std::ptr::null_mut());
+        call!(cuDeviceGet(&mut other, ordinal))?;
+        if other == self.device {
+            return Ok(());
+        }
+        call!(cuDeviceCanAccessPeer(&mut can, self.device, other))?;
+        if can == 0 {
+            let what = format!("device {} cannot access device {ordinal}", self.device);
+            return Err(CudaError { code: CUresult::CUDA_ERROR_PEER_ACCESS_UNSUPPORTED, what });
+        }
+        // The rank on the other device holds its context too; this reference is given back at once.
+        call!(cuDevicePrimaryCtxRetain(&mut context, other))?;
+        let enabled = call!(cuCtxEnablePeerAccess(context, 0));
+        call!(cuDevicePrimaryCtxRelease_v2(other))?;
+        match enabled {
+            Err(e) if e.code == CUresult::CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Names an allocation to other processes.
+    pub fn share(&self, at: u64) -> Result<Handle> {
+        let mut handle = sys::CUipcMemHandle { reserved: [0; 64] };
+        call!(cuIpcGetMemHandle(&mut handle, at))?;
+        Ok(handle.reserved.map(|b| b as u8))
+    }
+
+    /// Maps another process's allocation; gives its address here.
+    pub fn open(&mut self, handle: &Handle) -> Result<u64> {
+        let mut at = 0;
+        let handle = sys::CUipcMemHandle { reserved: handle.map(|b| b as std::ffi::c_char) };
+        let flags = sys::CUipcMem_flags_enum::CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS as u32;
+        call!(cuIpcOpenMemHandle_v2(&mut at, handle, flags))?;
+        self.opened.push(at);
+        Ok(at)
+    }
+
+    /// The stream that everything is queued in, for libraries.
+    pub fn stream(&self) -> *mut c_void {
+        self.stream.cast()
+    }
+
+    /// Lets other libraries work on this device from this thread.
+    pub fn make_current(&self) -> Result<()> {
+        call!(cuCtxSetCurrent(self.context))
     }
 
     /// Bytes that are free now.
@@ -141,6 +221,17 @@ impl Gpu {
         call!(cuMemAlloc_v2(&mut at, bytes.max(256)))?;
         self.owned.push(at);
         call!(cuMemsetD8Async(at, 0, bytes.max(256), self.stream))?;
+        Ok(at)
+    }
+
+    /// A small block that stays, aligned to 64.
+    pub fn list(&mut self, bytes: usize) -> Result<u64> {
+        let bytes = bytes.next_multiple_of(64).max(64);
+        if bytes > self.pool.1 {
+            self.pool = (self.alloc(POOL.max(bytes))?, POOL.max(bytes));
+        }
+        let at = self.pool.0;
+        self.pool = (at + bytes as u64, self.pool.1 - bytes);
         Ok(at)
     }
 
@@ -196,6 +287,26 @@ impl Gpu {
 
     /// Queues a kernel. Every argument is a word of 64 bits.
     pub fn launch(&self, l: &Launch) -> Result<()> {
+        self.launch_in(l, self.stream)
+    }
+
+    /// Queues an entry; everything between [`Entry::Part`] and [`Entry::Meet`] that is `Beside` overlaps the rest.
+    pub fn enqueue(&self, entry: &Entry) -> Result<()> {
+        match entry {
+            Entry::Kernel(l) => self.launch_in(l, self.stream),
+            Entry::Beside(l) => self.launch_in(l, self.side),
+            Entry::Part => {
+                call!(cuEventRecord(self.parted, self.stream))?;
+                call!(cuStreamWaitEvent(self.side, self.parted, 0))
+            }
+            Entry::Meet => {
+                call!(cuEventRecord(self.met, self.side))?;
+                call!(cuStreamWaitEvent(self.stream, self.met, 0))
+            }
+        }
+    }
+
+    fn launch_in(&self, l: &Launch, stream: sys::CUstream) -> Result<()> {
         let mut words: Vec<*mut c_void> = l.words.iter().map(|w| std::ptr::from_ref(w).cast_mut().cast()).collect();
         let ((gx, gy, gz), (bx, by)) = (l.grid, l.block);
         call!(cuLaunchKernel(
@@ -207,17 +318,17 @@ impl Gpu {
             by,
             1,
             0,
-            self.stream,
+            stream,
             words.as_mut_ptr(),
             std::ptr::null_mut()
         ))
     }
 
     /// Makes a graph of launches in order.
-    pub fn graph(&self, launches: &[Launch]) -> Result<Graph> {
+    pub fn graph(&self, entries: &[Entry]) -> Result<Graph> {
         let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         call!(cuStreamBeginCapture_v2(self.stream, mode))?;
-        let queued = launches.iter().try_for_each(|l| self.launch(l));
+        let queued = entries.iter().try_for_each(|e| self.enqueue(e));
         let mut graph = std::ptr::null_mut();
         call!(cuStreamEndCapture(self.stream, &mut graph))?;
         queued?;
@@ -237,6 +348,9 @@ impl Drop for Gpu {
     fn drop(&mut self) {
         // Errors no longer matter: the process ends or the device is lost.
         let _ = call!(cuStreamSynchronize(self.stream));
+        for at in &self.opened {
+            let _ = call!(cuIpcCloseMemHandle(*at));
+        }
         for at in &self.owned {
             let _ = call!(cuMemFree_v2(*at));
         }
@@ -244,9 +358,22 @@ impl Drop for Gpu {
             let _ = call!(cuMemFreeHost(*at));
         }
         let _ = call!(cuStreamDestroy_v2(self.stream));
+        let _ = call!(cuStreamDestroy_v2(self.side));
+        let _ = call!(cuEventDestroy_v2(self.parted));
+        let _ = call!(cuEventDestroy_v2(self.met));
         let _ = self.context;
         let _ = call!(cuDevicePrimaryCtxRelease_v2(self.device));
     }
+}
+
+/// A word of page-locked host memory, zero, that every device of this process sees at the same address.
+pub fn shared_word() -> Result<u64> {
+    let mut at = std::ptr::null_mut();
+    let flags = sys::CU_MEMHOSTALLOC_PORTABLE | sys::CU_MEMHOSTALLOC_DEVICEMAP;
+    call!(cuMemHostAlloc(&mut at, 64, flags))?;
+    // SAFETY: memory of 64 bytes.
+    unsafe { at.cast::<u32>().write_volatile(0) };
+    Ok(at as u64)
 }
 
 /// Loaded code.
@@ -272,6 +399,18 @@ pub struct Launch {
     pub grid: (u32, u32, u32),
     pub block: (u32, u32),
     pub words: Vec<u64>,
+}
+
+/// What is queued.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    Kernel(Launch),
+    /// A kernel that overlaps those after the last `Part`.
+    Beside(Launch),
+    /// From here on, entries beside may run.
+    Part,
+    /// Entries beside have run.
+    Meet,
 }
 
 /// Launches that go out as one.

@@ -1,11 +1,12 @@
 //! GPUs for the ranks of a run: which rank takes which device, and the code that all of them share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use super::device::CudaDevice;
-use super::driver::{self, GpuInfo};
+use super::driver::{self, CudaError, GpuInfo};
 use super::edges::Edges;
+use super::transport::Transport;
 use super::{nvrtc, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{Code, Reg, ScalarId};
@@ -21,8 +22,31 @@ use crate::runtime::failure::Problem;
 pub struct Options {
     /// Devices to use, in this order; all that are visible if empty.
     pub devices: Vec<i32>,
-    /// Print which rank takes which device.
+    /// Print which rank takes which device, and how messages travel.
     pub verbose: bool,
+    /// How messages travel; the fastest that works if none.
+    pub transport: Option<Transport>,
+}
+
+/// A word of host memory that kernels look at while they wait for other ranks: not zero when one of this process has given up.
+/// It is never given back, because a kernel may look at it last.
+#[derive(Default)]
+pub struct Stop(OnceLock<u64>);
+
+impl Stop {
+    /// Its address; made with the first device that asks.
+    pub fn address(&self) -> Result<u64, CudaError> {
+        match self.0.get() {
+            Some(at) => Ok(*at),
+            None => driver::shared_word().map(|at| *self.0.get_or_init(|| at)),
+        }
+    }
+
+    /// Ends what waits.
+    pub fn set(address: u64) {
+        // SAFETY: the address of a word that is never given back.
+        unsafe { (address as *mut u32).write_volatile(1) };
+    }
 }
 
 /// Code for one architecture.
@@ -34,6 +58,7 @@ pub struct CudaEngine {
     options: Options,
     pub unit: generate::Unit,
     code: Mutex<BTreeMap<(i32, i32), Compiled>>,
+    stop: Stop,
 }
 
 impl CudaEngine {
@@ -59,7 +84,7 @@ impl CudaEngine {
         if gpus.is_empty() {
             return Err("the CUDA driver sees no device".into());
         }
-        Ok(CudaEngine { gpus, options, unit: unit(plan, line), code: Mutex::default() })
+        Ok(CudaEngine { gpus, options, unit: unit(plan, line), code: Mutex::default(), stop: Stop::default() })
     }
 
     /// How many devices the ranks of this process can take.
@@ -105,8 +130,14 @@ impl Engine for CudaEngine {
         let first = local == 0;
         let mut code = if first { Some(self.code(gpu.capability)) } else { None };
         comm.gathered(&[]).map_err(|e| bad(e.0))?;
-        let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad)?;
-        Ok(Box::new(CudaDevice::new(plan, comm.rank(), gpu, &self.unit, &code)?))
+        let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
+        let device = CudaDevice::new(plan, comm, gpu, &self.unit, code, self.options.transport, &self.stop)?;
+        if self.options.verbose {
+            for (q, link) in device.links() {
+                eprintln!("rank {} to rank {q}: {} ({})", comm.rank(), link.transport.name(), link.why);
+            }
+        }
+        Ok(Box::new(device))
     }
 }
 

@@ -5,10 +5,13 @@ mod device;
 pub mod driver;
 mod edges;
 mod engine;
+mod exchange;
 mod launch;
 pub mod nvrtc;
 mod queue;
+mod reduce;
 mod storage;
+pub mod transport;
 mod work;
 
 pub use engine::{CudaEngine, Options, unit};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::driver::{Gpu, Graph, Launch, Result};
+use super::driver::{Entry, Gpu, Graph, Launch, Result};
 
 /// Launches of a batch, at least, that ends with an iteration of a loop.
 const BATCH: usize = 64;
@@ -13,14 +13,15 @@ const MOST_GRAPHS: usize = 256;
 
 #[derive(Default)]
 struct Known {
-    batch: Vec<Launch>,
+    batch: Vec<Entry>,
     graph: Option<Graph>,
 }
 
 /// A hash of a batch; equal batches have equal ones.
-fn hash(batch: &[Launch]) -> u64 {
+fn hash(batch: &[Entry]) -> u64 {
     let mut h = 0xcbf2_9ce4_8422_2325u64;
-    for l in batch {
+    for entry in batch {
+        let (Entry::Kernel(l) | Entry::Beside(l)) = entry else { continue };
         for w in &l.words {
             h = (h ^ w).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         }
@@ -31,7 +32,7 @@ fn hash(batch: &[Launch]) -> u64 {
 /// Launches in order.
 #[derive(Default)]
 pub struct Queue {
-    pending: Vec<Launch>,
+    pending: Vec<Entry>,
     known: HashMap<u64, Known>,
     /// Kernels that went out, and in how many graphs.
     pub launched: u64,
@@ -41,7 +42,12 @@ pub struct Queue {
 impl Queue {
     /// Adds a launch.
     pub fn push(&mut self, launch: Launch) {
-        self.pending.push(launch);
+        self.pending.push(Entry::Kernel(launch));
+    }
+
+    /// Adds any entry.
+    pub fn add(&mut self, entry: Entry) {
+        self.pending.push(entry);
     }
 
     /// An iteration ended: a batch may end here.
@@ -54,7 +60,7 @@ impl Queue {
         let batch = std::mem::take(&mut self.pending);
         self.launched += batch.len() as u64;
         if batch.len() < SHORT {
-            return batch.iter().try_for_each(|l| gpu.launch(l));
+            return batch.iter().try_for_each(|l| gpu.enqueue(l));
         }
         if self.known.len() >= MOST_GRAPHS {
             self.known.clear();
@@ -62,7 +68,7 @@ impl Queue {
         let known = self.known.entry(hash(&batch)).or_default();
         if known.batch != batch {
             // Seen for the first time.
-            let sent = batch.iter().try_for_each(|l| gpu.launch(l));
+            let sent = batch.iter().try_for_each(|l| gpu.enqueue(l));
             *known = Known { batch, graph: None };
             return sent;
         }

@@ -1,11 +1,12 @@
-//! What a rank sets up on its GPU before step 0: memory for arrays and views, and each nest's functions and accumulators.
+//! What a rank sets up on its GPU before step 0: memory that other ranks may write to, and each nest's functions and accumulators.
 
 use super::driver::{CudaError, Function, Gpu};
 use super::storage::padded;
-use crate::codegen::cuda::{self as generate, Form, Kernel, acc_words, first_key, ordered};
+use super::transport::peer::LINK;
+use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
 use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::{ArrayId, Nest, ScalarId};
-use crate::ir::plan::{Plan, PlanNestId, ViewId};
+use crate::ir::kernel::{ArrayId, FoldOp, Nest, ScalarId};
+use crate::ir::plan::{Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::runtime::copy::strides;
 use crate::runtime::demand::Demand;
 use crate::runtime::device::leaf;
@@ -27,22 +28,95 @@ pub struct Work {
     pub moving: Vec<ScalarId>,
 }
 
-/// The blocks of the static memory plan and the views.
-pub fn memory(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<(Vec<u64>, Vec<u64>), CudaError> {
-    let mut blocks = vec![0; plan.arrays.len()];
-    for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
-        let block = &mut blocks[a.buffer as usize];
-        if *block == 0 {
-            let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len();
-            *block = gpu.alloc(elements as usize * a.array.ty.size())?;
+/// Bytes of a message with which transports are tried.
+pub const PROBE: usize = 64 << 10;
+
+/// One allocation for everything that other ranks may write to, so that it has one name for other processes: counters, what
+/// all-reduces bring, room to try transports, then the blocks of the static memory plan and the views.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    pub arena: u64,
+    /// The number of the last all-reduce among peers, and where words of others arrive: lines of 16 bytes, see `mgpu_join`.
+    pub round: u64,
+    pub inbox: u64,
+    /// Words of the largest all-reduce.
+    pub most_words: usize,
+    probe: u64,
+    /// Offsets in the arena.
+    pub blocks: Vec<u64>,
+    pub views: Vec<u64>,
+}
+
+impl Memory {
+    pub fn new(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<Memory, CudaError> {
+        let ranks = plan.ranks as u64;
+        let mut most_words = 0;
+        all_reduces(&plan.steps, &mut |items| {
+            let words = |(n, r): &(PlanNestId, usize)| {
+                let nest = &plan.nest(*n).nest;
+                acc_words(nest, &nest.reductions[*r], 1) / copies(nest, *r) as usize
+            };
+            most_words = items.iter().map(words).sum::<usize>().max(most_words);
+        });
+        let mut bytes = 0u64;
+        let mut take = |n: u64| {
+            // Large blocks begin as the driver would let them begin.
+            bytes = bytes.next_multiple_of(if n >= 2 << 20 { 2 << 20 } else { 512 });
+            bytes += n;
+            bytes - n
+        };
+        take(LINK * ranks);
+        let round = take(8);
+        let inbox = take(32 * ranks * most_words as u64);
+        let probe = take(if ranks == 1 { 0 } else { (ranks + 1) * PROBE as u64 });
+        let mut blocks = vec![None; plan.arrays.len()];
+        for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
+            let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len() as u64;
+            blocks[a.buffer as usize].get_or_insert_with(|| take(elements * a.array.ty.size() as u64));
         }
+        let mut views = vec![];
+        for (k, v) in plan.views.iter().enumerate() {
+            let elements = padded(plan, Place::View(ViewId(k as u32)), me).len() as u64;
+            views.push(take(elements * plan.array(v.array).array.ty.size() as u64));
+        }
+        let arena = gpu.alloc(bytes as usize)?;
+        let blocks = blocks.into_iter().map(|b| b.unwrap_or(0)).collect();
+        Ok(Memory { arena, round: arena + round, inbox: arena + inbox, most_words, probe, blocks, views })
     }
-    let mut views = vec![];
-    for (k, v) in plan.views.iter().enumerate() {
-        let elements = padded(plan, Place::View(ViewId(k as u32)), me).len();
-        views.push(gpu.alloc(elements as usize * plan.array(v.array).array.ty.size())?);
+
+    /// Where what a trial sends lies, or what it receives from a rank.
+    pub fn probe(&self, from: Option<usize>) -> u64 {
+        self.arena + from.map_or(self.probe, |q| self.probe_of(q))
     }
-    Ok((blocks, views))
+
+    /// The offset of what a trial brings from a rank.
+    pub fn probe_of(&self, from: usize) -> u64 {
+        self.probe + (1 + from) as u64 * PROBE as u64
+    }
+
+    /// The address of a place; `arrays` says in which block each array is now.
+    pub fn address(&self, place: Place, arrays: &[u32]) -> u64 {
+        self.arena
+            + match place {
+                Place::Array(a) => self.blocks[arrays[a.0 as usize] as usize],
+                Place::View(v) => self.views[v.0 as usize],
+            }
+    }
+}
+
+/// Copies of the words of a reduction.
+pub fn copies(nest: &Nest, r: usize) -> u32 {
+    let red = &nest.reductions[r];
+    if ordered(nest, red) && red.op == FoldOp::Sum { COPIES as u32 } else { 1 }
+}
+
+fn all_reduces(steps: &[Step], f: &mut impl FnMut(&[(PlanNestId, usize)])) {
+    for s in steps {
+        if let StepKind::AllReduce(items) = &s.kind {
+            f(items);
+        }
+        s.kind.blocks().into_iter().for_each(|b| all_reduces(b, f));
+    }
 }
 
 /// Refuses a plan that the device cannot hold, before anything is allocated.

@@ -1,0 +1,72 @@
+//! Messages that are packed first: memory on the device and on the host, and the three ways from there to a peer.
+
+use super::Transport;
+use super::nccl::Nccl;
+use crate::runtime::comm::Comm;
+use crate::runtime::device::cuda::driver::Gpu;
+use crate::runtime::failure::Failure;
+
+/// Memory of one message: packed on the device, and page-locked on the host where it is staged.
+#[derive(Clone, Copy, Debug)]
+pub struct Staged {
+    pub peer: i64,
+    pub bytes: usize,
+    pub device: u64,
+    pub host: *mut u8,
+}
+
+/// Carries packed messages with one transport. Those that need the host wait for the stream; afterwards, what arrived lies in device
+/// memory, in the order of the stream.
+pub fn carry(
+    transport: Transport,
+    (sends, receives): (&[Staged], &[Staged]),
+    gpu: &Gpu,
+    nccl: Option<&Nccl>,
+    comm: &mut dyn Comm,
+) -> Result<(), Failure> {
+    let lost = |e: String| Failure::Lost(e);
+    let cuda = |e: crate::runtime::device::cuda::driver::CudaError| Failure::Lost(format!("GPU: {e}"));
+    let on_device = |all: &[Staged]| -> Vec<_> { all.iter().map(|m| (m.peer, m.device, m.bytes)).collect() };
+    let on_host = |all: &[Staged]| -> Vec<_> { all.iter().map(|m| (m.peer, m.host as u64, m.bytes)).collect() };
+    match transport {
+        Transport::Peer => Err(Failure::Internal("a message to a peer was packed".into())),
+        Transport::Nccl => {
+            let nccl = nccl.ok_or_else(|| Failure::Internal("no communicator of NCCL".into()))?;
+            // SAFETY: the staging memory lives as long as the device, and the stream orders its uses.
+            unsafe { nccl.carry(&on_device(sends), &on_device(receives), gpu.stream()) }.map_err(lost)
+        }
+        Transport::GpuAware => {
+            gpu.wait().map_err(cuda)?;
+            // SAFETY: the library says that it takes device addresses; the call ends when all messages have arrived.
+            unsafe { comm.carry(&on_device(sends), &on_device(receives)) }?;
+            Ok(())
+        }
+        Transport::Staged => {
+            for m in sends {
+                // SAFETY: both blocks have the bytes of the message.
+                unsafe { gpu.download(m.host, m.device, m.bytes) }.map_err(cuda)?;
+            }
+            gpu.wait().map_err(cuda)?;
+            // SAFETY: page-locked memory of these sizes; the call ends when all messages have arrived.
+            if !unsafe { comm.carry(&on_host(sends), &on_host(receives)) }? {
+                for m in sends {
+                    let mut buffer = comm.buffer(m.bytes);
+                    // SAFETY: the staging memory holds the message.
+                    buffer.copy_from_slice(unsafe { std::slice::from_raw_parts(m.host, m.bytes) });
+                    comm.send(m.peer, buffer)?;
+                }
+                for m in receives {
+                    let buffer = comm.receive(m.peer, m.bytes)?;
+                    // SAFETY: the staging memory has the bytes of the message, and its last use is over.
+                    unsafe { std::ptr::copy_nonoverlapping(buffer.as_ptr(), m.host, m.bytes.min(buffer.len())) };
+                    comm.recycle(m.peer, buffer);
+                }
+            }
+            for m in receives {
+                // SAFETY: as above; the host's memory is written again only after the next wait.
+                unsafe { gpu.upload(m.device, m.host, m.bytes) }.map_err(cuda)?;
+            }
+            Ok(())
+        }
+    }
+}
