@@ -4,7 +4,7 @@
 The CPU's answer comes from the built-in machine on one rank; GPUs run as threads (`-n N`) and, with --mpirun, as MPI
 processes. Prints one line for each program that differs and a summary; the exit code is 1 if there is any.
 
-usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2,4] [--jobs J] [--mpirun N,..] [--only TEXT] [-- more arguments of mgpu run]
+usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2,4] [--jobs J] [--mpirun N,..] [--only TEXT] [--timeout S] [--at-once K] [-- more arguments of mgpu run]
 """
 import argparse
 import concurrent.futures
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -38,7 +39,7 @@ def directives(path):
     return out
 
 
-def run(path, args, command):
+def run(path, args, command, limit=300):
     """Text, exit code and files that a run leaves behind."""
     with tempfile.TemporaryDirectory() as tmp:
         here = os.path.join(tmp, "here")
@@ -48,7 +49,7 @@ def run(path, args, command):
             if not f.endswith((".mgpu", ".npy", ".json")) or ("examples" in path and f.endswith(".npy") and "/data/" not in f):
                 os.remove(f)
                 before.discard(f)
-        done = subprocess.run(command + [os.path.basename(path)] + args, cwd=here, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command + [os.path.basename(path)] + args, cwd=here, capture_output=True, text=True, timeout=limit)
         files = {}
         for d, _, fs in os.walk(here):
             for f in fs:
@@ -79,9 +80,12 @@ def main():
     parser.add_argument("--mpirun", default="")
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--only", default="")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds of a run on GPUs")
+    parser.add_argument("--at-once", type=int, default=4, help="runs that share the GPUs; kernels of one that wait for each other take the others' time")
     parser.add_argument("more", nargs="*")
     a = parser.parse_args()
     mgpu = os.path.abspath(a.mgpu)
+    slots = threading.Semaphore(a.at_once)
     cpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--executor", "vm"]
     gpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--device", "cuda"] + a.more
     mpi = lambda n: ["mpirun", "--oversubscribe", "-n", str(n), mgpu, "run", "-q", "--device", "cuda"] + a.more
@@ -100,7 +104,9 @@ def main():
                     continue
                 wanted = want or run(path, d["args"], cpu(n))
                 try:
-                    why = compare(path, wanted, run(path, d["args"], command(n)))
+                    with slots:
+                        got = run(path, d["args"], command(n), a.timeout)
+                    why = compare(path, wanted, got)
                 except subprocess.TimeoutExpired:
                     why = "does not end"
                 runs += 1
