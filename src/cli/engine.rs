@@ -126,8 +126,8 @@ fn gpus(args: &EngineArgs) -> Option<i64> {
 
 #[cfg(feature = "cuda")]
 fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
-    use crate::runtime::device::cuda::{CudaEngine, Options};
     use crate::runtime::device::cuda::transport::Transport as Carrier;
+    use crate::runtime::device::cuda::{CudaEngine, Options};
     let transport = args.transport.map(|t| match t {
         Transport::Peer => Carrier::Peer,
         Transport::Nccl => Carrier::Nccl,

@@ -93,13 +93,14 @@ impl<'a> Writer<'a> {
                 Word::Group(g) => {
                     let ty = c_memory(self.memory_ty(*g));
                     let constant = if self.groups[*g].store { "" } else { "const " };
-                    let restrict = if self.aliased(*g) { "" } else { "__restrict__ " };
+                    let restrict = if self.aliased(*g) || words.contains(&Word::Rim) { "" } else { "__restrict__ " };
                     format!("{constant}{ty} *{restrict}a{g}")
                 }
                 Word::Scalars => "const u64 *__restrict__ scalars".into(),
                 Word::Value(s) => format!("u64 value{}", s.0),
                 Word::Accumulator(r) => format!("u64 *acc{r}"),
                 Word::Shift => "i64 shift".into(),
+                Word::Rim => "const mg_rim *rim_at".into(),
             });
         }
         let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));

@@ -58,6 +58,8 @@ pub enum Word {
     Accumulator(usize),
     /// How many elements before the part the first vector begins (aligned).
     Shift,
+    /// The rim that the part shares with other ranks: `mg_rim` of the prelude.
+    Rim,
 }
 
 /// Accesses that differ by constants share a pointer.
@@ -97,6 +99,8 @@ pub struct Kernel {
 pub struct Kernels {
     pub general: Kernel,
     pub fast: Option<Kernel>,
+    /// The fast one again, which waits for messages where it reads them and delivers its own where it writes them.
+    pub linked: Option<Kernel>,
     /// The kernel that turns accumulators into scalars, if the nest reduces.
     pub finish: Option<Kernel>,
     /// Scalars of the table that the kernels read.
@@ -125,6 +129,8 @@ pub struct Placed<'a> {
     /// What the low ends and lengths of all parts are multiples of, in each dimension. In the last one, low ends count from
     /// the first aligned element of each operand.
     pub even: Vec<i64>,
+    /// Its arrays have ghost cells that other ranks fill.
+    pub linked: bool,
     /// The file and line that the kernel comes from, for compilers and profilers.
     pub line: Option<(String, usize)>,
 }
@@ -158,11 +164,12 @@ pub fn unit(program: &Program) -> Unit {
         } else {
             points::write(&mut text, i, placed, program.moving)
         };
-        let fast = march::write(&mut text, i, placed, program.moving);
+        let (fast, linked) = march::write(&mut text, i, placed, program.moving).unzip();
+        let linked = linked.flatten();
         let finish = reduce::write_finish(&mut text, i, placed.nest);
         let read = body::Writer::new(placed, program.moving).scalars();
         let moving = read.intersection(program.moving).copied().collect();
-        kernels.push(Kernels { general, fast, finish, moving });
+        kernels.push(Kernels { general, fast, linked, finish, moving });
     }
     let mut scalars = vec![];
     for (i, (code, results)) in program.scalar_code.iter().enumerate() {

@@ -315,6 +315,43 @@ extern "C" __global__ void mgpu_carry(
     for (u32 k = t; k < from; k += blockDim.x) mg_await(&receives[k].mine->arrived, ++receives[k].mine->taken, stop);
 }
 
+/* The rim of a part that other ranks read, and that reads what they send: below and above along the rows. Blocks whose chunk of
+   rows lies at an end wait for the message from there before they read, store their rows there too, and the last of them delivers. */
+struct mg_rim {
+    mg_link *wait_low, *wait_high, *to_low, *to_high, *their_low, *their_high;
+    i64 far_low, far_high;   /* bytes from a stored element to its copy */
+    i64 rows_low, rows_high; /* rows below the first, and from the second on, are copied */
+    u32 low, high;           /* chunks below the first, and from the second on, have a rim */
+    u32 low_blocks, high_blocks;
+    u32 store_low, store_high; /* which store is copied, from 1; 0 none */
+    const u32 *stop;
+};
+FN void mg_rim_wait(const mg_rim &rim, u32 chunk) {
+    const bool low = rim.wait_low && chunk < rim.low, high = rim.wait_high && chunk >= rim.high;
+    if (!low && !high) return;
+    if (!(threadIdx.x | threadIdx.y)) {
+        if (low) mg_await(&rim.wait_low->arrived, rim.wait_low->taken + 1, rim.stop);
+        if (high) mg_await(&rim.wait_high->arrived, rim.wait_high->taken + 1, rim.stop);
+    }
+    __syncthreads();
+}
+FN void mg_rim_end(mg_link *wait, mg_link *to, mg_link *theirs, u32 blocks) {
+    mg_link *link = to ? to : wait;
+    if (!link || atomicAdd(&link->done, 1) != blocks - 1) return;
+    link->done = 0;
+    if (wait) wait->taken++;
+    if (to) mg_post(&theirs->arrived, ++to->sent);
+}
+FN void mg_rim_done(const mg_rim &rim, u32 chunk) {
+    const bool low = chunk < rim.low, high = chunk >= rim.high;
+    if (!low && !high) return;
+    __syncthreads();
+    if (threadIdx.x | threadIdx.y) return;
+    __threadfence_system();
+    if (low) mg_rim_end(rim.wait_low, rim.to_low, rim.their_low, rim.low_blocks);
+    if (high) mg_rim_end(rim.wait_high, rim.to_high, rim.their_high, rim.high_blocks);
+}
+
 /* One reduction of an all-reduce: its words, of which there are `copies`, and how words are joined. */
 struct mg_item {
     u64 *acc;

@@ -81,16 +81,31 @@ struct Marcher<'a> {
     offsets: Vec<Option<(i64, i64)>>,
     /// Points outside the part must not run: their reads or tables could be out of bounds.
     guarded: bool,
+    /// The kernel waits for messages and delivers its own: [`Word::Rim`].
+    linked: bool,
 }
 
-/// Appends the fast kernel of a nest, if it has one.
-pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
-    let m = Marcher::new(placed, moving)?;
+/// Appends the fast kernel of a nest, if it has one, and the one that is linked with other ranks.
+pub fn write(
+    out: &mut String,
+    number: usize,
+    placed: &Placed,
+    moving: &BTreeSet<ScalarId>,
+) -> Option<(Kernel, Option<Kernel>)> {
+    let mut m = Marcher::new(placed, moving)?;
     let name = format!("mgpu_fast_{number}");
     let mut words = m.w.words();
     words.push(Word::Shift);
     m.kernel(out, &name, &words);
-    Some(Kernel { name, words, groups: m.w.groups, form: Form::March(m.m) })
+    let mut linked = None;
+    if placed.linked && m.m.dim.is_some() {
+        m.linked = true;
+        let name = format!("mgpu_linked_{number}");
+        let words: Vec<Word> = words.iter().copied().chain([Word::Rim]).collect();
+        m.kernel(out, &name, &words);
+        linked = Some(Kernel { name, words, groups: m.w.groups.clone(), form: Form::March(m.m.clone()) });
+    }
+    Some((Kernel { name, words, groups: m.w.groups, form: Form::March(m.m) }, linked))
 }
 
 impl<'a> Marcher<'a> {
@@ -175,7 +190,7 @@ impl<'a> Marcher<'a> {
         let m = March::new(placed, dim, vector, ordered, lanes, aligned);
         let risky = offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
         let guarded = risky && !m.whole_vectors;
-        Some(Marcher { w, m, families, offsets, guarded })
+        Some(Marcher { w, m, families, offsets, guarded, linked: false })
     }
 
     fn kernel(&self, out: &mut String, name: &str, words: &[Word]) {
@@ -189,7 +204,16 @@ impl<'a> Marcher<'a> {
         let _ = writeln!(out, "    typedef {index} col;\n    const col cols = (col)(hi{last} - lo{last});");
         self.place(out);
         self.pointers(out);
+        if self.linked {
+            // Chunks of rows, of which a block has one (or one in each of its rows of threads).
+            let chunk = if m.others.is_empty() { "blockIdx.y" } else { "Z" };
+            let _ = writeln!(out, "    const mg_rim rim = *rim_at;\n    const u32 chunk = (u32){chunk};");
+            out.push_str("    mg_rim_wait(rim, chunk);\n");
+        }
         self.rows(out);
+        if self.linked {
+            out.push_str("    mg_rim_done(rim, chunk);\n");
+        }
         if let Some((_, leaf_threads)) = m.leaf.or(m.anchored.then_some((0, m.lanes / m.vector))) {
             self.fold(out, leaf_threads);
         }

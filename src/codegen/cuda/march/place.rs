@@ -177,7 +177,7 @@ impl Marcher<'_> {
             let ty = c_memory(self.w.memory_ty(g));
             let (constant, restrict) = (
                 if self.w.groups[g].store { "" } else { "const " },
-                if self.w.aliased(g) { "" } else { "__restrict__ " },
+                if self.w.aliased(g) || self.linked { "" } else { "__restrict__ " },
             );
             let _ = writeln!(out, "    {constant}{ty} *{restrict}q{g} = p{g} + ({});", at.join(" + "));
             self.ends(out, g);

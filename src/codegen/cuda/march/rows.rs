@@ -274,18 +274,34 @@ impl Marcher<'_> {
     }
 
     fn store(&self, out: &mut String) {
-        let v = self.m.vector;
         for s in 0..self.w.nest.stores.len() {
             let at = self.stored_at(s);
-            if self.m.whole_vectors {
-                let _ = writeln!(out, "            mg_put({at}, out{s});");
-                continue;
+            self.store_at(out, s, &at);
+            let Some(d) = self.m.dim.filter(|_| self.linked) else { continue };
+            // The same row in the memory of the rank below or above, if it is a ghost row there.
+            let ty = c_memory(self.w.nest.operands[self.w.nest.stores[s].operand.0 as usize].ty);
+            for (end, when) in
+                [("low", format!("x{d} + r < rim.rows_low")), ("high", format!("x{d} + r >= rim.rows_high"))]
+            {
+                let _ = writeln!(out, "            if (rim.store_{end} == {} && {when}) {{", s + 1);
+                let _ = writeln!(out, "            {ty} *far = ({ty} *)((u64)({at}) + rim.far_{end});");
+                self.store_at(out, s, "far");
+                out.push_str("            }\n");
             }
-            let _ = writeln!(
-                out,
-                "            if (c >= 0 && c + {v} <= cols) mg_put({at}, out{s});\n            else for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) ({at})[v] = out{s}.v[v];"
-            );
         }
+    }
+
+    /// Stores a row's vector at an address.
+    fn store_at(&self, out: &mut String, s: usize, at: &str) {
+        let v = self.m.vector;
+        if self.m.whole_vectors {
+            let _ = writeln!(out, "            mg_put({at}, out{s});");
+            return;
+        }
+        let _ = writeln!(
+            out,
+            "            if (c >= 0 && c + {v} <= cols) mg_put({at}, out{s});\n            else for (int v = 0; v < {v}; v++) if (c + v >= 0 && c + v < cols) ({at})[v] = out{s}.v[v];"
+        );
     }
 
     /// The address of a store's vector in row `r`.

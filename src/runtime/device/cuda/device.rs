@@ -10,6 +10,7 @@ use super::edges::Edges;
 use super::engine::{Stop, device_code};
 use super::exchange::{List, Packed, Which};
 use super::launch::Around;
+use super::link::{Due, Known, Rim, Sweep, Waits};
 use super::queue::Queue;
 use super::storage::padded;
 use super::transport::card::Card;
@@ -56,10 +57,21 @@ pub struct CudaDevice<'a> {
     pub(super) packed: Vec<Packed>,
     pub(super) direct: Vec<Vec<Vec<(Place, Place, BoxCopy)>>>,
     pub(super) carrying: HashMap<(u32, Vec<u32>), Carrying>,
+    /// The last sweep, and the exchange that is on its way: see [`super::link`].
+    pub(super) sweep: Option<Sweep>,
+    pub(super) due: Option<Due>,
+    pub(super) known: HashMap<(u32, u32, u64, Rim), Known>,
+    pub(super) waits: HashMap<(u32, u32, u64), Option<Waits>>,
+    pub(super) rims: HashMap<Rim, u64>,
+    pub(super) awaited: HashMap<u32, Carrying>,
+    /// Exchanges delivered by sweeps, and carried by a kernel of their own.
+    pub(super) delivered: u64,
+    pub(super) carried: u64,
     pub(super) joins: HashMap<Vec<(PlanNestId, usize)>, Launch>,
     /// A word in host memory: not zero when a rank of this process has given up.
     pub(super) stop: u64,
     pub(super) ended: bool,
+    pub verbose: bool,
     pub(super) lists: HashMap<(u32, Which, Vec<u64>), List>,
     /// Constant ghost cells that hold their value already: exchange and address.
     pub(super) filled: HashSet<(u32, Vec<u64>)>,
@@ -155,9 +167,18 @@ impl<'a> CudaDevice<'a> {
             links,
             packed: vec![],
             carrying: HashMap::new(),
+            sweep: None,
+            due: None,
+            known: HashMap::new(),
+            waits: HashMap::new(),
+            rims: HashMap::new(),
+            awaited: HashMap::new(),
+            delivered: 0,
+            carried: 0,
             joins: HashMap::new(),
             stop,
             ended: false,
+            verbose: false,
             lists: HashMap::new(),
             filled: HashSet::new(),
             scalar_code,
@@ -222,9 +243,11 @@ impl<'a> CudaDevice<'a> {
             most_blocks: self.most_blocks,
         };
         let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| around.fast(kernel, f));
-        let launch = fast.unwrap_or_else(|| around.general(&kernels.general, work.general));
-        self.queue.push(launch);
-        Ok(())
+        let launch = match &fast {
+            Some(launch) => launch.clone(),
+            None => around.general(&kernels.general, work.general),
+        };
+        self.sweeps(PlanNestId(k as u32), fast, launch)
     }
 
     /// Memory for packed elements on the device.
@@ -237,6 +260,7 @@ impl<'a> CudaDevice<'a> {
 
     /// Moves a box of an array to or from packed memory on the device.
     fn pack(&mut self, id: ArrayId, region: &IndexBox, packed: u64, out: bool) -> Result<(), Failure> {
+        self.settle()?;
         let place = Place::Array(id);
         let storage = padded(self.plan, place, self.me);
         let (array, flat) = (Stored { storage: &storage, part: region }, Stored { storage: region, part: region });
@@ -287,7 +311,7 @@ impl Device for CudaDevice<'_> {
             let reads = n.nest.accesses.iter().any(|a| a.operand.0 as usize == o);
             self.order.uses(Place::from(*source), operand.written && !reads, &self.arrays);
         }
-        let Some(part) = self.work[k].part.clone() else { return Ok(()) };
+        let Some(part) = self.work[k].part.clone() else { return self.settle() };
         self.launch(k, &part, state)
     }
 
@@ -373,13 +397,20 @@ impl Device for CudaDevice<'_> {
     }
 
     fn turn(&mut self) -> Result<(), Failure> {
-        self.queue.turn(&self.gpu).map_err(lost)
+        self.queue.turn(&self.gpu, self.sweep.as_ref().map(|s| s.number)).map_err(lost)
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
+        self.settle()?;
         self.queue.flush(&self.gpu).map_err(lost)?;
         self.gpu.wait().map_err(lost)?;
         self.ended = true;
+        if self.verbose && self.delivered + self.carried > 0 {
+            let (me, all, own) = (self.me, self.delivered + self.carried, self.delivered);
+            eprintln!(
+                "rank {me}: {own} of {all} exchanges with peers were delivered by the sweeps that wrote the elements"
+            );
+        }
         Ok(())
     }
 }

@@ -112,16 +112,11 @@ fn info(ordinal: i32) -> Result<GpuInfo> {
     Ok(GpuInfo { ordinal, name, capability: (major, minor), memory: bytes as u64, multiprocessors, bus })
 }
 
-/// A device in use: its primary context, its streams, and everything allocated, which goes with it.
+/// A device in use: its primary context, one stream, and everything allocated, which goes with it.
 pub struct Gpu {
     context: sys::CUcontext,
     device: sys::CUdevice,
-    /// Where everything is queued, and beside it what overlaps.
     stream: sys::CUstream,
-    side: sys::CUstream,
-    /// Mark where the streams part and meet.
-    parted: sys::CUevent,
-    met: sys::CUevent,
     owned: Vec<u64>,
     pinned: Vec<*mut c_void>,
     /// Other processes' memory that is mapped here.
@@ -143,18 +138,10 @@ impl Gpu {
         call!(cuDeviceGet(&mut device, ordinal))?;
         call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
         call!(cuCtxSetCurrent(context))?;
-        let (mut stream, mut side) = (std::ptr::null_mut(), std::ptr::null_mut());
-        let (mut least, mut greatest) = (0, 0);
-        call!(cuCtxGetStreamPriorityRange(&mut least, &mut greatest))?;
-        let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
-        call!(cuStreamCreateWithPriority(&mut stream, flags, least))?;
-        call!(cuStreamCreateWithPriority(&mut side, flags, greatest))?;
-        let (mut parted, mut met) = (std::ptr::null_mut(), std::ptr::null_mut());
-        for event in [&mut parted, &mut met] {
-            call!(cuEventCreate(event, sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32))?;
-        }
+        let mut stream = std::ptr::null_mut();
+        call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
         let (owned, pinned, opened) = (vec![], vec![], vec![]);
-        let mut gpu = Gpu { context, device, stream, side, parted, met, owned, pinned, opened, pool: (0, 0) };
+        let mut gpu = Gpu { context, device, stream, owned, pinned, opened, pool: (0, 0) };
         gpu.pool = (gpu.alloc(POOL)?, POOL);
         Ok(gpu)
     }
@@ -287,26 +274,6 @@ impl Gpu {
 
     /// Queues a kernel. Every argument is a word of 64 bits.
     pub fn launch(&self, l: &Launch) -> Result<()> {
-        self.launch_in(l, self.stream)
-    }
-
-    /// Queues an entry; everything between [`Entry::Part`] and [`Entry::Meet`] that is `Beside` overlaps the rest.
-    pub fn enqueue(&self, entry: &Entry) -> Result<()> {
-        match entry {
-            Entry::Kernel(l) => self.launch_in(l, self.stream),
-            Entry::Beside(l) => self.launch_in(l, self.side),
-            Entry::Part => {
-                call!(cuEventRecord(self.parted, self.stream))?;
-                call!(cuStreamWaitEvent(self.side, self.parted, 0))
-            }
-            Entry::Meet => {
-                call!(cuEventRecord(self.met, self.side))?;
-                call!(cuStreamWaitEvent(self.stream, self.met, 0))
-            }
-        }
-    }
-
-    fn launch_in(&self, l: &Launch, stream: sys::CUstream) -> Result<()> {
         let mut words: Vec<*mut c_void> = l.words.iter().map(|w| std::ptr::from_ref(w).cast_mut().cast()).collect();
         let ((gx, gy, gz), (bx, by)) = (l.grid, l.block);
         call!(cuLaunchKernel(
@@ -318,17 +285,17 @@ impl Gpu {
             by,
             1,
             0,
-            stream,
+            self.stream,
             words.as_mut_ptr(),
             std::ptr::null_mut()
         ))
     }
 
     /// Makes a graph of launches in order.
-    pub fn graph(&self, entries: &[Entry]) -> Result<Graph> {
+    pub fn graph(&self, launches: &[Launch]) -> Result<Graph> {
         let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         call!(cuStreamBeginCapture_v2(self.stream, mode))?;
-        let queued = entries.iter().try_for_each(|e| self.enqueue(e));
+        let queued = launches.iter().try_for_each(|l| self.launch(l));
         let mut graph = std::ptr::null_mut();
         call!(cuStreamEndCapture(self.stream, &mut graph))?;
         queued?;
@@ -358,9 +325,6 @@ impl Drop for Gpu {
             let _ = call!(cuMemFreeHost(*at));
         }
         let _ = call!(cuStreamDestroy_v2(self.stream));
-        let _ = call!(cuStreamDestroy_v2(self.side));
-        let _ = call!(cuEventDestroy_v2(self.parted));
-        let _ = call!(cuEventDestroy_v2(self.met));
         let _ = self.context;
         let _ = call!(cuDevicePrimaryCtxRelease_v2(self.device));
     }
@@ -399,18 +363,6 @@ pub struct Launch {
     pub grid: (u32, u32, u32),
     pub block: (u32, u32),
     pub words: Vec<u64>,
-}
-
-/// What is queued.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Entry {
-    Kernel(Launch),
-    /// A kernel that overlaps those after the last `Part`.
-    Beside(Launch),
-    /// From here on, entries beside may run.
-    Part,
-    /// Entries beside have run.
-    Meet,
 }
 
 /// Launches that go out as one.

@@ -9,8 +9,8 @@ use super::edges::Edges;
 use super::transport::Transport;
 use super::{nvrtc, storage};
 use crate::codegen::cuda as generate;
-use crate::ir::kernel::{Code, Reg, ScalarId};
-use crate::ir::plan::{Plan, PlanNest, Step, StepKind};
+use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
+use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::strides;
 use crate::runtime::device::{Device, Engine};
@@ -131,7 +131,8 @@ impl Engine for CudaEngine {
         let mut code = if first { Some(self.code(gpu.capability)) } else { None };
         comm.gathered(&[]).map_err(|e| bad(e.0))?;
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
-        let device = CudaDevice::new(plan, comm, gpu, &self.unit, code, self.options.transport, &self.stop)?;
+        let mut device = CudaDevice::new(plan, comm, gpu, &self.unit, code, self.options.transport, &self.stop)?;
+        device.verbose = self.options.verbose;
         if self.options.verbose {
             for (q, link) in device.links() {
                 eprintln!("rank {} to rank {q}: {} ({})", comm.rank(), link.transport.name(), link.why);
@@ -145,7 +146,8 @@ impl Engine for CudaEngine {
 pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>) -> generate::Unit {
     let moving = moving(plan);
     let edges = Edges::of(plan);
-    let nests = plan.nests.iter().map(|n| {
+    let links = linked(plan);
+    let nests = plan.nests.iter().enumerate().map(|(k, n)| {
         let place_strides = |s: &crate::ir::plan::Source| {
             let boxes = (0..plan.ranks).map(|r| storage::padded(plan, Place::from(*s), r));
             boxes.into_iter().find(|b| !b.is_empty()).map_or(vec![], |b| strides(&b))
@@ -158,7 +160,8 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         let mut strides: Vec<Vec<i64>> = n.sources.iter().map(place_strides).collect();
         strides.iter_mut().zip(&n.nest.operands).for_each(|(s, o)| s.resize(o.rank, 1));
         let folds = (0..n.nest.accesses.len()).map(|k| edges.access(plan, n, k)).collect();
-        generate::Placed { nest: &n.nest, strides, folds, extent, even, line: line(n.nest.span) }
+        let linked = links.contains(&(k as u32));
+        generate::Placed { nest: &n.nest, strides, folds, extent, even, linked, line: line(n.nest.span) }
     });
     generate::unit(&generate::Program {
         nests: nests.collect(),
@@ -167,6 +170,28 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         scalar_code: device_code(plan),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
+}
+
+/// Nests in loops that read or write an array whose ghost cells come from other ranks.
+fn linked(plan: &Plan) -> BTreeSet<u32> {
+    fn in_loops(steps: &[Step], inside: bool, out: &mut BTreeSet<u32>) {
+        for s in steps {
+            if let (StepKind::Compute { nest, .. }, true) = (&s.kind, inside) {
+                out.insert(nest.0);
+            }
+            let inner = inside || matches!(s.kind, StepKind::For { .. } | StepKind::While { .. });
+            s.kind.blocks().into_iter().for_each(|b| in_loops(b, inner, out));
+        }
+    }
+    let mut out = BTreeSet::new();
+    if plan.ranks > 1 {
+        in_loops(&plan.steps, false, &mut out);
+    }
+    let ghost = |i: &Item| if let Item::Ghost { array, .. } = i { Some(*array) } else { None };
+    let arrays: Vec<ArrayId> = plan.exchanges.iter().flat_map(|e| &e.items).filter_map(ghost).collect();
+    let alike = |a: ArrayId, b: ArrayId| a == b || plan.array(a).layout == plan.array(b).layout;
+    out.retain(|n| plan.nests[*n as usize].nest.operands.iter().any(|o| arrays.iter().any(|a| alike(*a, o.array))));
+    out
 }
 
 /// What the low ends and lengths of a nest's parts are multiples of; see [`generate::Placed::even`].

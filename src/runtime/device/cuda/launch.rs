@@ -168,6 +168,8 @@ impl Around<'_> {
             Word::Value(s) => (self.value)(*s),
             Word::Accumulator(r) => self.accumulators[*r],
             Word::Shift => shift as u64,
+            // Put in place of this when the launch is linked.
+            Word::Rim => 0,
         };
         k.words.iter().map(word).collect()
     }

@@ -7,6 +7,7 @@ mod edges;
 mod engine;
 mod exchange;
 mod launch;
+mod link;
 pub mod nvrtc;
 mod queue;
 mod reduce;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::driver::{Entry, Gpu, Graph, Launch, Result};
+use super::driver::{Gpu, Graph, Launch, Result};
 
 /// Launches of a batch, at least, that ends with an iteration of a loop.
 const BATCH: usize = 64;
@@ -13,15 +13,14 @@ const MOST_GRAPHS: usize = 256;
 
 #[derive(Default)]
 struct Known {
-    batch: Vec<Entry>,
+    batch: Vec<Launch>,
     graph: Option<Graph>,
 }
 
 /// A hash of a batch; equal batches have equal ones.
-fn hash(batch: &[Entry]) -> u64 {
+fn hash(batch: &[Launch]) -> u64 {
     let mut h = 0xcbf2_9ce4_8422_2325u64;
-    for entry in batch {
-        let (Entry::Kernel(l) | Entry::Beside(l)) = entry else { continue };
+    for l in batch {
         for w in &l.words {
             h = (h ^ w).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         }
@@ -32,7 +31,9 @@ fn hash(batch: &[Entry]) -> u64 {
 /// Launches in order.
 #[derive(Default)]
 pub struct Queue {
-    pending: Vec<Entry>,
+    pending: Vec<Launch>,
+    /// How many launches there have been.
+    count: u64,
     known: HashMap<u64, Known>,
     /// Kernels that went out, and in how many graphs.
     pub launched: u64,
@@ -40,19 +41,34 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Adds a launch.
-    pub fn push(&mut self, launch: Launch) {
-        self.pending.push(Entry::Kernel(launch));
+    /// Adds a launch; gives its number.
+    pub fn push(&mut self, launch: Launch) -> u64 {
+        self.pending.push(launch);
+        self.count += 1;
+        self.count - 1
     }
 
-    /// Adds any entry.
-    pub fn add(&mut self, entry: Entry) {
-        self.pending.push(entry);
+    /// A launch that has not gone out yet.
+    pub fn waiting(&mut self, number: u64) -> Option<&mut Launch> {
+        let at = self.place(number)?;
+        self.pending.get_mut(at)
     }
 
-    /// An iteration ended: a batch may end here.
-    pub fn turn(&mut self, gpu: &Gpu) -> Result<()> {
-        if self.pending.len() >= BATCH { self.flush(gpu) } else { Ok(()) }
+    fn place(&self, number: u64) -> Option<usize> {
+        let first = self.count - self.pending.len() as u64;
+        usize::try_from(number.checked_sub(first)?).ok()
+    }
+
+    /// An iteration ended: a batch may end here. Launch `keep` and what follows stay, because they may still be changed.
+    pub fn turn(&mut self, gpu: &Gpu, keep: Option<u64>) -> Result<()> {
+        if self.pending.len() < BATCH {
+            return Ok(());
+        }
+        let at = keep.and_then(|k| self.place(k)).filter(|at| (BATCH / 2..self.pending.len()).contains(at));
+        let rest = at.map_or(vec![], |at| self.pending.split_off(at));
+        let sent = self.flush(gpu);
+        self.pending = rest;
+        sent
     }
 
     /// Everything goes out.
@@ -60,7 +76,7 @@ impl Queue {
         let batch = std::mem::take(&mut self.pending);
         self.launched += batch.len() as u64;
         if batch.len() < SHORT {
-            return batch.iter().try_for_each(|l| gpu.enqueue(l));
+            return batch.iter().try_for_each(|l| gpu.launch(l));
         }
         if self.known.len() >= MOST_GRAPHS {
             self.known.clear();
@@ -68,7 +84,7 @@ impl Queue {
         let known = self.known.entry(hash(&batch)).or_default();
         if known.batch != batch {
             // Seen for the first time.
-            let sent = batch.iter().try_for_each(|l| gpu.enqueue(l));
+            let sent = batch.iter().try_for_each(|l| gpu.launch(l));
             *known = Known { batch, graph: None };
             return sent;
         }

@@ -129,7 +129,8 @@ impl CudaDevice<'_> {
                 self.memory.round,
                 self.stop,
             ];
-            self.joins.insert(items.to_vec(), Launch { function: self.join, grid: (1, 1, 1), block: (JOINERS, 1), words });
+            self.joins
+                .insert(items.to_vec(), Launch { function: self.join, grid: (1, 1, 1), block: (JOINERS, 1), words });
         }
         self.queue.push(self.joins[items].clone());
         // Every rank hears every other.

@@ -20,6 +20,7 @@ pub struct Work {
     pub boxes: Vec<(Vec<i64>, Vec<i64>)>,
     pub general: Function,
     pub fast: Option<Function>,
+    pub linked: Option<Function>,
     pub finish: Option<Function>,
     /// Where each reduction accumulates, and in how many words.
     pub accumulators: Vec<u64>,
@@ -167,6 +168,7 @@ pub fn work_of(
         places,
         general: function(&kernels.general)?,
         fast: fast.map(function).transpose()?,
+        linked: kernels.linked.as_ref().map(function).transpose()?,
         finish: kernels.finish.as_ref().map(function).transpose()?,
         accumulators,
         acc_words: words,

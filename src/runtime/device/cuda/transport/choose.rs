@@ -75,7 +75,8 @@ impl Chooser<'_> {
             }
             let best = trials.iter().filter_map(|(t, trial)| Some((*t, *trial[q].as_ref().ok()?)));
             // Peers need no host; where one works, it is taken.
-            let best = best.min_by(|a, b| (a.0 != Transport::Peer, a.1).partial_cmp(&(b.0 != Transport::Peer, b.1)).unwrap());
+            let best =
+                best.min_by(|a, b| (a.0 != Transport::Peer, a.1).partial_cmp(&(b.0 != Transport::Peer, b.1)).unwrap());
             let not: Vec<String> = trials
                 .iter()
                 .filter_map(|(t, trial)| Some(format!("{}: {}", t.name(), trial[q].as_ref().err()?)))
@@ -120,7 +121,10 @@ impl Chooser<'_> {
             } else if !card.near(other) {
                 Err("the ranks run on two machines".into())
             } else if card.same_gpu(other) {
-                Err(format!("both ranks use the GPU {}, where kernels that wait for each other may never run together", card.bus))
+                Err(format!(
+                    "both ranks use the GPU {}, where kernels that wait for each other may never run together",
+                    card.bus
+                ))
             } else {
                 Remote::open(self.gpu, card, other)
             };
@@ -154,10 +158,14 @@ impl Chooser<'_> {
 
     fn nccl(&mut self, cards: &[Card], out: &mut Links) -> Result<Trial, Problem> {
         let shared = (0..cards.len()).any(|a| (0..a).any(|b| cards[a].same_gpu(&cards[b])));
-        let mut able = if shared { Err("NCCL wants a GPU for every rank".to_string()) } else { nccl::version().map(|_| ()) };
+        let mut able =
+            if shared { Err("NCCL wants a GPU for every rank".to_string()) } else { nccl::version().map(|_| ()) };
         if self.agreed(able.is_ok())? {
             let name = if self.comm.rank() == 0 { nccl::id() } else { Ok([0; 128]) };
-            let all = self.comm.gathered(name.as_ref().map_or(&[][..], |n| &n[..])).map_err(|e| Problem::new("E0620", e.0))?;
+            let all = self
+                .comm
+                .gathered(name.as_ref().map_or(&[][..], |n| &n[..]))
+                .map_err(|e| Problem::new("E0620", e.0))?;
             able = match <nccl::Id>::try_from(all.part(0)) {
                 Ok(name) => {
                     self.gpu.make_current().map_err(|e| Problem::new("E0620", e.to_string()))?;
@@ -227,7 +235,9 @@ impl Chooser<'_> {
             let mut got = vec![0; PROBE];
             let right = worked.clone().and_then(|()| {
                 let read = self.gpu.get(self.memory.probe(Some(*q as usize)), &mut got).map_err(|e| e.to_string());
-                read.and_then(|()| if got == pattern(*q) { Ok(time) } else { Err("what arrived is not what was sent".into()) })
+                read.and_then(|()| {
+                    if got == pattern(*q) { Ok(time) } else { Err("what arrived is not what was sent".into()) }
+                })
             });
             trial[*q as usize] = right;
         }
@@ -255,5 +265,7 @@ fn others(trial: &Trial, me: i64) -> impl Iterator<Item = &Result<f64, String>> 
 
 /// The bytes that a rank sends in a trial.
 fn pattern(rank: i64) -> Vec<u8> {
-    (0..PROBE as u64).map(|k| (k.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(rank as u64 * 77) >> 32) as u8).collect()
+    (0..PROBE as u64)
+        .map(|k| (k.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(rank as u64 * 77) >> 32) as u8)
+        .collect()
 }

@@ -35,7 +35,8 @@ fn calls() -> Result<&'static Calls, String> {
     static CALLS: OnceLock<Result<Calls, String>> = OnceLock::new();
     let load = || {
         // SAFETY: loads a library of NVIDIA's for good.
-        let library = unsafe { Library::new("libnccl.so.2") }.map_err(|_| "no libnccl.so.2 on this machine".to_string())?;
+        let library =
+            unsafe { Library::new("libnccl.so.2") }.map_err(|_| "no libnccl.so.2 on this machine".to_string())?;
         macro_rules! symbol {
             ($name:literal) => {
                 // SAFETY: the type is that of nccl.h.
@@ -113,10 +114,16 @@ impl Nccl {
         unsafe {
             check((self.calls.start)(), "ncclGroupStart")?;
             let sent = sends.iter().try_for_each(|(peer, at, bytes)| {
-                check((self.calls.send)(*at as *const c_void, *bytes, BYTES, *peer as c_int, self.comm, stream), "ncclSend")
+                check(
+                    (self.calls.send)(*at as *const c_void, *bytes, BYTES, *peer as c_int, self.comm, stream),
+                    "ncclSend",
+                )
             });
             let received = receives.iter().try_for_each(|(peer, at, bytes)| {
-                check((self.calls.receive)(*at as *mut c_void, *bytes, BYTES, *peer as c_int, self.comm, stream), "ncclRecv")
+                check(
+                    (self.calls.receive)(*at as *mut c_void, *bytes, BYTES, *peer as c_int, self.comm, stream),
+                    "ncclRecv",
+                )
             });
             check((self.calls.end)(), "ncclGroupEnd")?;
             sent.and(received)
