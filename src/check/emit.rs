@@ -196,7 +196,9 @@ impl Builder {
     pub fn product(&mut self, r: Reg) -> Option<(Reg, Reg)> {
         let made = |i: &Inst| matches!(i, Inst::Op { dst, .. } if *dst == r);
         let block = self.blocks.last_mut()?;
-        let Inst::Op { op: Op::Binary(BinaryOp::Mul, x, y), .. } = *block.iter().rfind(|i| made(i))? else { return None };
+        let Inst::Op { op: Op::Binary(BinaryOp::Mul, x, y), .. } = *block.iter().rfind(|i| made(i))? else {
+            return None;
+        };
         if !self.varying.contains(&x) || !self.varying.contains(&y) {
             return None;
         }

@@ -251,9 +251,7 @@ impl Checker<'_> {
         self.builder().counters.push((counter, Some((from, to))));
         self.env = env.with(&long.name.name, Local::Val(Val::affine(Affine::sym(Sym::Counter(counter)))));
         let v = self.term_value(long.op, long.term, long.expected);
-        let types = v.map(|v| {
-            (self.accumulate_term(long.op, acc, &v), v.ty)
-        });
+        let types = v.map(|v| (self.accumulate_term(long.op, acc, &v), v.ty));
         self.env = env;
         let body = self.builder().close(scope, false);
         let (wide, ty) = types?;

@@ -19,6 +19,7 @@ use std::fmt::Write;
 use crate::codegen::c_body::{c_const, c_memory, c_ty};
 use crate::codegen::c_contraction;
 use crate::codegen::c_nest::{self, fold_name};
+use crate::ir::contraction::product;
 use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::ir::ty::{Ty, Value};
 
@@ -77,7 +78,7 @@ pub fn unit(nests: &[Nest], tables: &[Table]) -> String {
             }
         }
     }
-    let tiled: Vec<_> = nests.iter().map(c_contraction::tiled).collect();
+    let tiled: Vec<_> = nests.iter().map(product).collect();
     if tiled.iter().any(Option::is_some) {
         out.push_str(c_contraction::PRELUDE);
     }

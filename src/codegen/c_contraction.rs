@@ -9,7 +9,7 @@
 use std::fmt::Write;
 
 use crate::codegen::c_body::{Body, Surroundings, c_memory, c_ty};
-use crate::ir::contraction::{Contraction, Factor};
+use crate::ir::contraction::{Contraction, Factor, product};
 use crate::ir::kernel::{AccessId, Affine, Inst, Nest, OperandId, Reg, Sym};
 use crate::ir::ty::Ty;
 
@@ -17,7 +17,7 @@ use crate::ir::ty::Ty;
 pub const PRELUDE: &str = include_str!("contraction.h");
 
 /// Terms of a panel.
-const TERMS: i64 = 256;
+const TERMS: i64 = 512;
 /// Rows of the left factor that are packed at once: a panel of them stays in the second cache.
 const ROWS: i64 = 96;
 /// Rows and columns of the buffer of results.
@@ -25,19 +25,6 @@ const MOST_ROWS: i64 = 768;
 const MOST_COLUMNS: i64 = 1024;
 /// No tile of any machine has more rows or columns.
 const LARGEST_TILE: i64 = 64;
-/// Fewer rows than this are not worth packing the right factor.
-const FEWEST_ROWS: i64 = 4;
-/// A factor of more operations is not worth evaluating outside of the loop.
-const MOST_CODE: usize = 64;
-
-/// The contraction of a nest that runs in tiles.
-pub fn tiled(nest: &Nest) -> Option<Contraction> {
-    let c = crate::ir::contraction::of(nest)?;
-    let rows = nest.domain.dims[c.row?].len();
-    let code = c.left.code.len() + c.right.code.len();
-    (rows >= FEWEST_ROWS && code <= MOST_CODE).then_some(c)
-}
-
 /// Elements of the packed factors and of the buffer, and of a row of the buffer.
 struct Room {
     left: i64,
@@ -57,7 +44,7 @@ fn room(nest: &Nest, c: &Contraction) -> Room {
 
 /// Words of scratch memory that a nest in tiles needs.
 pub fn scratch(nest: &Nest) -> usize {
-    tiled(nest).map_or(0, |c| {
+    product(nest).map_or(0, |c| {
         let room = room(nest, &c);
         (room.left + room.right + room.buffer) as usize * c.ty.size() / 8 + 3 * 16
     })
@@ -190,7 +177,9 @@ impl Writer<'_> {
             let _ = writeln!(out, "            to[q * TILE + l] = r{};", f.value.0);
         };
         if self.along_terms(f, dim) {
-            out.push_str("        for (i64 l = 0; l < w; l++)\n        MG_SIMD\n        for (i64 q = 0; q < terms; q++) {\n");
+            out.push_str(
+                "        for (i64 l = 0; l < w; l++)\n        MG_SIMD\n        for (i64 q = 0; q < terms; q++) {\n",
+            );
             element(out);
             out.push_str("        }\n");
         } else {

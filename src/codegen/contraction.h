@@ -37,20 +37,18 @@ MG_CHAIN(f32)
 MG_CHAIN(f64)
 #endif
 
-FN mg_vector_f32 mg_spread_f32(f32 x) {
-    mg_vector_f32 v;
-    for (int l = 0; l < MG_BYTES / 4; l++) v[l] = x;
-    return v;
-}
-FN mg_vector_f64 mg_spread_f64(f64 x) {
-    mg_vector_f64 v;
-    for (int l = 0; l < MG_BYTES / 8; l++) v[l] = x;
-    return v;
-}
+/* Keeps a value in a register: read as an operand from memory at every use it would cost more loads than there are. */
+#if defined(__AVX512F__)
+#define MG_KEEP(v) __asm__("" : "+v"(v))
+#elif defined(__AVX2__)
+#define MG_KEEP(v) __asm__("" : "+x"(v))
+#else
+#define MG_KEEP(v) (void)0
+#endif
 
 /* A tile of the result: MG_ROWS rows of two vectors, `k` terms more. */
 #define MG_OPEN(R) V x##R = *(const V *)(c + R * row), y##R = *(const V *)(c + R * row + W);
-#define MG_STEP(R) { const V s = MG_SPREAD(a[R]); x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
+#define MG_STEP(R) { const V s = a[R] - (V){}; x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
 #define MG_SHUT(R) *(V *)(c + R * row) = x##R; *(V *)(c + R * row + W) = y##R;
 #define MG_TILE(T) \
     OUTLINE void mg_tile_##T(i64 k, const T *restrict a, const T *restrict b, T *restrict c, i64 row) { \
@@ -58,19 +56,18 @@ FN mg_vector_f64 mg_spread_f64(f64 x) {
         enum { W = MG_BYTES / sizeof(T) }; \
         MG_EACH(MG_OPEN) \
         for (; k > 0; k--) { \
-            const V u = *(const V *)b, v = *(const V *)(b + W); \
+            V u = *(const V *)b, v = *(const V *)(b + W); \
+            MG_KEEP(u); \
+            MG_KEEP(v); \
             MG_EACH(MG_STEP) \
             a += MG_ROWS; \
             b += 2 * W; \
         } \
         MG_EACH(MG_SHUT) \
     }
-#define MG_SPREAD mg_spread_f32
 #define MG_FMA mg_chain_f32
 MG_TILE(f32)
-#undef MG_SPREAD
 #undef MG_FMA
-#define MG_SPREAD mg_spread_f64
 #define MG_FMA mg_chain_f64
 MG_TILE(f64)
 

@@ -54,6 +54,19 @@ struct Known<'a> {
     order: Vec<Reg>,
 }
 
+/// Fewer rows than this are not worth packing the right factor.
+const FEWEST_ROWS: i64 = 4;
+/// A factor of more operations is not worth evaluating outside of the loop.
+const MOST_CODE: usize = 64;
+
+/// The contraction of a nest that is a product of matrices, worth tiles.
+pub fn product(nest: &Nest) -> Option<Contraction> {
+    let c = of(nest)?;
+    let rows = nest.domain.dims[c.row?].len();
+    let code = c.left.code.len() + c.right.code.len();
+    (rows >= FEWEST_ROWS && code <= MOST_CODE).then_some(c)
+}
+
 /// The contraction that a nest is.
 pub fn of(nest: &Nest) -> Option<Contraction> {
     let last = nest.domain.rank().checked_sub(1)?;
@@ -95,22 +108,13 @@ pub fn of(nest: &Nest) -> Option<Contraction> {
     limits.extend(known.changes(*to)?.0);
     let only_left = left.dims.iter().copied().filter(|d| !right.dims.contains(d) && !limits.contains(d));
     let row = only_left.max_by_key(|&d| nest.domain.dims[d].len());
-    let reads_written = |f: &Factor| f.code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(a), .. } if nest.operands[nest.accesses[a.0 as usize].operand.0 as usize].written));
+    let reads_written = |f: &Factor| {
+        f.code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(a), .. } if nest.operands[nest.accesses[a.0 as usize].operand.0 as usize].written))
+    };
     if limits.contains(&last) || reads_written(&left) || reads_written(&right) {
         return None;
     }
-    Some(Contraction {
-        at,
-        counter: *counter,
-        from: *from,
-        to: *to,
-        bounds,
-        acc: *acc,
-        ty,
-        left,
-        right,
-        row,
-    })
+    Some(Contraction { at, counter: *counter, from: *from, to: *to, bounds, acc: *acc, ty, left, right, row })
 }
 
 fn loops(inst: &Inst) -> bool {
