@@ -61,14 +61,22 @@ template <class T, class F, bool ALONG, int TILE, int TERMS, int THREADS, int N,
                 return;
             }
         }
+        if constexpr (PLAIN) {
+            /* Rare, so the compiler must not keep its addresses in registers. */
+#pragma unroll 1
+            for (int e = threadIdx.x; e < ALL; e += THREADS) {
+                const int x = ALONG ? e / TERMS : e % TILE, k = ALONG ? e % TERMS : e / TILE;
+                const bool in = first + x < end && term + k < last;
+                mg_send<sizeof(T)>(to + (ALONG ? x * ROW + k : k * ROW + x), f(first + x, term + k), in ? sizeof(T) : 0);
+            }
+        } else {
 #pragma unroll
-        for (int t = 0; t < EACH; t++) {
-            const int e = (int)threadIdx.x + t * THREADS;
-            if (ALL % THREADS != 0 && e >= ALL) break;
-            const int x = ALONG ? e / TERMS : e % TILE, k = ALONG ? e % TERMS : e / TILE;
-            const bool in = first + x < end && term + k < last;
-            if constexpr (PLAIN) mg_send<sizeof(T)>(to + (ALONG ? x * ROW + k : k * ROW + x), f(first + x, term + k), in ? sizeof(T) : 0);
-            else held[t] = in ? f(first + x, term + k) : T(0);
+            for (int t = 0; t < EACH; t++) {
+                const int e = (int)threadIdx.x + t * THREADS;
+                if (ALL % THREADS != 0 && e >= ALL) break;
+                const int x = ALONG ? e / TERMS : e % TILE, k = ALONG ? e % TERMS : e / TILE;
+                held[t] = first + x < end && term + k < last ? f(first + x, term + k) : T(0);
+            }
         }
     }
     /* Puts computed elements where a panel waits. */
@@ -83,26 +91,27 @@ template <class T, class F, bool ALONG, int TILE, int TERMS, int THREADS, int N,
             }
         }
     }
-    /* A thread's elements of W terms from k on. */
-    static INLINE void take(T (&out)[W][N], const T *from, int warp, int lane, int k) {
+    /* A thread's elements of Q terms from k on: all at once where terms lie beside each other, else one by one in `next`. */
+    template <int Q> static INLINE void take(T (&out)[Q][N], const T *from, int warp, int lane, int k) {
         if constexpr (ALONG) {
 #pragma unroll
             for (int i = 0; i < N; i++) {
-                mg_vec<T, W> x;
-                mg_get(x, from + place(warp, lane, i) * ROW + k);
+                mg_vec<T, Q> x;
+                x.word = *(const decltype(x.word) *)(from + place(warp, lane, i) * ROW + k);
 #pragma unroll
-                for (int q = 0; q < W; q++) out[q][i] = x.at[q];
+                for (int q = 0; q < Q; q++) out[q][i] = x.v[q];
             }
-        } else {
+        }
+    }
+    static INLINE void next(T (&out)[N], const T *from, int warp, int lane, int k) {
+        if constexpr (!ALONG) {
 #pragma unroll
-            for (int q = 0; q < W; q++)
+            for (int i = 0; i < N; i += V) {
+                mg_vec<T, V> x;
+                x.word = *(const decltype(x.word) *)(from + k * ROW + place(warp, lane, i));
 #pragma unroll
-                for (int i = 0; i < N; i += V) {
-                    mg_vec<T, V> x;
-                    mg_get(x, from + (k + q) * ROW + place(warp, lane, i));
-#pragma unroll
-                    for (int v = 0; v < V; v++) out[q][i + v] = x.at[v];
-                }
+                for (int v = 0; v < V; v++) out[i + v] = x.v[v];
+            }
         }
     }
     static INLINE T one(const T *from, int warp, int lane, int i, int k) {
@@ -113,7 +122,7 @@ template <class T, class F, bool ALONG, int TILE, int TERMS, int THREADS, int N,
 
 /* WM by WN warps of LM by LN threads with M by N results each; STAGES panels of TERMS terms are on their way. */
 template <class T, int WM, int WN, int LM, int LN, int M, int N, int TERMS, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_contraction {
-    static constexpr int THREADS = 32 * WM * WN, ROWS = WM * LM * M, COLUMNS = WN * LN * N, W = 16 / sizeof(T);
+    static constexpr int THREADS = 32 * WM * WN, ROWS = WM * LM * M, COLUMNS = WN * LN * N, W = 16 / sizeof(T), Q = M * N < 64 ? W : 2;
     static constexpr int SIZE_A = ALONG_A ? ROWS * (TERMS + W) : TERMS * ROWS, SIZE_B = ALONG_B ? COLUMNS * (TERMS + W) : TERMS * COLUMNS;
     static constexpr int STAGE = SIZE_A + SIZE_B, ROOM = STAGE * STAGES;
 
@@ -153,16 +162,19 @@ template <class T, int WM, int WN, int LM, int LN, int M, int N, int TERMS, int 
             const i64 some = to - (from + p * TERMS);
             if (some >= TERMS) {
 #pragma unroll
-                for (int k = 0; k < TERMS; k += W) {
-                    T u[W][M], v[W][N];
+                for (int k = 0; k < TERMS; k += Q) {
+                    T u[Q][M], v[Q][N];
                     Left::take(u, x, wm, lm, k);
                     Right::take(v, y, wn, ln, k);
 #pragma unroll
-                    for (int q = 0; q < W; q++)
+                    for (int q = 0; q < Q; q++) {
+                        Left::next(u[q], x, wm, lm, k + q);
+                        Right::next(v[q], y, wn, ln, k + q);
 #pragma unroll
                         for (int i = 0; i < M; i++)
 #pragma unroll
                             for (int j = 0; j < N; j++) sum[i][j] = mg_chain(u[q][i], v[q][j], sum[i][j]);
+                    }
                 }
             } else {
                 /* No term more than there are: one of zeros could turn a sum of -0 into 0. */
