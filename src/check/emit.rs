@@ -191,6 +191,21 @@ impl Builder {
         self.push(Inst::Op { dst, op: Op::Copy(from) });
     }
 
+    /// The factors of a register that holds a product, if both change with the loop being written. The product itself is
+    /// dropped where it was computed last.
+    pub fn product(&mut self, r: Reg) -> Option<(Reg, Reg)> {
+        let made = |i: &Inst| matches!(i, Inst::Op { dst, .. } if *dst == r);
+        let block = self.blocks.last_mut()?;
+        let Inst::Op { op: Op::Binary(BinaryOp::Mul, x, y), .. } = *block.iter().rfind(|i| made(i))? else {
+            return None;
+        };
+        if !self.varying.contains(&x) || !self.varying.contains(&y) {
+            return None;
+        }
+        block.pop_if(|i| made(i));
+        Some((x, y))
+    }
+
     /// The register that holds a value.
     pub fn materialise(&mut self, v: &Val) -> Reg {
         match &v.kind {

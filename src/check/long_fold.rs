@@ -44,6 +44,14 @@ struct Sum {
     ty: Ty,
 }
 
+impl Sum {
+    /// The type in which blocks are added to one another.
+    fn total(&self, op: ReduceOp) -> Ty {
+        let floats = matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod);
+        if self.wide == Ty::F32 && floats { Ty::F64 } else { self.wide }
+    }
+}
+
 impl Long<'_> {
     /// Terms of a block.
     fn block(&self) -> i64 {
@@ -124,17 +132,18 @@ impl Checker<'_> {
         let from = Affine { konst: long.from, terms: vec![(Sym::Counter(counter), size)] };
         let sum = self.block_of_terms(long, from, size);
         if let Some(s) = &sum {
-            self.builder().regs[total.0 as usize] = s.wide;
-            self.accumulate(total, s.wide, combine(long.op), &Val::reg(s.acc, s.wide));
+            let wide = s.total(long.op);
+            self.builder().regs[total.0 as usize] = wide;
+            self.accumulate(total, wide, combine(long.op), &Val::reg(s.acc, s.wide));
         }
         let body = self.builder().close(scope, false);
         let sum = sum?;
-        self.start_at(total, identity(long.op, sum.wide));
+        self.start_at(total, identity(long.op, sum.total(long.op)));
         self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
         if whole * size < long.count {
             let from = Affine::constant(long.from + whole * size);
             let rest = self.block_of_terms(long, from, long.count - whole * size)?;
-            self.accumulate(total, sum.wide, combine(long.op), &Val::reg(rest.acc, sum.wide));
+            self.accumulate(total, sum.total(long.op), combine(long.op), &Val::reg(rest.acc, sum.wide));
         }
         self.whole(long, total, &sum)
     }
@@ -181,8 +190,9 @@ impl Checker<'_> {
         (self.env, self.index_names) = (outer, names);
         ok?;
         let (array, sum) = made?;
-        let total = self.builder().variable(sum.wide);
-        self.start_at(total, identity(long.op, sum.wide));
+        let wide = sum.total(long.op);
+        let total = self.builder().variable(wide);
+        self.start_at(total, identity(long.op, wide));
         let (zero, end) = (self.int(0), self.int(blocks));
         let counter = self.builder().variable(Ty::I64);
         let scope = self.builder().open();
@@ -193,7 +203,7 @@ impl Checker<'_> {
         let counters = vec![(counter, Affine::constant(0), Affine::constant(blocks))];
         let access = b.access(Access { operand, index, within, counters, checks: vec![], span });
         let value = b.emit(sum.wide, Op::Load(access));
-        self.accumulate(total, sum.wide, combine(long.op), &Val::reg(value, sum.wide));
+        self.accumulate(total, wide, combine(long.op), &Val::reg(value, sum.wide));
         let body = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
         self.whole(long, total, &sum)
@@ -241,14 +251,7 @@ impl Checker<'_> {
         self.builder().counters.push((counter, Some((from, to))));
         self.env = env.with(&long.name.name, Local::Val(Val::affine(Affine::sym(Sym::Counter(counter)))));
         let v = self.term_value(long.op, long.term, long.expected);
-        let types = v.map(|v| {
-            let floats = matches!(long.op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod);
-            let wide = if v.ty == Ty::F32 && floats { Ty::F64 } else { v.ty };
-            self.builder().regs[acc.0 as usize] = wide;
-            let ty = v.ty;
-            self.accumulate(acc, wide, combine(long.op), &v);
-            (wide, ty)
-        });
+        let types = v.map(|v| (self.accumulate_term(long.op, acc, &v), v.ty));
         self.env = env;
         let body = self.builder().close(scope, false);
         let (wide, ty) = types?;
@@ -262,7 +265,7 @@ impl Checker<'_> {
     }
 
     fn whole(&mut self, long: &Long, total: Reg, sum: &Sum) -> Option<Val> {
-        let mut v = self.finished(total, sum.wide);
+        let mut v = self.finished(total, sum.total(long.op));
         if long.op == ReduceOp::Mean {
             v = self.divide_by(v, Val::constant(Value::i64(long.count)));
         }

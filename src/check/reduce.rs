@@ -1,10 +1,10 @@
 //! Reductions: over a whole index space into a scalar, or inside one element as a loop.
 
 use super::Checker;
-use super::emit::{Builder, Val};
+use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use crate::diag::Diagnostic;
-use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Reg, Sym};
+use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
@@ -214,8 +214,8 @@ impl Checker<'_> {
         b.cast(&q, sum.ty)
     }
 
-    /// A reduction inside one element: written out when short and constant, else a loop that adds in ascending order,
-    /// floats in f64.
+    /// A reduction inside one element: written out when short and constant, else a loop that adds in ascending order
+    /// (see [`Checker::accumulate_term`]).
     fn fold_inside(
         &mut self,
         op: ReduceOp,
@@ -293,11 +293,7 @@ impl Checker<'_> {
         let terms = self.builder().variable(Ty::I64);
         let ((ty, wide), list) = self.loops(indices, term, |c, _| {
             let v = c.term_value(op, term, expected)?;
-            let floats = matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod);
-            let wide = if v.ty == Ty::F32 && floats { Ty::F64 } else { v.ty };
-            c.builder().regs[acc.0 as usize] = wide;
-            let ty = v.ty;
-            c.accumulate(acc, wide, combine(op), &v);
+            let (ty, wide) = (v.ty, c.accumulate_term(op, acc, &v));
             if counted {
                 c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
             }
@@ -320,6 +316,25 @@ impl Checker<'_> {
             false => sum,
         };
         Some(self.builder().cast(&sum, ty))
+    }
+
+    /// Adds a term to a loop's accumulator and gives the accumulator its type. A product of two floats that both change with
+    /// the index joins a chain of `fma`s in its own type; other `f32` sums and products are accumulated in `f64`.
+    pub(super) fn accumulate_term(&mut self, op: ReduceOp, acc: Reg, v: &Val) -> Ty {
+        let b = self.builder();
+        let sum = matches!(op, ReduceOp::Sum | ReduceOp::Mean);
+        if let (true, ValKind::Reg(r)) = (sum && v.ty.is_float(), &v.kind)
+            && let Some((x, y)) = b.product(*r)
+        {
+            b.regs[acc.0 as usize] = v.ty;
+            let next = b.emit(v.ty, Op::Fma(x, y, acc));
+            b.set(acc, next);
+            return v.ty;
+        }
+        let wide = if v.ty == Ty::F32 && (sum || op == ReduceOp::Prod) { Ty::F64 } else { v.ty };
+        b.regs[acc.0 as usize] = wide;
+        self.accumulate(acc, wide, combine(op), v);
+        wide
     }
 
     /// `acc = acc op v`

@@ -8,7 +8,7 @@
 //! * `scalars`: the words of the workflow's scalars;
 //! * `acc`: for each reduction the limbs of an exact sum, the word of an order-free fold, or room for one pair of words
 //!   for each leaf of the part;
-//! * `scratch`: `columns * lanes` words for each reduction (see `runtime::device::leaf`);
+//! * `scratch`: `columns * lanes` words for each reduction (see `runtime::device::leaf`), or what [`c_contraction`] packs;
 //! * `flags`: bit 0 asks for stores past the caches.
 //!
 //! Shapes are arguments, so one object serves all parts and rank counts. The row loop is a function of its own whose
@@ -17,7 +17,9 @@
 use std::fmt::Write;
 
 use crate::codegen::c_body::{c_const, c_memory, c_ty};
+use crate::codegen::c_contraction;
 use crate::codegen::c_nest::{self, fold_name};
+use crate::ir::contraction::product;
 use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::ir::ty::{Ty, Value};
 
@@ -76,8 +78,15 @@ pub fn unit(nests: &[Nest], tables: &[Table]) -> String {
             }
         }
     }
-    for (i, nest) in nests.iter().enumerate() {
-        c_nest::write(&mut out, i, nest);
+    let tiled: Vec<_> = nests.iter().map(product).collect();
+    if tiled.iter().any(Option::is_some) {
+        out.push_str(c_contraction::PRELUDE);
+    }
+    for (i, (nest, contraction)) in nests.iter().zip(tiled).enumerate() {
+        match contraction {
+            Some(c) => c_contraction::write(&mut out, i, nest, &c),
+            None => c_nest::write(&mut out, i, nest),
+        }
     }
     out
 }

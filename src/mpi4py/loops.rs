@@ -33,8 +33,11 @@ impl<'c> Writer<'c> {
             }
         };
         let Some((Inst::Op { dst: acc, op: Op::Copy(next) }, terms)) = inner.split_last() else { return Ok(false) };
-        let Some((Inst::Op { dst, op: Op::Binary(op, a, value) }, terms)) = terms.split_last() else {
-            return Ok(false);
+        // A chain of `fma`s is a sum of products.
+        let (dst, op, a, values, terms) = match terms.split_last() {
+            Some((Inst::Op { dst, op: Op::Binary(op, a, value) }, terms)) => (dst, op, a, vec![*value], terms),
+            Some((Inst::Op { dst, op: Op::Fma(x, y, a) }, terms)) => (dst, &BinaryOp::Add, a, vec![*x, *y], terms),
+            _ => return Ok(false),
         };
         let word = match op {
             BinaryOp::Add => "sum",
@@ -50,7 +53,7 @@ impl<'c> Writer<'c> {
             _ => false,
         });
         let Some(start) = self.state.get(acc).cloned() else { return Ok(false) };
-        if !straight || dst != next || a != acc || value == acc || self.axes.count() + loops.len() > 8 {
+        if !straight || dst != next || a != acc || values.contains(acc) || self.axes.count() + loops.len() > 8 {
             return Ok(false);
         }
         let mut ends = vec![];
@@ -86,7 +89,17 @@ impl<'c> Writer<'c> {
                 self.op(s, *dst, op)?;
             }
         }
-        let v = self.get(*value)?;
+        let mut v = self.get(values[0])?;
+        if let Some(y) = values.get(1) {
+            let (y, ty) = (self.get(*y)?, self.code.regs[acc.0 as usize]);
+            v = match expr::binary(BinaryOp::Mul, &v, &y, ty) {
+                Some(v) => v,
+                None => {
+                    (self.axes, self.state) = (outer_axes, saved);
+                    return Ok(false);
+                }
+            };
+        }
         let bits = (outer_axes.count()..self.axes.count()).fold(0u64, |m, k| m | 1 << k);
         self.axes = outer_axes;
         if v.over & bits != bits {

@@ -6,6 +6,7 @@
 //! Before: `a[i] = f(x[i])`, `b[i] = g(a[i])`, `s = sum[i] b[i]`: three sweeps. After: one sweep that reads `x` and adds up.
 
 use super::schedule_steps::code_scalars;
+use crate::ir::contraction::product;
 use crate::ir::kernel::*;
 use crate::ir::plan::{Home, Plan, PlanNest};
 use crate::ir::program::{NestId, PrintPart, Stmt, StmtKind};
@@ -154,6 +155,10 @@ fn join(a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
         nest.name = format!("{}, {}", x.name, y.name);
     }
     append(&mut nest, y, &sx);
+    // A product of matrices stays one: a sweep more costs less than its tiles save.
+    if (product(x).is_some() || product(y).is_some()) && product(&nest).is_none() {
+        return None;
+    }
     Some(PlanNest { nest, home, sources: vec![] })
 }
 

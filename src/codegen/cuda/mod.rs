@@ -1,11 +1,13 @@
 //! Kernel IR to CUDA C: one translation unit for a program's nests, compiled by NVRTC when the program runs.
 //!
-//! A nest becomes one kernel in one of three forms: [`points`] runs any nest, a thread a point; [`leaves`] runs float sums
+//! A nest becomes a kernel in a general form: [`points`] runs any nest, a thread a point; [`leaves`] runs float sums
 //! and products, some threads a leaf, in the order that `runtime::device::exact_sum` fixes; [`march`] is the fast form of
-//! sweeps whose arrays lie alike: vectors along the last dimension, rows carried in registers. Strides are numbers in the
+//! sweeps whose arrays lie alike: vectors along the last dimension, rows carried in registers; [`contraction`] is the fast form
+//! of products of matrices. Strides are numbers in the
 //! text; parts, addresses and scalars are arguments, listed by [`Kernel::words`], so that all ranks share one text.
 
 mod body;
+mod contraction;
 mod fold;
 mod leaves;
 mod march;
@@ -16,9 +18,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::codegen::c_body::{c_const, c_memory};
+use crate::ir::contraction::product;
 use crate::ir::kernel::{Affine, Code, Nest, OperandId, Reg, ScalarId, Table};
 
 pub use body::read_scalars;
+pub use contraction::Tiles;
 pub use fold::{Fold, Rule};
 pub use march::March;
 pub use reduce::{COPIES, acc_words, any_ordered, first_key, ordered, value_of_key};
@@ -83,6 +87,8 @@ pub enum Form {
         threads: i64,
     },
     March(March),
+    /// A block of threads a tile of results.
+    Product(Tiles),
 }
 
 /// One generated kernel.
@@ -152,6 +158,9 @@ pub fn unit(program: &Program) -> Unit {
         let ty = c_memory(table.ty);
         let _ = writeln!(text, "static __device__ const {ty} mgpu_table_{i}[{n}] = {{{}}};", values.join(", "));
     }
+    if program.nests.iter().any(|p| product(p.nest).is_some()) {
+        text.push_str(contraction::PRELUDE);
+    }
     let mut kernels = vec![];
     for (i, placed) in program.nests.iter().enumerate() {
         let _ = writeln!(text, "\n/* {} */", placed.nest.name.replace("*/", "* /"));
@@ -164,7 +173,8 @@ pub fn unit(program: &Program) -> Unit {
         } else {
             points::write(&mut text, i, placed, program.moving)
         };
-        let (fast, linked) = march::write(&mut text, i, placed, program.moving).unzip();
+        let product = contraction::write(&mut text, i, placed, program.moving).map(|k| (k, None));
+        let (fast, linked) = product.or_else(|| march::write(&mut text, i, placed, program.moving)).unzip();
         let linked = linked.flatten();
         let finish = reduce::write_finish(&mut text, i, placed.nest);
         let read = body::Writer::new(placed, program.moving).scalars();

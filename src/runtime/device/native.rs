@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use crate::codegen::c;
+use crate::codegen::{c, c_contraction};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::runtime::device::{Binding, Executor, Partial, leaf, native_cache};
@@ -87,7 +87,8 @@ fn open(object: &Path, nests: &[Nest]) -> Result<(libloading::Library, Vec<Entry
             sizes: nest.operands.iter().map(|o| o.ty.size()).collect(),
             stored: nest.stores.iter().map(|s| nest.operands[s.operand.0 as usize].ty.size()).sum(),
             reductions: nest.reductions.len(),
-            scratch: nest.reductions.len() * leaf::columns(&nest.leaf) * leaf::lanes(&nest.leaf) as usize,
+            scratch: (nest.reductions.len() * leaf::columns(&nest.leaf) * leaf::lanes(&nest.leaf) as usize)
+                .max(c_contraction::scratch(nest)),
             products: nest.reductions.iter().any(|r| r.op == FoldOp::Prod && float(r.value)),
         });
     }

@@ -1,7 +1,7 @@
 //! From a kernel and a part to a launch: grid, addresses, arguments.
 
 use super::driver::{Function, Launch};
-use crate::codegen::cuda::{BLOCK, Form, Group, Kernel, March, Word};
+use crate::codegen::cuda::{BLOCK, Form, Group, Kernel, March, Tiles, Word};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{Nest, ScalarId, Sym};
 
@@ -77,7 +77,11 @@ impl Around<'_> {
 
     /// The launch of the fast kernel, if this part allows it.
     pub fn fast(&self, k: &Kernel, f: Function) -> Option<Launch> {
-        let Form::March(m) = &k.form else { return None };
+        let m = match &k.form {
+            Form::March(m) => m,
+            Form::Product(tiles) => return self.product(k, f, tiles),
+            _ => return None,
+        };
         let shift = self.shift(k, m)?;
         if !self.fast_fits(m, shift) {
             return None;
@@ -115,6 +119,20 @@ impl Around<'_> {
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);
         Some(Launch { function: f, grid, block: m.block, words: self.words(k, shift) })
+    }
+
+    /// The launch of a product of matrices: a block of threads for each tile of results.
+    fn product(&self, k: &Kernel, f: Function, tiles: &Tiles) -> Option<Launch> {
+        let blocks = self.part.dims.iter().enumerate().try_fold(1i64, |n, (d, r)| {
+            let tile = match d {
+                d if d == tiles.row => tiles.rows,
+                d if d == tiles.column => tiles.columns,
+                _ => 1,
+            };
+            n.checked_mul((r.len() + tile - 1) / tile)
+        })?;
+        let grid = (i32::try_from(blocks).ok()? as u32, 1, 1);
+        Some(Launch { function: f, grid, block: (tiles.threads, 1), words: self.words(k, 0) })
     }
 
     /// The launch of the general kernel.

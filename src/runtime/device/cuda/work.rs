@@ -161,7 +161,7 @@ pub fn work_of(
         words.push(count);
     }
     let function = |k: &Kernel| module.function(&k.name);
-    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_)));
+    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_) | Form::Product(_)));
     Ok(Work {
         part,
         boxes: boxes.collect(),

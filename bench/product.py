@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Products of matrices against the BLAS that NumPy ships (CPU) or cuBLAS through CuPy or JAX (GPU), in one run.
+
+A product's time is the difference of two runs with many and few products, so that start-up and compilation do not count. On the
+CPU, mgpu and NumPy take turns, on one thread and on all; a row shows the median of the ratios pair by pair (NumPy's time over
+mgpu's: above 1, mgpu is faster). With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of training.mgpu.
+
+usage: bench/product.py [--mgpu PATH] [--repeat R] [--device cuda] [--check]
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NUMPY = """
+import sys, time, numpy as np
+n, steps, t = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+a, b = np.random.rand(n, n).astype(t), np.random.rand(n, n).astype(t)
+c = a @ b
+start = time.perf_counter()
+for _ in range(steps): np.matmul(a, b, out=c)
+print((time.perf_counter() - start) / steps)
+"""
+
+
+def seconds(a, program, ranks, params):
+    words = [x for k, v in params.items() for x in ("-p", f"{k}={v}")]
+    command = [a.mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--device", a.device, "--json"]
+    done = subprocess.run(command + words, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError((done.stdout + done.stderr)[-600:])
+    return json.loads(done.stderr.strip().splitlines()[-1])["run_s"], done.stdout.strip()
+
+
+def step(a, program, ranks, steps, **params):
+    low, _ = seconds(a, program, ranks, {**params, "steps": max(1, steps // 10)})
+    high, out = seconds(a, program, ranks, {**params, "steps": steps})
+    return (high - low) / (steps - max(1, steps // 10)), out
+
+
+def on_cpu(a):
+    n = 2048
+    for name, program in (("float32", "product"), ("float64", "product64")):
+        for threads in sorted({1, os.cpu_count()}):
+            env = dict(os.environ, OPENBLAS_NUM_THREADS=str(threads))
+            pairs = []
+            for _ in range(a.repeat):
+                mine, _ = step(a, program, threads, 11, n=n)
+                done = subprocess.run([sys.executable, "-c", NUMPY, str(n), "10", name], env=env, capture_output=True, text=True, check=True)
+                pairs.append((float(done.stdout), mine))
+            ratio = statistics.median(x / y for x, y in pairs)
+            rate = 2 * n**3 / statistics.median(y for _, y in pairs) / 1e9
+            print(f"{name} {n}^2 on {threads} thread(s): {rate:.0f} GFLOP/s, NumPy's time over mgpu's {ratio:.2f}", flush=True)
+
+
+def cublas(n, name):
+    """TFLOP/s of cuBLAS without TF32, if something here calls it."""
+    flops, best = 2 * n**3, 1e9
+    try:
+        import cupy as cp
+        x, y = cp.random.rand(n, n).astype(name), cp.random.rand(n, n).astype(name)
+        run = lambda: cp.matmul(x, y)
+        wait = cp.cuda.Device().synchronize
+    except ImportError:
+        try:
+            import jax
+            import jax.numpy as jnp
+        except ImportError:
+            return None
+        jax.config.update("jax_enable_x64", True)
+        x, y = jnp.ones((n, n), name), jnp.ones((n, n), name)
+        f = jax.jit(lambda x, y: jnp.matmul(x, y, precision="highest"))
+        run = lambda: f(x, y).block_until_ready()
+        wait = lambda: None
+    run()
+    for _ in range(5):
+        wait()
+        start = time.perf_counter()
+        run()
+        wait()
+        best = min(best, time.perf_counter() - start)
+    return flops / best / 1e12
+
+
+def on_gpu(a):
+    for name, program, n, steps in (
+        ("float32", "product", 2048, 400),
+        ("float32", "product", 4096, 100),
+        ("float32", "product", 8192, 30),
+        ("float64", "product64", 4096, 60),
+    ):
+        mine, _ = step(a, program, 1, steps, n=n)
+        peer = cublas(n, name)
+        beside = f", cuBLAS {peer:.1f}, ratio {2 * n**3 / mine / 1e12 / peer:.2f}" if peer else ""
+        print(f"{name} {n}^2: {2 * n**3 / mine / 1e12:.1f} TFLOP/s{beside}", flush=True)
+    mine, out = step(a, "training", 1, 400)
+    print(f"training step 2^20 x 128 -> 16: {mine * 1e6:.0f} us (loss {out})", flush=True)
+
+
+def check(a):
+    """The cases of tests/suite/run/contraction on this device."""
+    folder = os.path.join(HERE, "../tests/suite/run/contraction")
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".mgpu"):
+            path = os.path.join(folder, name)
+            done = subprocess.run([a.mgpu, "run", path, "-n", "1", "--device", a.device], capture_output=True, text=True)
+            same = done.returncode == 0 and done.stdout == open(path[:-5] + ".out").read()
+            print(f"{name}: {'as NumPy has it' if same else 'DIFFERS: ' + done.stdout + done.stderr[-600:]}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mgpu", default=os.path.join(HERE, "../target/release/mgpu"))
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--check", action="store_true")
+    a = parser.parse_args()
+    if a.check:
+        check(a)
+    if a.device == "cuda":
+        on_gpu(a)
+    else:
+        on_cpu(a)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+//! Contractions in C ([`crate::ir::contraction`]): loops over blocks that fit the caches, around a tile in vector registers.
+//!
+//! For every block of columns and rows the result begins at zero in a buffer. For every panel of terms both factors are
+//! evaluated into packed memory, tile by tile, and every tile of the buffer takes in the panel's terms. At the end the code
+//! around the loop runs for every element, with the buffer's value as that of the chain. The blocking is that of Goto and van de Geijn,
+//! "Anatomy of High-Performance Matrix Multiplication" (2008). Packing evaluates the factors' code, so transposed, strided
+//! and computed factors are the same case.
+
+use std::fmt::Write;
+
+use crate::codegen::c_body::{Body, Surroundings, c_memory, c_ty};
+use crate::ir::contraction::{Contraction, Factor, product};
+use crate::ir::kernel::{AccessId, Affine, Inst, Nest, OperandId, Reg, Sym};
+use crate::ir::ty::Ty;
+
+/// The text in front of units with contractions.
+pub const PRELUDE: &str = include_str!("contraction.h");
+
+/// Terms of a panel.
+const TERMS: i64 = 512;
+/// Rows of the left factor that are packed at once: a panel of them stays in the second cache.
+const ROWS: i64 = 96;
+/// Rows and columns of the buffer of results.
+const MOST_ROWS: i64 = 768;
+const MOST_COLUMNS: i64 = 1024;
+/// No tile of any machine has more rows or columns.
+const LARGEST_TILE: i64 = 64;
+/// Elements of the packed factors and of the buffer, and of a row of the buffer.
+struct Room {
+    left: i64,
+    right: i64,
+    row: i64,
+    buffer: i64,
+}
+
+fn room(nest: &Nest, c: &Contraction) -> Room {
+    let extent = |d: usize, most: i64| nest.domain.dims[d].len().min(most);
+    let rows = c.row.map_or(1, |d| extent(d, MOST_ROWS)) + LARGEST_TILE;
+    let columns = (extent(nest.domain.rank() - 1, MOST_COLUMNS) + LARGEST_TILE - 1) / LARGEST_TILE * LARGEST_TILE;
+    // One vector more, so that rows do not fall on the same sets of a cache.
+    let row = columns + 16;
+    Room { left: (rows.min(ROWS) + LARGEST_TILE) * TERMS, right: columns * TERMS, row, buffer: rows * row }
+}
+
+/// Words of scratch memory that a nest in tiles needs.
+pub fn scratch(nest: &Nest) -> usize {
+    product(nest).map_or(0, |c| {
+        let room = room(nest, &c);
+        (room.left + room.right + room.buffer) as usize * c.ty.size() / 8 + 3 * 16
+    })
+}
+
+/// Appends the functions of a nest.
+pub fn write(out: &mut String, number: usize, nest: &Nest, c: &Contraction) {
+    let _ = writeln!(out, "\n/* {} */", nest.name.replace("*/", "* /"));
+    let Some(row) = c.row else { return };
+    let w = Writer { nest, number, c, row, last: nest.domain.rank() - 1 };
+    w.pack(out, "left", &c.left, row);
+    w.pack(out, "right", &c.right, w.last);
+    w.finish(out);
+    w.bounds(out);
+    w.drive(out);
+}
+
+struct Writer<'a> {
+    nest: &'a Nest,
+    number: usize,
+    c: &'a Contraction,
+    row: usize,
+    last: usize,
+}
+
+impl Surroundings for Writer<'_> {
+    fn ty(&self, r: Reg) -> Ty {
+        self.nest.code.regs[r.0 as usize]
+    }
+    fn load(&self, access: AccessId, name: &dyn Fn(Reg) -> String) -> String {
+        let access = &self.nest.accesses[access.0 as usize];
+        let at = self.element(access.operand, &access.index, name);
+        if self.nest.operands[access.operand.0 as usize].ty == Ty::Bool { format!("{at} != 0") } else { at }
+    }
+    fn index(&self, dim: usize) -> String {
+        format!("i{dim}")
+    }
+}
+
+impl Writer<'_> {
+    fn element(&self, operand: OperandId, index: &[Affine], name: &dyn Fn(Reg) -> String) -> String {
+        let mut sum = String::new();
+        for (k, a) in index.iter().enumerate() {
+            let mut part = format!("{}LL", a.konst);
+            for (sym, coef) in &a.terms {
+                let what = match sym {
+                    Sym::Dim(d) => format!("i{d}"),
+                    Sym::Counter(r) => name(*r),
+                    Sym::Scalar(id) => format!("(i64)scalars[{}]", id.0),
+                };
+                let _ = write!(part, " + {coef}LL * {what}");
+            }
+            let stride = if k + 1 == index.len() { String::new() } else { format!(" * s{}_{k}", operand.0) };
+            let _ = write!(sum, "{}({part}){stride}", if k == 0 { "" } else { " + " });
+        }
+        format!("p{}[{}]", operand.0, if sum.is_empty() { "0" } else { &sum })
+    }
+
+    /// The parameters that all functions share, and the arguments of their calls.
+    fn around(&self) -> (String, String) {
+        let all: Vec<usize> = (0..self.nest.domain.rank()).collect();
+        let parameters: String = all.iter().map(|d| format!(", i64 i{d}")).collect();
+        let arguments: String = all.iter().map(|d| format!(", i{d}")).collect();
+        (
+            format!("char *const *ptr, const i64 *geom, const u64 *scalars{parameters}"),
+            format!("ptr, geom, scalars{arguments}"),
+        )
+    }
+
+    /// Pointers and strides of the operands; what is not used goes away in the compiler.
+    fn names(&self, out: &mut String) {
+        let mut at = 0;
+        for (o, operand) in self.nest.operands.iter().enumerate() {
+            let constant = if operand.written { "" } else { "const " };
+            let ty = c_memory(operand.ty);
+            let _ = writeln!(out, "    {constant}{ty} *const p{o} = ({constant}{ty} *)ptr[{o}];");
+            for k in 0..operand.rank.saturating_sub(1) {
+                let _ = writeln!(out, "    const i64 s{o}_{k} = geom[{}];", at + k);
+            }
+            at += operand.rank;
+        }
+    }
+
+    fn registers(&self, out: &mut String, code: &[Inst], indent: usize) {
+        let mut assigned = vec![];
+        crate::codegen::c_body::assigns(code, &mut assigned);
+        for r in assigned {
+            let _ = writeln!(out, "{:indent$}{} r{} = 0;", "", c_ty(self.ty(r)), r.0);
+        }
+    }
+
+    fn body(&self, code: &[Inst], indent: usize) -> String {
+        let names = (0..self.nest.code.regs.len()).map(|i| format!("r{i}")).collect();
+        Body::new(self, names, indent).write(code)
+    }
+
+    /// Whether a factor's elements lie beside each other along the counter.
+    fn along_terms(&self, f: &Factor, dim: usize) -> bool {
+        let loads = f.code.iter().filter_map(|i| match i {
+            Inst::Op { op: crate::ir::kernel::Op::Load(a), .. } => self.nest.accesses[a.0 as usize].index.last(),
+            _ => None,
+        });
+        let (mut counted, mut across) = (0, 0);
+        for a in loads {
+            counted += usize::from(a.coef(Sym::Counter(self.c.counter)) != 0);
+            across += usize::from(a.coef(Sym::Dim(dim)) != 0);
+        }
+        counted > across
+    }
+
+    /// The function that evaluates `n` rows (or columns) from `at` on and `terms` terms from `first` on, tile by tile: the
+    /// elements of a tile that belong to a term lie together, zeros fill the last tile.
+    fn pack(&self, out: &mut String, side: &str, f: &Factor, dim: usize) {
+        let ty = c_ty(self.c.ty);
+        let tile = if side == "left" { "MG_ROWS".into() } else { format!("MG_COLUMNS({ty})") };
+        let _ = writeln!(
+            out,
+            "OUTLINE void mgpu_{side}_{}({ty} *restrict to, {}, i64 n, i64 first, i64 terms) {{",
+            self.number,
+            self.around().0
+        );
+        self.names(out);
+        let _ = writeln!(out, "    enum {{ TILE = {tile} }};\n    const i64 at = i{dim};");
+        out.push_str("    for (i64 t = 0; t < n; t += TILE, to += TILE * terms) {\n");
+        let _ = writeln!(out, "        const i64 w = mg_least(TILE, n - t);");
+        let element = |out: &mut String| {
+            let _ = writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.counter.0);
+            self.registers(out, &f.code, 12);
+            out.push_str(&self.body(&f.code, 3));
+            let _ = writeln!(out, "            to[q * TILE + l] = r{};", f.value.0);
+        };
+        if self.along_terms(f, dim) {
+            out.push_str(
+                "        for (i64 l = 0; l < w; l++)\n        MG_SIMD\n        for (i64 q = 0; q < terms; q++) {\n",
+            );
+            element(out);
+            out.push_str("        }\n");
+        } else {
+            out.push_str("        if (w == TILE)\n        for (i64 q = 0; q < terms; q++)\n        MG_SIMD\n        for (i64 l = 0; l < TILE; l++) {\n");
+            element(out);
+            out.push_str("        }\n        else\n        for (i64 q = 0; q < terms; q++)\n        for (i64 l = 0; l < w; l++) {\n");
+            element(out);
+            out.push_str("        }\n");
+        }
+        out.push_str("        for (i64 q = 0; w < TILE && q < terms; q++)\n            for (i64 l = w; l < TILE; l++) to[q * TILE + l] = 0;\n");
+        out.push_str("    }\n}\n");
+    }
+
+    /// The function that carries out what stands around the loop, for a block of results.
+    fn finish(&self, out: &mut String) {
+        let nest = self.nest;
+        let (ty, row, last) = (c_ty(self.c.ty), self.row, self.last);
+        let _ = writeln!(
+            out,
+            "OUTLINE void mgpu_finish_{}(const {ty} *restrict sum, {}, i64 rows, i64 columns) {{",
+            self.number,
+            self.around().0
+        );
+        self.names(out);
+        let length = room(nest, self.c).row;
+        let _ = writeln!(out, "    const i64 top = i{row}, left = i{last};");
+        let _ = writeln!(out, "    for (i64 m = 0; m < rows; m++, sum += {length})\n    MG_SIMD");
+        let _ = writeln!(out, "    for (i64 l = 0; l < columns; l++) {{");
+        let _ = writeln!(out, "        const i64 i{row} = top + m, i{last} = left + l;");
+        let (before, behind) = (&nest.code.body[..self.c.at], &nest.code.body[self.c.at + 1..]);
+        self.registers(out, &[before, behind].concat(), 8);
+        out.push_str(&self.body(before, 2));
+        let _ = writeln!(out, "        r{} = sum[l];", self.c.acc.0);
+        out.push_str(&self.body(behind, 2));
+        for store in &nest.stores {
+            let at = self.element(store.operand, &store.index, &|_| String::new());
+            let _ = writeln!(out, "        {at} = r{};", store.value.0);
+        }
+        out.push_str("    }\n}\n");
+    }
+
+    /// The function that gives the range of the terms.
+    fn bounds(&self, out: &mut String) {
+        let _ = writeln!(out, "FN void mgpu_bounds_{}(i64 *ends, {}) {{", self.number, self.around().0);
+        self.names(out);
+        self.registers(out, &self.c.bounds, 4);
+        out.push_str(&self.body(&self.c.bounds, 1));
+        let _ = writeln!(out, "    ends[0] = r{};\n    ends[1] = r{};\n}}", self.c.from.0, self.c.to.0);
+    }
+
+    fn drive(&self, out: &mut String) {
+        let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.ty));
+        let Room { left, right, row: length, .. } = room(self.nest, self.c);
+        let _ = writeln!(
+            out,
+            "void mgpu_{n}(const i64 *box, char *const *ptr, const i64 *geom, const u64 *scalars, void *const *acc, \
+             void *scratch, i64 flags) {{"
+        );
+        let _ = writeln!(out, "    {ty} *const left = ({ty} *)mg_aligned(scratch);");
+        let _ = writeln!(out, "    {ty} *const right = ({ty} *)mg_aligned(left + {left});");
+        let _ = writeln!(out, "    {ty} *const sum = ({ty} *)mg_aligned(right + {right});");
+        let _ = writeln!(out, "    enum {{ COLUMNS = MG_COLUMNS({ty}) }};");
+        let outer: Vec<usize> = (0..last).filter(|d| *d != row).collect();
+        for d in &outer {
+            let _ = writeln!(out, "    for (i64 i{d} = box[{}]; i{d} < box[{}]; i{d}++)", 2 * d, 2 * d + 1);
+        }
+        let around = self.around().1;
+        let loops = [(last, "columns", MOST_COLUMNS), (row, "rows", MOST_ROWS)];
+        for (d, name, most) in loops {
+            let (lo, hi) = (2 * d, 2 * d + 1);
+            let _ = writeln!(out, "    for (i64 i{d} = box[{lo}], {name}; i{d} < box[{hi}]; i{d} += {name}) {{");
+            let _ = writeln!(out, "    {name} = mg_least({most}, box[{hi}] - i{d});");
+        }
+        let _ = writeln!(out, "    const i64 wide = mg_tiles(columns, COLUMNS), high = mg_tiles(rows, MG_ROWS);");
+        let _ = writeln!(out, "    i64 ends[2];\n    mgpu_bounds_{n}(ends, {around});");
+        let _ = writeln!(out, "    for (i64 m = 0; m < high; m++)");
+        let _ = writeln!(out, "        for (i64 l = 0; l < wide; l++) sum[m * {length} + l] = 0;");
+        let _ = writeln!(out, "    for (i64 k = ends[0]; k < ends[1]; k += {TERMS}) {{");
+        let _ = writeln!(out, "        const i64 terms = mg_least({TERMS}, ends[1] - k);");
+        let _ = writeln!(out, "        mgpu_right_{n}(right, {around}, columns, k, terms);");
+        let _ = writeln!(out, "        const i64 top = i{row};");
+        let _ = writeln!(out, "        for (i64 m = 0; m < rows; m += {ROWS}) {{");
+        let _ = writeln!(out, "            const i64 i{row} = top + m, some = mg_least({ROWS}, rows - m);");
+        let _ = writeln!(out, "            mgpu_left_{n}(left, {around}, some, k, terms);");
+        let _ = writeln!(out, "            for (i64 c = 0; c < wide; c += COLUMNS)");
+        let _ = writeln!(out, "                for (i64 r = 0; r < some; r += MG_ROWS)");
+        let _ = writeln!(
+            out,
+            "                    mg_tile_{ty}(terms, left + r * terms, right + c * terms, sum + (m + r) * {length} + c, {length});"
+        );
+        out.push_str("        }\n    }\n");
+        let _ = writeln!(out, "    mgpu_finish_{n}(sum, {around}, rows, columns);\n    }}\n    }}\n}}");
+    }
+}
