@@ -60,7 +60,7 @@ pub struct CudaDevice<'a> {
     /// The last sweep, and the exchange that is on its way: see [`super::link`].
     pub(super) sweep: Option<Sweep>,
     pub(super) due: Option<Due>,
-    pub(super) known: HashMap<(u32, u32, u64, Rim), Known>,
+    pub(super) known: HashMap<(u32, u32, u64, usize), Known>,
     pub(super) waits: HashMap<(u32, u32, u64), Option<Waits>>,
     pub(super) rims: HashMap<Rim, u64>,
     pub(super) awaited: HashMap<u32, Carrying>,

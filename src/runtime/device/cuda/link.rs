@@ -12,7 +12,7 @@ use super::storage::padded;
 use super::transport::peer::{Carrying, link};
 use crate::codegen::cuda::{Form, Kernel, March};
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{Affine, ArrayId, Sym};
+use crate::ir::kernel::{Affine, ArrayId, Store, Sym};
 use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::plan::{ExchangeId, Item, PlanNestId};
 use crate::runtime::copy::strides;
@@ -40,13 +40,16 @@ pub struct Sweep {
     nest: PlanNestId,
     plain: Launch,
     rim: Rim,
+    /// Where its stores went.
+    stores: Vec<u64>,
 }
 
 /// An exchange whose messages are on the way and have not been waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     exchange: ExchangeId,
-    array: ArrayId,
+    /// Where the array lies.
+    at: u64,
 }
 
 /// What a sweep delivers to the rank below or above: its rows, and from its store to their copies.
@@ -139,9 +142,13 @@ impl CudaDevice<'_> {
     pub(super) fn deliver(&mut self, ex: ExchangeId, to: &[i64]) -> Option<()> {
         let sweep = self.sweep.as_ref()?;
         let (array, _, _) = self.rows_of(ex)?;
-        let key = (ex.0, sweep.nest.0, self.address(Place::Array(array)), sweep.rim);
+        // The sweep's arrays may have changed roles since.
+        let here = self.address(Place::Array(array));
+        let mut stores = (0..sweep.stores.len()).filter(|s| sweep.stores[*s] == here);
+        let store = stores.next().filter(|_| stores.next().is_none())?;
+        let key = (ex.0, sweep.nest.0, here, store);
         if !self.known.contains_key(&key) {
-            let ends = self.ends(ex, to, sweep);
+            let ends = self.ends(ex, to, sweep.nest, store);
             self.known.insert(key, Known { ends });
         }
         let ends = self.known[&key].ends?;
@@ -169,22 +176,18 @@ impl CudaDevice<'_> {
         let number = self.sweep.as_ref()?.number;
         *self.queue.waiting(number)? = launch;
         self.sweep = None;
-        self.due = Some(Due { exchange: ex, array });
+        self.due = Some(Due { exchange: ex, at: here });
         self.delivered += 1;
         Some(())
     }
 
-    /// Where the messages of an exchange leave from the part of a sweep.
-    fn ends(&self, ex: ExchangeId, to: &[i64], sweep: &Sweep) -> Option<[Option<End>; 2]> {
+    /// Where the messages of an exchange leave from the part of a sweep, by store number `number` of it.
+    fn ends(&self, ex: ExchangeId, to: &[i64], nest: PlanNestId, number: usize) -> Option<[Option<End>; 2]> {
         let (array, dim, _) = self.rows_of(ex)?;
-        let n = self.plan.nest(sweep.nest);
-        let work = &self.work[sweep.nest.0 as usize];
-        let part = work.part.as_ref()?;
-        let m = march(self.unit.kernels[sweep.nest.0 as usize].linked.as_ref()?)?;
+        let part = self.work[nest.0 as usize].part.as_ref()?;
+        let m = march(self.unit.kernels[nest.0 as usize].linked.as_ref()?)?;
         let here = self.address(Place::Array(array));
-        let mut stores =
-            n.nest.stores.iter().enumerate().filter(|(_, s)| self.address(work.places[s.operand.0 as usize]) == here);
-        let (number, store) = stores.next().filter(|_| stores.next().is_none())?;
+        let store = &self.plan.nest(nest).nest.stores[number];
         let layout = &self.plan.array(array).layout;
         let owned = layout.part(self.me);
         // The store writes every owned element at its own index.
@@ -253,13 +256,15 @@ impl CudaDevice<'_> {
             }
         }
         let number = self.queue.push(launch);
-        self.sweep = Some(Sweep { number, nest: id, plain, rim });
+        let place = |s: &Store| self.address(self.work[k].places[s.operand.0 as usize]);
+        let stores = self.plan.nest(id).nest.stores.iter().map(place).collect();
+        self.sweep = Some(Sweep { number, nest: id, plain, rim, stores });
         Ok(())
     }
 
     /// Lets the blocks of a sweep wait that read ghost rows of an exchange.
     fn waiting(&mut self, id: PlanNestId, due: Due, plain: &Launch, rim: &mut Rim) -> Option<()> {
-        let key = (due.exchange.0, id.0, self.address(Place::Array(due.array)));
+        let key = (due.exchange.0, id.0, due.at);
         if !self.waits.contains_key(&key) {
             let waits = self.waits_of(id, due);
             self.waits.insert(key, waits);
@@ -281,13 +286,12 @@ impl CudaDevice<'_> {
         let (n, work) = (self.plan.nest(id), &self.work[id.0 as usize]);
         let part = work.part.as_ref()?;
         let d = march(self.unit.kernels[id.0 as usize].linked.as_ref()?)?.dim?;
-        let here = self.address(Place::Array(array));
         let owned = self.plan.array(array).layout.part(self.me);
         if part.dims[d] != owned.dims[dim] {
             return None;
         }
         for a in &n.nest.accesses {
-            if self.address(work.places[a.operand.0 as usize]) == here && dim_of(&a.index[dim]) != Some(d) {
+            if self.address(work.places[a.operand.0 as usize]) == due.at && dim_of(&a.index[dim]) != Some(d) {
                 return None;
             }
         }
