@@ -173,8 +173,15 @@ static __device__ u64 mg_round(i64 *limb, int from, int to, int fraction, int ex
 /* One warp: adds up the copies of a sum, leaves zeros, and gives the rounded bits in thread 0. */
 static __device__ u64 mg_finish_sum(u64 *sum, int copies, i64 *limb, int fraction, int exponent) {
     for (int i = threadIdx.x; i < 72; i += 32) {
-        u64 v = 0;
-        for (int c = 0; c < copies; c++) { v += sum[72 * c + i]; sum[72 * c + i] = 0; }
+        u64 v = 0, copy[16];
+        /* All loads before the first store: they then travel together. */
+        #pragma unroll
+        for (int c = 0; c < 16; c++) copy[c] = c < copies ? sum[72 * c + i] : 0;
+        #pragma unroll
+        for (int c = 0; c < 16; c++) {
+            if (c < copies) sum[72 * c + i] = 0;
+            v += copy[c];
+        }
         limb[i] = (i64)v;
     }
     __syncwarp();
@@ -257,23 +264,28 @@ extern "C" __global__ void mgpu_copies(const mg_copy *copies) {
     mg_copy_share(c, (i64)blockIdx.x * blockDim.x + threadIdx.x, (i64)gridDim.x * blockDim.x);
 }
 
-/* What two ranks tell each other: counters in device memory, each written by one side only. */
+/* What two ranks tell each other: counters in device memory, each written by one side only. A message counts MG_WHOLE, of which
+   every block that brings a part of it adds its share, so that no block waits for another. */
+#define MG_WHOLE 65536u
 struct mg_link {
-    u32 arrived, ready;  /* the peer's: messages it has delivered here, times it has said that it may be written to */
-    u32 sent, taken;     /* this rank's: messages delivered to the peer, messages taken from it */
-    u32 told, asked;     /* this rank's: times it has said that it may be written to, times it has waited for the peer to say so */
-    u32 done, spare;     /* blocks that have finished a message */
+    u32 arrived, ready;  /* the peer's: what it has delivered here, times it has said that it may be written to */
+    u32 taken, asked;    /* this rank's: what it has taken, times it has waited for the peer to say so */
+    u32 left, spare[3];  /* blocks that have done with a message */
 };
+/* What block `b` of `n` adds for a message. */
+FN u32 mg_share(u32 b, u32 n) { return (u32)((u64)(b + 1) * MG_WHOLE / n) - (u32)((u64)b * MG_WHOLE / n); }
+/* Adds to a counter of a peer, behind everything that this thread knows to be written. */
+FN void mg_add(u32 *p, u32 v) { asm volatile("red.release.sys.global.add.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory"); }
 FN u32 mg_look(const u32 *p) {
     u32 v;
-    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
+    asm volatile("ld.relaxed.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
     return v;
 }
-FN void mg_post(u32 *p, u32 v) { asm volatile("st.release.sys.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory"); }
 /* Waits until a counter has come to `want`; gives up with the device when another rank has. */
 FN void mg_await(const u32 *p, u32 want, const u32 *stop) {
     for (u32 k = 1; (i32)(mg_look(p) - want) < 0; k++)
         if (!(k & 1023) && *(const volatile u32 *)stop) __trap();
+    __threadfence_system();
 }
 /* A message to a peer: copies straight into its memory. */
 struct mg_send {
@@ -300,56 +312,59 @@ extern "C" __global__ void mgpu_carry(
             mg_copy_share(copies[s.first + k], (i64)blockIdx.x * blockDim.x + t, (i64)gridDim.x * blockDim.x);
         __syncthreads();
         if (!t) {
-            __threadfence_system();
-            if (atomicAdd(&s.mine->done, 1) == gridDim.x - 1) {
-                s.mine->done = 0;
-                if (asks) s.mine->asked++;
-                mg_post(&s.theirs->arrived, ++s.mine->sent);
+            mg_add(&s.theirs->arrived, mg_share(blockIdx.x, gridDim.x));
+            if (asks && atomicAdd(&s.mine->left, 1) == gridDim.x - 1) {
+                s.mine->left = 0;
+                s.mine->asked++;
             }
         }
         return;
     }
     if (blockIdx.x) return;
     for (u32 k = t; k < from; k += blockDim.x)
-        if (tell >> (k < 63 ? k : 63) & 1) mg_post(&receives[k].theirs->ready, ++receives[k].mine->told);
-    for (u32 k = t; k < from; k += blockDim.x) mg_await(&receives[k].mine->arrived, ++receives[k].mine->taken, stop);
+        if (tell >> (k < 63 ? k : 63) & 1) mg_add(&receives[k].theirs->ready, 1);
+    for (u32 k = t; k < from; k += blockDim.x)
+        mg_await(&receives[k].mine->arrived, receives[k].mine->taken += MG_WHOLE, stop);
 }
 
 /* The rim of a part that other ranks read, and that reads what they send: below and above along the rows. Blocks whose chunk of
-   rows lies at an end wait for the message from there before they read, store their rows there too, and the last of them delivers. */
+   rows lies at an end wait for the message from there before they read, store their rows there too, and deliver their share. */
 struct mg_rim {
-    mg_link *wait_low, *wait_high, *to_low, *to_high, *their_low, *their_high;
-    i64 far_low, far_high;   /* bytes from a stored element to its copy */
-    i64 rows_low, rows_high; /* rows below the first, and from the second on, are copied */
-    u32 low, high;           /* chunks below the first, and from the second on, have a rim */
-    u32 low_blocks, high_blocks;
-    u32 store_low, store_high; /* which store is copied, from 1; 0 none */
+    mg_link *wait[2], *to[2], *theirs[2];
+    i64 far[2];    /* bytes from a stored element to its copy */
+    i64 rows[2];   /* rows below the first, and from the second on, are copied */
+    u32 chunks[2]; /* chunks below the first, and from the second on, have a rim */
+    u32 blocks[2]; /* in how many blocks */
+    u32 store[2];  /* which store is copied, from 1; 0 none */
+    u64 first;     /* the number of the first block above */
     const u32 *stop;
 };
-FN void mg_rim_wait(const mg_rim &rim, u32 chunk) {
-    const bool low = rim.wait_low && chunk < rim.low, high = rim.wait_high && chunk >= rim.high;
-    if (!low && !high) return;
+/* Ends first: their messages travel while the rest is computed. */
+FN u32 mg_ends_first(u32 b, u32 n) { return b == 0 ? 0 : b == 1 ? n - 1 : b - 1; }
+/* Whether the block has a rim; it has then waited for what it reads. */
+FN bool mg_rim_wait(const mg_rim *rim, u32 chunk) {
+    const bool low = chunk < rim->chunks[0], high = chunk >= rim->chunks[1];
+    if (!low && !high) return false;
     if (!(threadIdx.x | threadIdx.y)) {
-        if (low) mg_await(&rim.wait_low->arrived, rim.wait_low->taken + 1, rim.stop);
-        if (high) mg_await(&rim.wait_high->arrived, rim.wait_high->taken + 1, rim.stop);
+        if (low && rim->wait[0]) mg_await(&rim->wait[0]->arrived, rim->wait[0]->taken + MG_WHOLE, rim->stop);
+        if (high && rim->wait[1]) mg_await(&rim->wait[1]->arrived, rim->wait[1]->taken + MG_WHOLE, rim->stop);
     }
     __syncthreads();
+    return true;
 }
-FN void mg_rim_end(mg_link *wait, mg_link *to, mg_link *theirs, u32 blocks) {
-    mg_link *link = to ? to : wait;
-    if (!link || atomicAdd(&link->done, 1) != blocks - 1) return;
-    link->done = 0;
-    if (wait) wait->taken++;
-    if (to) mg_post(&theirs->arrived, ++to->sent);
-}
-FN void mg_rim_done(const mg_rim &rim, u32 chunk) {
-    const bool low = chunk < rim.low, high = chunk >= rim.high;
-    if (!low && !high) return;
+/* `block` is the block's number, chunk by chunk. */
+FN void mg_rim_done(const mg_rim *rim, u32 chunk, u64 block) {
     __syncthreads();
     if (threadIdx.x | threadIdx.y) return;
-    __threadfence_system();
-    if (low) mg_rim_end(rim.wait_low, rim.to_low, rim.their_low, rim.low_blocks);
-    if (high) mg_rim_end(rim.wait_high, rim.to_high, rim.their_high, rim.high_blocks);
+    const bool at[2] = {chunk < rim->chunks[0], chunk >= rim->chunks[1]};
+    for (int end = 0; end < 2; end++)
+        if (at[end] && rim->to[end])
+            mg_add(&rim->theirs[end]->arrived, mg_share((u32)(end ? block - rim->first : block), rim->blocks[end]));
+    for (int end = 0; end < 2; end++) {
+        if (!at[end] || !rim->wait[end] || atomicAdd(&rim->wait[end]->left, 1) != rim->blocks[end] - 1) continue;
+        rim->wait[end]->left = 0;
+        rim->wait[end]->taken += MG_WHOLE;
+    }
 }
 
 /* One reduction of an all-reduce: its words, of which there are `copies`, and how words are joined. */
@@ -375,7 +390,14 @@ extern "C" __global__ void mgpu_join(
             for (u64 i = threadIdx.x; i < it.words; i += blockDim.x) {
                 u64 v = it.acc[i];
                 if (!phase) {
-                    for (u32 c = 1; c < it.copies; c++) { v += it.acc[it.words * c + i]; it.acc[it.words * c + i] = 0; }
+                    u64 copy[16];
+                    #pragma unroll
+                    for (u32 c = 1; c < 16; c++) copy[c] = c < it.copies ? it.acc[it.words * c + i] : 0;
+                    #pragma unroll
+                    for (u32 c = 1; c < 16; c++) {
+                        if (c < it.copies) it.acc[it.words * c + i] = 0;
+                        v += copy[c];
+                    }
                     it.acc[i] = v;
                     for (u64 q = 0; q < ranks; q++) {
                         if (q == me) continue;

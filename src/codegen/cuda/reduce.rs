@@ -8,7 +8,7 @@ use crate::ir::kernel::{FoldOp, Nest, Reduction};
 use crate::ir::ty::{Ty, Value};
 
 /// Copies of an exact sum in device memory, to which blocks add in turns.
-pub const COPIES: usize = 16;
+pub const COPIES: usize = 16; // The prelude reads so many at once.
 
 /// The type of a reduction.
 pub fn ty(nest: &Nest, r: &Reduction) -> Ty {

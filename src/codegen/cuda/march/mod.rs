@@ -205,14 +205,17 @@ impl<'a> Marcher<'a> {
         self.place(out);
         self.pointers(out);
         if self.linked {
-            // Chunks of rows, of which a block has one (or one in each of its rows of threads).
-            let chunk = if m.others.is_empty() { "blockIdx.y" } else { "Z" };
-            let _ = writeln!(out, "    const mg_rim rim = *rim_at;\n    const u32 chunk = (u32){chunk};");
-            out.push_str("    mg_rim_wait(rim, chunk);\n");
-        }
-        self.rows(out);
-        if self.linked {
-            out.push_str("    mg_rim_done(rim, chunk);\n");
+            // Chunks of rows, of which a block has one (or one in each of its rows of threads), and blocks in their order.
+            let (chunk, block) = if m.others.is_empty() {
+                ("block_y", "(u64)block_y * gridDim.x + blockIdx.x")
+            } else {
+                ("(u32)Z", "((u64)block_z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x")
+            };
+            let _ = writeln!(out, "    const u32 chunk = {chunk};\n    const bool at_rim = mg_rim_wait(rim, chunk);");
+            self.rows(out);
+            let _ = writeln!(out, "    if (at_rim) mg_rim_done(rim, chunk, {block});");
+        } else {
+            self.rows(out);
         }
         if let Some((_, leaf_threads)) = m.leaf.or(m.anchored.then_some((0, m.lanes / m.vector))) {
             self.fold(out, leaf_threads);

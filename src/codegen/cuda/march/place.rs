@@ -120,8 +120,13 @@ impl Marcher<'_> {
     /// The rows `x_d .. x_d + n` and the other indices.
     fn chunk(&self, out: &mut String, d: usize, by: u32, live: &mut Vec<String>) {
         let m = &self.m;
-        let _ = writeln!(out, "    const i64 Y = (i64)blockIdx.y * {by} + threadIdx.y;");
-        out.push_str("    i64 Z = blockIdx.z;\n");
+        let (mut y, mut z) = ("blockIdx.y", "blockIdx.z");
+        if self.linked {
+            let (name, axis) = if m.others.is_empty() { (&mut y, "y") } else { (&mut z, "z") };
+            let _ = writeln!(out, "    const u32 block_{axis} = mg_ends_first(blockIdx.{axis}, gridDim.{axis});");
+            *name = if axis == "y" { "block_y" } else { "block_z" };
+        }
+        let _ = writeln!(out, "    const i64 Y = (i64){y} * {by} + threadIdx.y;\n    i64 Z = {z};");
         let (others, inner) = m.others.split_at(m.others.len().saturating_sub(1));
         for o in others.iter().rev() {
             let _ = writeln!(out, "    const i64 x{o} = Z % (hi{o} - lo{o}); Z /= hi{o} - lo{o};");

@@ -281,10 +281,10 @@ impl Marcher<'_> {
             // The same row in the memory of the rank below or above, if it is a ghost row there.
             let ty = c_memory(self.w.nest.operands[self.w.nest.stores[s].operand.0 as usize].ty);
             for (end, when) in
-                [("low", format!("x{d} + r < rim.rows_low")), ("high", format!("x{d} + r >= rim.rows_high"))]
+                [format!("x{d} + r < rim->rows[0]"), format!("x{d} + r >= rim->rows[1]")].iter().enumerate()
             {
-                let _ = writeln!(out, "            if (rim.store_{end} == {} && {when}) {{", s + 1);
-                let _ = writeln!(out, "            {ty} *far = ({ty} *)((u64)({at}) + rim.far_{end});");
+                let _ = writeln!(out, "            if (at_rim && rim->store[{end}] == {} && {when}) {{", s + 1);
+                let _ = writeln!(out, "            {ty} *far = ({ty} *)((u64)({at}) + rim->far[{end}]);");
                 self.store_at(out, s, "far");
                 out.push_str("            }\n");
             }

@@ -31,6 +31,7 @@ pub struct Rim {
     chunks: [u32; 2],
     blocks: [u32; 2],
     store: [u32; 2],
+    first: u64,
     stop: u64,
 }
 
@@ -105,6 +106,7 @@ impl Chunks {
         rim.chunks[0] = rim.chunks[0].max(below as u32);
         rim.chunks[1] = rim.chunks[1].min(above as u32);
         let high = self.count - i64::from(rim.chunks[1]).min(self.count);
+        rim.first = (u64::from(rim.chunks[1])).min(self.count as u64) * self.blocks as u64;
         rim.blocks = [(i64::from(rim.chunks[0]) * self.blocks) as u32, (high * self.blocks) as u32];
     }
 }
