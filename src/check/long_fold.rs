@@ -25,7 +25,7 @@ use crate::syntax::ast::{ExprId, ExprKind, Ident, ReduceOp};
 /// Reductions of at least this many terms are made in blocks.
 const LONG: i64 = 8192;
 /// How many blocks.
-const BLOCKS: i64 = 128;
+const BLOCKS: i64 = 256;
 
 /// A long reduction: its index, the terms and how they combine.
 struct Long<'a> {

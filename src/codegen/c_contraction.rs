@@ -46,7 +46,7 @@ fn room(nest: &Nest, c: &Contraction) -> Room {
 pub fn scratch(nest: &Nest) -> usize {
     product(nest).map_or(0, |c| {
         let room = room(nest, &c);
-        (room.left + room.right + room.buffer) as usize * c.ty.size() / 8 + 3 * 16
+        (room.left + room.right + room.buffer) as usize * c.chain.ty.size() / 8 + 3 * 16
     })
 }
 
@@ -149,7 +149,7 @@ impl Writer<'_> {
         });
         let (mut counted, mut across) = (0, 0);
         for a in loads {
-            counted += usize::from(a.coef(Sym::Counter(self.c.counter)) != 0);
+            counted += usize::from(a.coef(Sym::Counter(self.c.chain.counter)) != 0);
             across += usize::from(a.coef(Sym::Dim(dim)) != 0);
         }
         counted > across
@@ -158,7 +158,7 @@ impl Writer<'_> {
     /// The function that evaluates `n` rows (or columns) from `at` on and `terms` terms from `first` on, tile by tile: the
     /// elements of a tile that belong to a term lie together, zeros fill the last tile.
     fn pack(&self, out: &mut String, side: &str, f: &Factor, dim: usize) {
-        let ty = c_ty(self.c.ty);
+        let ty = c_ty(self.c.chain.ty);
         let tile = if side == "left" { "MG_ROWS".into() } else { format!("MG_COLUMNS({ty})") };
         let _ = writeln!(
             out,
@@ -171,7 +171,8 @@ impl Writer<'_> {
         out.push_str("    for (i64 t = 0; t < n; t += TILE, to += TILE * terms) {\n");
         let _ = writeln!(out, "        const i64 w = mg_least(TILE, n - t);");
         let element = |out: &mut String| {
-            let _ = writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.counter.0);
+            let _ =
+                writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.chain.counter.0);
             self.registers(out, &f.code, 12);
             out.push_str(&self.body(&f.code, 3));
             let _ = writeln!(out, "            to[q * TILE + l] = r{};", f.value.0);
@@ -196,7 +197,7 @@ impl Writer<'_> {
     /// The function that carries out what stands around the loop, for a block of results.
     fn finish(&self, out: &mut String) {
         let nest = self.nest;
-        let (ty, row, last) = (c_ty(self.c.ty), self.row, self.last);
+        let (ty, row, last) = (c_ty(self.c.chain.ty), self.row, self.last);
         let _ = writeln!(
             out,
             "OUTLINE void mgpu_finish_{}(const {ty} *restrict sum, {}, i64 rows, i64 columns) {{",
@@ -209,10 +210,10 @@ impl Writer<'_> {
         let _ = writeln!(out, "    for (i64 m = 0; m < rows; m++, sum += {length})\n    MG_SIMD");
         let _ = writeln!(out, "    for (i64 l = 0; l < columns; l++) {{");
         let _ = writeln!(out, "        const i64 i{row} = top + m, i{last} = left + l;");
-        let (before, behind) = (&nest.code.body[..self.c.at], &nest.code.body[self.c.at + 1..]);
+        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
         self.registers(out, &[before, behind].concat(), 8);
         out.push_str(&self.body(before, 2));
-        let _ = writeln!(out, "        r{} = sum[l];", self.c.acc.0);
+        let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
         out.push_str(&self.body(behind, 2));
         for store in &nest.stores {
             let at = self.element(store.operand, &store.index, &|_| String::new());
@@ -225,13 +226,13 @@ impl Writer<'_> {
     fn bounds(&self, out: &mut String) {
         let _ = writeln!(out, "FN void mgpu_bounds_{}(i64 *ends, {}) {{", self.number, self.around().0);
         self.names(out);
-        self.registers(out, &self.c.bounds, 4);
-        out.push_str(&self.body(&self.c.bounds, 1));
-        let _ = writeln!(out, "    ends[0] = r{};\n    ends[1] = r{};\n}}", self.c.from.0, self.c.to.0);
+        self.registers(out, &self.c.chain.bounds, 4);
+        out.push_str(&self.body(&self.c.chain.bounds, 1));
+        let _ = writeln!(out, "    ends[0] = r{};\n    ends[1] = r{};\n}}", self.c.chain.from.0, self.c.chain.to.0);
     }
 
     fn drive(&self, out: &mut String) {
-        let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.ty));
+        let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.chain.ty));
         let Room { left, right, row: length, .. } = room(self.nest, self.c);
         let _ = writeln!(
             out,
