@@ -17,6 +17,10 @@ fn kernels_of_every_example_compile() {
     let mut programs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     programs.retain(|p| p.extension().is_some_and(|e| e == "mgpu"));
     assert!(programs.len() > 10);
+    // And the tiles of contractions of every kind.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    programs.extend(["kinds", "blocks", "sizes"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))));
+    programs.extend(["product", "product64", "training"].map(|n| root.join(format!("bench/{n}.mgpu"))));
     for program in programs {
         for (arch, ranks) in [("sm_80", "1"), ("sm_90", "1"), ("sm_90", "3")] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_mgpu"));

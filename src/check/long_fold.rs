@@ -1,7 +1,7 @@
 //! Long reductions inside an element: `g[j] = sum[s] a[s] * x[s, j]` over thousands of terms.
 //!
-//! They are made in [`BLOCKS`] blocks of terms, each from its first term to its last, and then from block to block; this order
-//! depends on the range alone. Where the terms come from arrays that are divided along the index, and the results are few, the blocks
+//! They are made in up to [`BLOCKS`] blocks of terms, each from its first term to its last, and then from block to block; this order
+//! depends on the range and the number of elements alone. Where the terms come from arrays that are divided along the index, and the results are few, the blocks
 //! are computed where their terms lie, into an array of their own, and only the blocks' values travel:
 //!
 //! ```text
@@ -24,8 +24,12 @@ use crate::syntax::ast::{ExprId, ExprKind, Ident, ReduceOp};
 
 /// Reductions of at least this many terms are made in blocks.
 const LONG: i64 = 8192;
-/// How many blocks.
-const BLOCKS: i64 = 128;
+/// Most blocks, and the fewest terms of one.
+const BLOCKS: i64 = 512;
+const FEWEST: i64 = 64;
+/// With more elements for each term than this, an element's terms follow one another: there is work enough without blocks, and
+/// a product of large matrices is one chain for each element.
+const MOST_RESULTS: i64 = 64;
 
 /// A long reduction: its index, the terms and how they combine.
 struct Long<'a> {
@@ -55,7 +59,7 @@ impl Sum {
 impl Long<'_> {
     /// Terms of a block.
     fn block(&self) -> i64 {
-        (self.count + BLOCKS - 1) / BLOCKS
+        ((self.count + BLOCKS - 1) / BLOCKS).max(FEWEST)
     }
 }
 
@@ -70,7 +74,8 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Option<Val>> {
-        if to - from < LONG {
+        let results = self.builder().domain.iter().try_fold(1i64, |p, d| p.checked_mul(d.len()));
+        if to - from < LONG || results.is_none_or(|n| n / MOST_RESULTS > to - from) {
             return None;
         }
         let long = Long { op, name, from, count: to - from, term, expected };
@@ -84,7 +89,8 @@ impl Checker<'_> {
         if b.conditional || !b.counters.is_empty() || long.from != 0 || self.uses_registers(long.term) || self.generic {
             return false;
         }
-        let points = self.builder().domain.iter().try_fold(BLOCKS, |p, d| p.checked_mul(d.len()));
+        let blocks = long.count / long.block() + 1;
+        let points = self.builder().domain.iter().try_fold(blocks, |p, d| p.checked_mul(d.len()));
         let most = self.divided_along((self.module, &self.env), long.term, &long.name.name, long.count, 0);
         points.is_some_and(|p| p.saturating_mul(4) <= most)
     }

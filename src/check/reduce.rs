@@ -224,12 +224,14 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
+        let mut count = None;
         if !self.nested_ranges(indices) {
             let axes = self.axes(indices, term)?;
             let total = axes.iter().try_fold(1i64, |p, a| p.checked_mul(a.count()?));
             if let Some(total) = total.filter(|n| *n <= UNROLL) {
                 return self.unroll(op, &axes, term, expected, total);
             }
+            count = total;
             if let ([axis], 1) = (&axes[..], axes.first().map_or(0, |a| a.by))
                 && let Some(ends) = axis.constants()
                 && let Some(v) = self.long_fold(op, &axis.name, ends, term, expected, span)
@@ -237,7 +239,7 @@ impl Checker<'_> {
                 return v;
             }
         }
-        self.fold_loop(op, indices, term, expected, span)
+        self.fold_loop(op, indices, term, expected, count)
     }
 
     /// Whether a range names an index before it.
@@ -280,16 +282,17 @@ impl Checker<'_> {
         if op == ReduceOp::Mean { Some(self.divide_by(sum, count)) } else { Some(sum) }
     }
 
+    /// A loop; `count` is the number of terms where that is known.
     fn fold_loop(
         &mut self,
         op: ReduceOp,
         indices: &[(Ident, Option<Range>)],
         term: ExprId,
         expected: Option<Ty>,
-        span: Span,
+        count: Option<i64>,
     ) -> Option<Val> {
         let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
-        let counted = op == ReduceOp::Mean;
+        let counted = op == ReduceOp::Mean && count.is_none();
         let terms = self.builder().variable(Ty::I64);
         let ((ty, wide), list) = self.loops(indices, term, |c, _| {
             let v = c.term_value(op, term, expected)?;
@@ -299,7 +302,6 @@ impl Checker<'_> {
             }
             Some((ty, wide))
         })?;
-        let _ = span;
         self.start_at(acc, identity(op, wide));
         if counted {
             self.start_at(terms, Value::i64(0));
@@ -308,12 +310,13 @@ impl Checker<'_> {
             self.builder().push(inst);
         }
         let sum = self.finished(acc, wide);
-        let sum = match counted {
-            true => {
+        let sum = match (op, count) {
+            (ReduceOp::Mean, Some(n)) => self.divide_by(sum, Val::constant(Value::i64(n))),
+            (ReduceOp::Mean, None) => {
                 let n = self.finished(terms, Ty::I64);
                 self.divide_by(sum, n)
             }
-            false => sum,
+            _ => sum,
         };
         Some(self.builder().cast(&sum, ty))
     }

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{Body, Surroundings, c_memory, c_ty};
 use crate::ir::contraction::{Contraction, Factor, product};
-use crate::ir::kernel::{AccessId, Affine, Inst, Nest, OperandId, Reg, Sym};
+use crate::ir::kernel::{AccessId, Affine, Inst, Nest, Op, OperandId, Reg, Sym};
 use crate::ir::ty::Ty;
 
 /// The text in front of units with contractions.
@@ -23,6 +23,8 @@ const ROWS: i64 = 96;
 /// Rows and columns of the buffer of results.
 const MOST_ROWS: i64 = 768;
 const MOST_COLUMNS: i64 = 1024;
+/// Up to so many columns a left factor that lies in memory is read where it lies: packing it would cost more than it saves.
+const FEW_COLUMNS: i64 = 64;
 /// No tile of any machine has more rows or columns.
 const LARGEST_TILE: i64 = 64;
 /// Elements of the packed factors and of the buffer, and of a row of the buffer.
@@ -46,7 +48,7 @@ fn room(nest: &Nest, c: &Contraction) -> Room {
 pub fn scratch(nest: &Nest) -> usize {
     product(nest).map_or(0, |c| {
         let room = room(nest, &c);
-        (room.left + room.right + room.buffer) as usize * c.ty.size() / 8 + 3 * 16
+        (room.left + room.right + room.buffer) as usize * c.chain.ty.size() / 8 + 3 * 16
     })
 }
 
@@ -59,7 +61,8 @@ pub fn write(out: &mut String, number: usize, nest: &Nest, c: &Contraction) {
     w.pack(out, "right", &c.right, w.last);
     w.finish(out);
     w.bounds(out);
-    w.drive(out);
+    let in_place = w.place(out);
+    w.drive(out, in_place);
 }
 
 struct Writer<'a> {
@@ -144,12 +147,12 @@ impl Writer<'_> {
     /// Whether a factor's elements lie beside each other along the counter.
     fn along_terms(&self, f: &Factor, dim: usize) -> bool {
         let loads = f.code.iter().filter_map(|i| match i {
-            Inst::Op { op: crate::ir::kernel::Op::Load(a), .. } => self.nest.accesses[a.0 as usize].index.last(),
+            Inst::Op { op: Op::Load(a), .. } => self.nest.accesses[a.0 as usize].index.last(),
             _ => None,
         });
         let (mut counted, mut across) = (0, 0);
         for a in loads {
-            counted += usize::from(a.coef(Sym::Counter(self.c.counter)) != 0);
+            counted += usize::from(a.coef(Sym::Counter(self.c.chain.counter)) != 0);
             across += usize::from(a.coef(Sym::Dim(dim)) != 0);
         }
         counted > across
@@ -158,7 +161,7 @@ impl Writer<'_> {
     /// The function that evaluates `n` rows (or columns) from `at` on and `terms` terms from `first` on, tile by tile: the
     /// elements of a tile that belong to a term lie together, zeros fill the last tile.
     fn pack(&self, out: &mut String, side: &str, f: &Factor, dim: usize) {
-        let ty = c_ty(self.c.ty);
+        let ty = c_ty(self.c.chain.ty);
         let tile = if side == "left" { "MG_ROWS".into() } else { format!("MG_COLUMNS({ty})") };
         let _ = writeln!(
             out,
@@ -171,7 +174,8 @@ impl Writer<'_> {
         out.push_str("    for (i64 t = 0; t < n; t += TILE, to += TILE * terms) {\n");
         let _ = writeln!(out, "        const i64 w = mg_least(TILE, n - t);");
         let element = |out: &mut String| {
-            let _ = writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.counter.0);
+            let _ =
+                writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.chain.counter.0);
             self.registers(out, &f.code, 12);
             out.push_str(&self.body(&f.code, 3));
             let _ = writeln!(out, "            to[q * TILE + l] = r{};", f.value.0);
@@ -196,7 +200,7 @@ impl Writer<'_> {
     /// The function that carries out what stands around the loop, for a block of results.
     fn finish(&self, out: &mut String) {
         let nest = self.nest;
-        let (ty, row, last) = (c_ty(self.c.ty), self.row, self.last);
+        let (ty, row, last) = (c_ty(self.c.chain.ty), self.row, self.last);
         let _ = writeln!(
             out,
             "OUTLINE void mgpu_finish_{}(const {ty} *restrict sum, {}, i64 rows, i64 columns) {{",
@@ -209,10 +213,10 @@ impl Writer<'_> {
         let _ = writeln!(out, "    for (i64 m = 0; m < rows; m++, sum += {length})\n    MG_SIMD");
         let _ = writeln!(out, "    for (i64 l = 0; l < columns; l++) {{");
         let _ = writeln!(out, "        const i64 i{row} = top + m, i{last} = left + l;");
-        let (before, behind) = (&nest.code.body[..self.c.at], &nest.code.body[self.c.at + 1..]);
+        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
         self.registers(out, &[before, behind].concat(), 8);
         out.push_str(&self.body(before, 2));
-        let _ = writeln!(out, "        r{} = sum[l];", self.c.acc.0);
+        let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
         out.push_str(&self.body(behind, 2));
         for store in &nest.stores {
             let at = self.element(store.operand, &store.index, &|_| String::new());
@@ -225,13 +229,29 @@ impl Writer<'_> {
     fn bounds(&self, out: &mut String) {
         let _ = writeln!(out, "FN void mgpu_bounds_{}(i64 *ends, {}) {{", self.number, self.around().0);
         self.names(out);
-        self.registers(out, &self.c.bounds, 4);
-        out.push_str(&self.body(&self.c.bounds, 1));
-        let _ = writeln!(out, "    ends[0] = r{};\n    ends[1] = r{};\n}}", self.c.from.0, self.c.to.0);
+        self.registers(out, &self.c.chain.bounds, 4);
+        out.push_str(&self.body(&self.c.chain.bounds, 1));
+        let _ = writeln!(out, "    ends[0] = r{};\n    ends[1] = r{};\n}}", self.c.chain.from.0, self.c.chain.to.0);
     }
 
-    fn drive(&self, out: &mut String) {
-        let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.ty));
+    /// The function that gives the address of an element of the left factor, if it is read where it lies.
+    fn place(&self, out: &mut String) -> bool {
+        let [Inst::Op { op: Op::Load(a), .. }] = self.c.left.code[..] else { return false };
+        let access = &self.nest.accesses[a.0 as usize];
+        let alike = self.nest.operands[access.operand.0 as usize].ty == self.c.chain.ty;
+        if !alike || self.nest.domain.dims[self.last].len() > FEW_COLUMNS {
+            return false;
+        }
+        let (n, ty, counter) = (self.number, c_ty(self.c.chain.ty), self.c.chain.counter.0);
+        let _ = writeln!(out, "FN const {ty} *mgpu_place_{n}({}, i64 r{counter}) {{", self.around().0);
+        self.names(out);
+        let at = self.element(access.operand, &access.index, &|r| format!("r{}", r.0));
+        let _ = writeln!(out, "    return &{at};\n}}");
+        true
+    }
+
+    fn drive(&self, out: &mut String, in_place: bool) {
+        let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.chain.ty));
         let Room { left, right, row: length, .. } = room(self.nest, self.c);
         let _ = writeln!(
             out,
@@ -263,6 +283,31 @@ impl Writer<'_> {
         let _ = writeln!(out, "        const i64 top = i{row};");
         let _ = writeln!(out, "        for (i64 m = 0; m < rows; m += {ROWS}) {{");
         let _ = writeln!(out, "            const i64 i{row} = top + m, some = mg_least({ROWS}, rows - m);");
+        if in_place {
+            // Whole tiles; what is left of the rows is packed.
+            let one_more = around.replace(&format!("i{row}"), &format!("i{row} + 1"));
+            let _ = writeln!(out, "            const {ty} *const from = mgpu_place_{n}({around}, k);");
+            let _ = writeln!(out, "            const i64 down = mgpu_place_{n}({one_more}, k) - from;");
+            let _ = writeln!(out, "            const i64 on = mgpu_place_{n}({around}, k + 1) - from;");
+            let _ = writeln!(out, "            const i64 full = some / MG_ROWS * MG_ROWS;");
+            let _ = writeln!(out, "            for (i64 c = 0; c < wide; c += COLUMNS)");
+            let _ = writeln!(out, "                for (i64 r = 0; r < full; r += MG_ROWS)");
+            let _ = writeln!(
+                out,
+                "                    mg_tile_in_place_{ty}(terms, from + r * down, down, on, right + c * terms, sum + (m + r) * {length} + c, {length});"
+            );
+            let _ = writeln!(out, "            if (full == some) continue;");
+            let rest = around.replace(&format!("i{row}"), &format!("i{row} + full"));
+            let _ = writeln!(out, "            mgpu_left_{n}(left, {rest}, some - full, k, terms);");
+            let _ = writeln!(out, "            for (i64 c = 0; c < wide; c += COLUMNS)");
+            let _ = writeln!(
+                out,
+                "                mg_tile_{ty}(terms, left, right + c * terms, sum + (m + full) * {length} + c, {length});"
+            );
+            out.push_str("        }\n    }\n");
+            let _ = writeln!(out, "    mgpu_finish_{n}(sum, {around}, rows, columns);\n    }}\n    }}\n}}");
+            return;
+        }
         let _ = writeln!(out, "            mgpu_left_{n}(left, {around}, some, k, terms);");
         let _ = writeln!(out, "            for (i64 c = 0; c < wide; c += COLUMNS)");
         let _ = writeln!(out, "                for (i64 r = 0; r < some; r += MG_ROWS)");

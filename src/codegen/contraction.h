@@ -46,12 +46,13 @@ MG_CHAIN(f64)
 #define MG_KEEP(v) (void)0
 #endif
 
-/* A tile of the result: MG_ROWS rows of two vectors, `k` terms more. */
+/* A tile of the result: MG_ROWS rows of two vectors, `k` terms more. Rows and terms of the left factor lie `down` and `on`
+   apart. */
 #define MG_OPEN(R) V x##R = *(const V *)(c + R * row), y##R = *(const V *)(c + R * row + W);
-#define MG_STEP(R) { const V s = a[R] - (V){}; x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
+#define MG_STEP(R) { const V s = a[R * down] - (V){}; x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
 #define MG_SHUT(R) *(V *)(c + R * row) = x##R; *(V *)(c + R * row + W) = y##R;
 #define MG_TILE(T) \
-    OUTLINE void mg_tile_##T(i64 k, const T *restrict a, const T *restrict b, T *restrict c, i64 row) { \
+    FN void mg_any_tile_##T(i64 k, const T *restrict a, i64 down, i64 on, const T *restrict b, T *restrict c, i64 row) { \
         typedef mg_vector_##T V; \
         enum { W = MG_BYTES / sizeof(T) }; \
         MG_EACH(MG_OPEN) \
@@ -60,10 +61,18 @@ MG_CHAIN(f64)
             MG_KEEP(u); \
             MG_KEEP(v); \
             MG_EACH(MG_STEP) \
-            a += MG_ROWS; \
+            a += on; \
             b += 2 * W; \
         } \
         MG_EACH(MG_SHUT) \
+    } \
+    OUTLINE void mg_tile_##T(i64 k, const T *restrict a, const T *restrict b, T *restrict c, i64 row) { \
+        mg_any_tile_##T(k, a, 1, MG_ROWS, b, c, row); \
+    } \
+    OUTLINE void mg_tile_in_place_##T(i64 k, const T *restrict a, i64 down, i64 on, const T *restrict b, T *restrict c, i64 row) { \
+        if (on == 1) mg_any_tile_##T(k, a, down, 1, b, c, row); \
+        else if (down == 1) mg_any_tile_##T(k, a, 1, on, b, c, row); \
+        else mg_any_tile_##T(k, a, down, on, b, c, row); \
     }
 #define MG_FMA mg_chain_f32
 MG_TILE(f32)

@@ -1,11 +1,11 @@
 //! Contractions: nests whose elements are sums of products, `c[i, j] = sum[k] a[i, k] * b[k, j]` and their kin.
 //!
-//! A nest is recognised by its code: one loop that is a chain of `Fma`s from zero, whose two factors are straight code. One
+//! A nest is recognised by its code: one loop that is a [`Chain`] of `Fma`s from zero, whose two factors are straight code. One
 //! factor changes along the last dimension of the domain (the columns), the other does not. What stands around the loop is
 //! carried out for every element as in any nest. Every executor may run such a nest as the loop that it is; one that knows
 //! more computes many elements at a time from packed factors, each element still the same chain, so that the bits are equal.
 
-use crate::ir::kernel::{Inst, Nest, Op, Reg, Sym};
+use crate::ir::kernel::{AccessId, Inst, Nest, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,9 +20,9 @@ pub struct Factor {
     pub dims: BTreeSet<usize>,
 }
 
-/// What is known of a nest that is a contraction.
+/// A loop inside an element that adds up, multiplies or chooses: `acc = next(acc, terms)` from the first term to the last.
 #[derive(Clone, Debug)]
-pub struct Contraction {
+pub struct Chain {
     /// Where the loop stands in the nest's code.
     pub at: usize,
     pub counter: Reg,
@@ -30,9 +30,22 @@ pub struct Contraction {
     pub from: Reg,
     pub to: Reg,
     pub bounds: Vec<Inst>,
-    /// The register that the chain accumulates in, of the factors' type.
+    /// The dimensions along which the bounds change.
+    pub limits: BTreeSet<usize>,
+    /// The register that the chain accumulates in, its type, and what it holds in front of the loop.
     pub acc: Reg,
     pub ty: Ty,
+    pub start: Value,
+    /// What a round does with the accumulator and the terms, none of which depends on the accumulator.
+    pub next: Op,
+    /// One term, or two that `next` multiplies.
+    pub terms: Vec<Factor>,
+}
+
+/// What is known of a nest that is a contraction.
+#[derive(Clone, Debug)]
+pub struct Contraction {
+    pub chain: Chain,
     /// The factor that does not change along the last dimension.
     pub left: Factor,
     /// The one that does.
@@ -40,9 +53,6 @@ pub struct Contraction {
     /// The dimension of the rows: the longest along which only the left factor changes. A matrix times a vector has none.
     pub row: Option<usize>,
 }
-
-/// Along which dimensions a register changes, and whether it changes with the counter.
-type Changes = (BTreeSet<usize>, bool);
 
 /// What is known of the operations in front of the loop and in it.
 struct Known<'a> {
@@ -52,6 +62,19 @@ struct Known<'a> {
     made: BTreeMap<Reg, &'a Inst>,
     twice: BTreeSet<Reg>,
     order: Vec<Reg>,
+}
+
+impl Contraction {
+    /// How many terms an element has, where that is a number.
+    pub fn count(&self) -> Option<i64> {
+        let constant = |r: Reg| {
+            self.chain.bounds.iter().find_map(|i| match i {
+                Inst::Op { dst, op: Op::Const(v) } if *dst == r => v.as_int().map(|n| n as i64),
+                _ => None,
+            })
+        };
+        Some((constant(self.chain.to)? - constant(self.chain.from)?).max(0))
+    }
 }
 
 /// Fewer rows than this are not worth packing the right factor.
@@ -70,6 +93,23 @@ pub fn product(nest: &Nest) -> Option<Contraction> {
 /// The contraction that a nest is.
 pub fn of(nest: &Nest) -> Option<Contraction> {
     let last = nest.domain.rank().checked_sub(1)?;
+    let chain = chain(nest)?;
+    let [x, y] = &chain.terms[..] else { return None };
+    if chain.start != Value::float(chain.ty, 0.0) || chain.limits.contains(&last) {
+        return None;
+    }
+    let (left, right) = match (x.dims.contains(&last), y.dims.contains(&last)) {
+        (false, true) => (x.clone(), y.clone()),
+        (true, false) => (y.clone(), x.clone()),
+        _ => return None,
+    };
+    let only_left = left.dims.iter().copied().filter(|d| !right.dims.contains(d) && !chain.limits.contains(d));
+    let row = only_left.max_by_key(|&d| nest.domain.dims[d].len());
+    Some(Contraction { chain, left, right, row })
+}
+
+/// The chain that a nest is, with any code around it: the only loop of a nest that stores.
+pub fn chain(nest: &Nest) -> Option<Chain> {
     if !nest.reductions.is_empty() || !nest.checks.is_empty() || nest.stores.is_empty() {
         return None;
     }
@@ -80,41 +120,39 @@ pub fn of(nest: &Nest) -> Option<Contraction> {
         return None;
     }
     // The chain stands at the end of the loop.
-    let [terms @ .., fma, copy] = &terms[..] else { return None };
-    let Inst::Op { dst: next, op: Op::Fma(x, y, acc) } = fma else { return None };
-    if !matches!(copy, Inst::Op { dst, op: Op::Copy(r) } if dst == acc && r == next) || x == acc || y == acc {
+    let [terms @ .., step, copy] = &terms[..] else { return None };
+    let Inst::Op { dst: next, op } = step else { return None };
+    let (acc, values) = match op {
+        Op::Fma(x, y, acc) => (*acc, vec![*x, *y]),
+        Op::Binary(op, acc, x) if !op.compares() => (*acc, vec![*x]),
+        _ => return None,
+    };
+    if !matches!(copy, Inst::Op { dst, op: Op::Copy(r) } if *dst == acc && r == next) || values.contains(&acc) {
         return None;
     }
     let mut known = Known { nest, counter: *counter, made: BTreeMap::new(), twice: BTreeSet::new(), order: vec![] };
-    body[..at].iter().chain(terms).try_for_each(|i| known.note(i, *acc))?;
-    let ty = nest.code.regs[acc.0 as usize];
-    starts_at_zero(&body[..at], *acc, ty).then_some(())?;
-    if body[at + 1..].iter().any(|i| writes(i, *acc)) {
+    body[..at].iter().chain(terms).try_for_each(|i| known.note(i, acc))?;
+    let start = start_of(&body[..at], acc)?;
+    if body[at + 1..].iter().any(|i| writes(i, acc)) {
         return None;
     }
-    let (x, y) = (known.factor(*x)?, known.factor(*y)?);
-    let (left, right) = match (x.dims.contains(&last), y.dims.contains(&last)) {
-        (false, true) => (x, y),
-        (true, false) => (y, x),
-        _ => return None,
-    };
+    let terms = values.into_iter().map(|v| known.factor(v)).collect::<Option<Vec<_>>>()?;
     let mut bounds = known.code(*from)?;
     known.code(*to)?.into_iter().for_each(|i| {
         if !bounds.contains(&i) {
             bounds.push(i);
         }
     });
-    let mut limits = known.changes(*from)?.0;
-    limits.extend(known.changes(*to)?.0);
-    let only_left = left.dims.iter().copied().filter(|d| !right.dims.contains(d) && !limits.contains(d));
-    let row = only_left.max_by_key(|&d| nest.domain.dims[d].len());
-    let reads_written = |f: &Factor| {
-        f.code.iter().any(|i| matches!(i, Inst::Op { op: Op::Load(a), .. } if nest.operands[nest.accesses[a.0 as usize].operand.0 as usize].written))
-    };
-    if limits.contains(&last) || reads_written(&left) || reads_written(&right) {
+    let mut limits = known.changes(*from)?;
+    limits.extend(known.changes(*to)?);
+    // What a point stores, another one must not read as its term.
+    let written = |a: &AccessId| nest.operands[nest.accesses[a.0 as usize].operand.0 as usize].written;
+    let reads = terms.iter().flat_map(|f| &f.code).any(|i| matches!(i, Inst::Op { op: Op::Load(a), .. } if written(a)));
+    if reads {
         return None;
     }
-    Some(Contraction { at, counter: *counter, from: *from, to: *to, bounds, acc: *acc, ty, left, right, row })
+    let ty = nest.code.regs[acc.0 as usize];
+    Some(Chain { at, counter: *counter, from: *from, to: *to, bounds, limits, acc, ty, start, next: op.clone(), terms })
 }
 
 fn loops(inst: &Inst) -> bool {
@@ -134,12 +172,14 @@ fn writes(inst: &Inst, r: Reg) -> bool {
     }
 }
 
-/// Whether the accumulator is set once, to zero, in front of the loop.
-fn starts_at_zero(before: &[Inst], acc: Reg, ty: Ty) -> bool {
+/// The constant that the accumulator is set to, once, in front of the loop.
+fn start_of(before: &[Inst], acc: Reg) -> Option<Value> {
     let sets: Vec<&Inst> = before.iter().filter(|i| writes(i, acc)).collect();
-    let [Inst::Op { op: Op::Copy(start), .. }] = sets[..] else { return false };
-    let zero = |i: &&Inst| matches!(i, Inst::Op { dst, .. } if dst == start);
-    matches!(before.iter().rfind(zero), Some(Inst::Op { op: Op::Const(v), .. }) if *v == Value::float(ty, 0.0))
+    let [Inst::Op { op: Op::Copy(start), .. }] = sets[..] else { return None };
+    match before.iter().rfind(|i| matches!(i, Inst::Op { dst, .. } if dst == start))? {
+        Inst::Op { op: Op::Const(v), .. } => Some(*v),
+        _ => None,
+    }
 }
 
 impl<'a> Known<'a> {
@@ -197,34 +237,25 @@ impl<'a> Known<'a> {
         Some(self.order.iter().filter(|r| needed.contains(r)).map(|r| self.made[r].clone()).collect())
     }
 
-    fn changes(&self, value: Reg) -> Option<Changes> {
-        let (mut dims, mut counted) = (BTreeSet::new(), value == self.counter);
+    /// The dimensions along which a register changes.
+    fn changes(&self, value: Reg) -> Option<BTreeSet<usize>> {
+        let mut dims = BTreeSet::new();
         for r in self.needs(value)? {
-            let Inst::Op { op, .. } = self.made[&r] else { continue };
-            match op {
-                Op::Index(d) => {
+            match self.made[&r] {
+                Inst::Op { op: Op::Index(d), .. } => {
                     dims.insert(*d);
                 }
-                Op::Load(a) => {
-                    for (sym, _) in self.nest.accesses[a.0 as usize].index.iter().flat_map(|x| &x.terms) {
-                        match sym {
-                            Sym::Dim(d) => {
-                                dims.insert(*d);
-                            }
-                            Sym::Counter(c) => counted |= *c == self.counter,
-                            Sym::Scalar(_) => {}
-                        }
-                    }
+                Inst::Op { op: Op::Load(a), .. } => {
+                    let terms = self.nest.accesses[a.0 as usize].index.iter().flat_map(|x| &x.terms);
+                    dims.extend(terms.filter_map(|t| if let Sym::Dim(d) = t.0 { Some(d) } else { None }));
                 }
-                op => counted |= self.operands(op).contains(&self.counter),
+                _ => {}
             }
         }
-        Some((dims, counted))
+        Some(dims)
     }
 
     fn factor(&self, value: Reg) -> Option<Factor> {
-        let (dims, counted) = self.changes(value)?;
-        counted.then_some(())?;
-        Some(Factor { value, code: self.code(value)?, dims })
+        Some(Factor { value, code: self.code(value)?, dims: self.changes(value)? })
     }
 }

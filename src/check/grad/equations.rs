@@ -203,7 +203,11 @@ impl Equations {
             let _ = writeln!(body, "    let {bar_name} = {ty}({})", text(&total));
         } else {
             let shape: Vec<R> = outer.iter().map(|i| sub(&i.to, &i.from)).collect();
+            let same = self.only_change(&name, &own, &outer, ty);
             self.gather(&name, &bar_name, &shape, ty, body)?;
+            if let Some(bar) = same {
+                self.take_over(&bar, &outer, &read(bar_name.clone()));
+            }
         }
         let (value, bar) = (read(name), read(bar_name));
         let seed = match op {
@@ -218,6 +222,18 @@ impl Equations {
         };
         let points: Vec<Index> = outer.into_iter().chain(inner).collect();
         self.spread(&term, &seed, &points)
+    }
+
+    /// What an array's elements are changed by, if it is one expression at the element's own point.
+    fn only_change(&self, name: &str, own: &[R], outer: &[Index], ty: &str) -> Option<R> {
+        let [c] = &self.contributions.get(name)?[..] else { return None };
+        (c.subs == own && c.ix == outer && self.facts.ty(&c.bar) == Some(ty)).then(|| c.bar.clone())
+    }
+
+    /// What else is changed by the same expression reads the array that now holds it, in place of computing it again.
+    fn take_over(&mut self, bar: &R, points: &[Index], read: &R) {
+        let all = self.contributions.values_mut().flatten();
+        all.filter(|c| c.bar == *bar && c.ix == points).for_each(|c| c.bar = read.clone());
     }
 
     /// Notes what the reads of a term are changed by.

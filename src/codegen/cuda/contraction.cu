@@ -48,8 +48,18 @@ template <class T, class F, bool ALONG, int TILE, int TERMS, int THREADS, int N,
     /* Asks for a panel. */
     INLINE void ask(const F &f, T *to, i64 first, i64 end, i64 term, i64 last, bool whole) {
         if constexpr (PLAIN) {
-            if (whole) {
+            if (whole && first + TILE <= end && term + TERMS <= last && VECTORS % THREADS == 0) {
 #pragma unroll
+                for (int t = 0; t < TURNS; t++) {
+                    const int v = (int)threadIdx.x + t * THREADS;
+                    const int x = ALONG ? v / (TERMS / W) : v % (TILE / W) * W;
+                    const int k = ALONG ? v % (TERMS / W) * W : v / (TILE / W);
+                    mg_send<16>(to + (ALONG ? x * ROW + k : k * ROW + x), f(first + x, term + k), 16);
+                }
+                return;
+            }
+            if (whole) {
+#pragma unroll 1
                 for (int t = 0; t < TURNS; t++) {
                     const int v = (int)threadIdx.x + t * THREADS;
                     if (VECTORS % THREADS != 0 && v >= VECTORS) break;
@@ -178,6 +188,7 @@ template <class T, int WM, int WN, int LM, int LN, int M, int N, int TERMS, int 
                 }
             } else {
                 /* No term more than there are: one of zeros could turn a sum of -0 into 0. */
+#pragma unroll 1
                 for (int k = 0; k < (int)some; k++) {
                     T u[M], v[N];
 #pragma unroll
@@ -204,6 +215,15 @@ template <class T, int WM, int WN, int LM, int LN, int M, int N, int TERMS, int 
 #pragma unroll
                 for (int j = 0; j < N; j++) room[Left::place(wm, lm, i) * COLUMNS + Right::place(wn, ln, j)] = sum[i][j];
             __syncthreads();
+            if (row + ROWS <= rows && column + COLUMNS <= columns) {
+                /* No branch, so that a thread's loads are under way together. */
+#pragma unroll 8
+                for (int t = 0; t < ROWS * COLUMNS / THREADS; t++) {
+                    const int e = (int)threadIdx.x + t * THREADS;
+                    out(row + e / COLUMNS, column + e % COLUMNS, room[e]);
+                }
+                return;
+            }
             for (int e = threadIdx.x; e < ROWS * COLUMNS; e += THREADS) {
                 const i64 r = row + e / COLUMNS, c = column + e % COLUMNS;
                 if (r < rows && c < columns) out(r, c, room[e]);

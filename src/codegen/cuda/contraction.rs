@@ -12,7 +12,7 @@ use crate::codegen::c_body::{Body, assigns, c_ty};
 use crate::codegen::cuda::body::Writer;
 use crate::codegen::cuda::{Form, Kernel, Placed};
 use crate::ir::contraction::{Contraction, Factor, product};
-use crate::ir::kernel::{AccessId, Inst, Op, Reg, ScalarId, Sym};
+use crate::ir::kernel::{AccessId, Inst, Nest, Op, ScalarId, Sym};
 use crate::ir::ty::Ty;
 
 /// The text in front of units with contractions.
@@ -66,13 +66,28 @@ impl Shape {
     }
 }
 
+/// Declares the registers that some instructions of a nest assign.
+pub fn registers(out: &mut String, nest: &Nest, code: &[Inst], indent: usize) {
+    let mut assigned = vec![];
+    assigns(code, &mut assigned);
+    for r in assigned {
+        let _ = writeln!(out, "{:indent$}{} r{} = 0;", "", c_ty(nest.code.regs[r.0 as usize]), r.0);
+    }
+}
+
+/// Some instructions of a nest.
+pub fn code(w: &Writer, code: &[Inst], indent: usize) -> String {
+    let names = (0..w.nest.code.regs.len()).map(|i| format!("r{i}")).collect();
+    Body::new(w, names, indent).write(code)
+}
+
 /// Appends the kernel of a nest that is a product of matrices.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
     let c = product(placed.nest)?;
     let row = c.row?;
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
-    let shape = Shape::of(c.ty, placed.extent[row], placed.extent[column]);
+    let shape = Shape::of(c.chain.ty, placed.extent[row], placed.extent[column]);
     let tiles = shape.tiles(row, column);
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());
     let bounds = format!("__launch_bounds__({}, {})", tiles.threads, shape.resident);
@@ -89,7 +104,7 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn body(&self, out: &mut String, shape: &Shape, tiles: &Tiles) {
-        let (ty, row, column) = (c_ty(self.c.ty), tiles.row, tiles.column);
+        let (ty, row, column) = (c_ty(self.c.chain.ty), tiles.row, tiles.column);
         let (left, right) = (self.along(&self.c.left, row), self.along(&self.c.right, column));
         let _ = writeln!(
             out,
@@ -116,9 +131,9 @@ impl Generator<'_> {
         out.push_str(
             "    const i64 row = (band * 8 + tile % most) * Tiles::ROWS, column = tile / most * Tiles::COLUMNS;\n",
         );
-        self.registers(out, &self.c.bounds, 4);
-        out.push_str(&self.code(&self.c.bounds, 1));
-        let _ = writeln!(out, "    const i64 from = r{}, to = r{};", self.c.from.0, self.c.to.0);
+        registers(out, self.w.nest, &self.c.chain.bounds, 4);
+        out.push_str(&code(&self.w, &self.c.chain.bounds, 1));
+        let _ = writeln!(out, "    const i64 from = r{}, to = r{};", self.c.chain.from.0, self.c.chain.to.0);
         let whole_left = self.factor(out, "left", &self.c.left, row);
         let whole_right = self.factor(out, "right", &self.c.right, column);
         self.results(out, row, column);
@@ -128,23 +143,6 @@ impl Generator<'_> {
         );
     }
 
-    fn registers(&self, out: &mut String, code: &[Inst], indent: usize) {
-        let mut assigned = vec![];
-        assigns(code, &mut assigned);
-        for r in assigned {
-            let _ = writeln!(out, "{:indent$}{} r{} = 0;", "", c_ty(self.ty(r)), r.0);
-        }
-    }
-
-    fn ty(&self, r: Reg) -> Ty {
-        self.w.nest.code.regs[r.0 as usize]
-    }
-
-    fn code(&self, code: &[Inst], indent: usize) -> String {
-        let names = (0..self.w.nest.code.regs.len()).map(|i| format!("r{i}")).collect();
-        Body::new(&self.w, names, indent).write(code)
-    }
-
     /// The read that a factor is, if it is nothing else.
     fn read(&self, f: &Factor) -> Option<AccessId> {
         let (last, before) = f.code.split_last()?;
@@ -152,10 +150,10 @@ impl Generator<'_> {
         let nest = self.w.nest;
         let access = &nest.accesses[a.0 as usize];
         let plain = access.index.iter().flat_map(|x| &x.terms).all(|t| match t.0 {
-            Sym::Counter(r) => r == self.c.counter,
+            Sym::Counter(r) => r == self.c.chain.counter,
             _ => true,
         });
-        (plain && before.is_empty() && nest.operands[access.operand.0 as usize].ty == self.c.ty).then_some(*a)
+        (plain && before.is_empty() && nest.operands[access.operand.0 as usize].ty == self.c.chain.ty).then_some(*a)
     }
 
     /// Whether a factor's elements lie beside each other along the terms, not along the dimension.
@@ -164,7 +162,7 @@ impl Generator<'_> {
         for i in &f.code {
             let Inst::Op { op: Op::Load(a), .. } = i else { continue };
             let group = self.w.routes[a.0 as usize].0;
-            terms += i64::from(self.w.step(group, Sym::Counter(self.c.counter)).abs() == 1);
+            terms += i64::from(self.w.step(group, Sym::Counter(self.c.chain.counter)).abs() == 1);
             across += i64::from(self.w.step(group, Sym::Dim(dim)).abs() == 1);
         }
         terms > across
@@ -173,21 +171,21 @@ impl Generator<'_> {
     /// Appends the function of a factor: an element's address, or its value where it is computed. Returns the condition under
     /// which its elements travel as vectors.
     fn factor(&self, out: &mut String, name: &str, f: &Factor, dim: usize) -> String {
-        let head = format!("const auto {name} = [&](i64 x{dim}, i64 r{})", self.c.counter.0);
+        let head = format!("const auto {name} = [&](i64 x{dim}, i64 r{})", self.c.chain.counter.0);
         let Some(access) = self.read(f) else {
             let _ = writeln!(out, "    {head} {{");
-            self.registers(out, &f.code, 8);
-            out.push_str(&self.code(&f.code, 2));
+            registers(out, self.w.nest, &f.code, 8);
+            out.push_str(&code(&self.w, &f.code, 2));
             let _ = writeln!(out, "        return r{};\n    }};", f.value.0);
             return "false".into();
         };
         let at = self.w.element(access.0 as usize, &|r| format!("r{}", r.0));
-        let ty = c_ty(self.c.ty);
+        let ty = c_ty(self.c.chain.ty);
         let _ = writeln!(out, "    {head} -> const {ty} * {{ return &{at}; }};");
         let (group, konst) = self.w.routes[access.0 as usize];
-        let vector = 16 / self.c.ty.size() as i64;
+        let vector = 16 / self.c.chain.ty.size() as i64;
         let step = |s: Sym| self.w.step(group, s);
-        let (terms, across) = (step(Sym::Counter(self.c.counter)), step(Sym::Dim(dim)));
+        let (terms, across) = (step(Sym::Counter(self.c.chain.counter)), step(Sym::Dim(dim)));
         let along = self.along(f, dim);
         let (near, far) = if along { (terms, across) } else { (across, terms) };
         let others = (0..self.w.nest.domain.rank()).filter(|d| *d != dim);
@@ -204,12 +202,16 @@ impl Generator<'_> {
     /// Appends the function that carries out what stands around the loop for one result.
     fn results(&self, out: &mut String, row: usize, column: usize) {
         let nest = self.w.nest;
-        let (before, behind) = (&nest.code.body[..self.c.at], &nest.code.body[self.c.at + 1..]);
-        let _ = writeln!(out, "    const auto results = [&](i64 x{row}, i64 x{column}, {} value) {{", c_ty(self.c.ty));
-        self.registers(out, &[before, behind].concat(), 8);
-        out.push_str(&self.code(before, 2));
-        let _ = writeln!(out, "        r{} = value;", self.c.acc.0);
-        out.push_str(&self.code(behind, 2));
+        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
+        let _ = writeln!(
+            out,
+            "    const auto results = [&](i64 x{row}, i64 x{column}, {} value) {{",
+            c_ty(self.c.chain.ty)
+        );
+        registers(out, self.w.nest, &[before, behind].concat(), 8);
+        out.push_str(&code(&self.w, before, 2));
+        let _ = writeln!(out, "        r{} = value;", self.c.chain.acc.0);
+        out.push_str(&code(&self.w, behind, 2));
         self.w.stores(out, 8);
         out.push_str("    };\n");
     }

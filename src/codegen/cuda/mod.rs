@@ -3,10 +3,11 @@
 //! A nest becomes a kernel in a general form: [`points`] runs any nest, a thread a point; [`leaves`] runs float sums
 //! and products, some threads a leaf, in the order that `runtime::device::exact_sum` fixes; [`march`] is the fast form of
 //! sweeps whose arrays lie alike: vectors along the last dimension, rows carried in registers; [`contraction`] is the fast form
-//! of products of matrices. Strides are numbers in the
+//! of products of matrices, [`chains`] that of long loops in few elements. Strides are numbers in the
 //! text; parts, addresses and scalars are arguments, listed by [`Kernel::words`], so that all ranks share one text.
 
 mod body;
+mod chains;
 mod contraction;
 mod fold;
 mod leaves;
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::codegen::c_body::{c_const, c_memory};
-use crate::ir::contraction::product;
+use crate::ir::contraction::{chain, product};
 use crate::ir::kernel::{Affine, Code, Nest, OperandId, Reg, ScalarId, Table};
 
 pub use body::read_scalars;
@@ -161,6 +162,9 @@ pub fn unit(program: &Program) -> Unit {
     if program.nests.iter().any(|p| product(p.nest).is_some()) {
         text.push_str(contraction::PRELUDE);
     }
+    if program.nests.iter().any(|p| chain(p.nest).is_some()) {
+        text.push_str(chains::PRELUDE);
+    }
     let mut kernels = vec![];
     for (i, placed) in program.nests.iter().enumerate() {
         let _ = writeln!(text, "\n/* {} */", placed.nest.name.replace("*/", "* /"));
@@ -173,7 +177,9 @@ pub fn unit(program: &Program) -> Unit {
         } else {
             points::write(&mut text, i, placed, program.moving)
         };
-        let product = contraction::write(&mut text, i, placed, program.moving).map(|k| (k, None));
+        let product = contraction::write(&mut text, i, placed, program.moving)
+            .or_else(|| chains::write(&mut text, i, placed, program.moving))
+            .map(|k| (k, None));
         let (fast, linked) = product.or_else(|| march::write(&mut text, i, placed, program.moving)).unzip();
         let linked = linked.flatten();
         let finish = reduce::write_finish(&mut text, i, placed.nest);

@@ -2,6 +2,7 @@
 
 use super::text::{bytes, edges};
 use super::{Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
+use crate::ir::contraction::product;
 use crate::ir::kernel::{Access, ArrayId, FoldOp, Sym};
 use crate::source::{SourceMap, Span};
 
@@ -349,13 +350,20 @@ impl Plan {
         let what = if n.nest.stores.is_empty() { "reduced over" } else { "computed at" };
         let plural = if points == 1 { "" } else { "s" };
         let out = format!("`{}` is {what} {points} point{plural}, {}", n.nest.name, n.nest.domain);
+        let how = match product(&n.nest).map(|c| c.count()) {
+            Some(Some(terms)) => {
+                format!(" It is a contraction: each point adds up {terms} products, many points at a time.")
+            }
+            Some(None) => " It is a contraction: each point adds up products, many points at a time.".into(),
+            None => String::new(),
+        };
         if n.home == Home::Everywhere {
-            return out + ": by every rank, all of them, with the same results.";
+            return out + ": by every rank, all of them, with the same results." + &how;
         }
         let part = |r: i64| n.part(r).map_or(0, |p| p.len());
         let most = self.sampled_ranks().into_iter().max_by_key(|&r| (part(r), -r)).unwrap_or(0);
         let where_ = n.part(most).map_or(String::new(), |p| format!(" (rank {most}: {p})"));
-        out + &format!(": each rank does those whose element it owns, at most {}{where_}.", part(most))
+        out + &format!(": each rank does those whose element it owns, at most {}{where_}.", part(most)) + &how
     }
 
     fn reduce_story(&self, items: &[(PlanNestId, usize)]) -> String {

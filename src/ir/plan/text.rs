@@ -1,6 +1,7 @@
 //! The plan as text for people.
 
 use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
+use crate::ir::contraction::product;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Edge, PrintPart};
 use crate::source::{SourceMap, Span};
@@ -278,7 +279,12 @@ impl Plan {
         let n = self.plan_nest_places(id);
         let nest = &self.nest(id).nest;
         let kind = if nest.stores.is_empty() { "reduce" } else { "compute" };
-        format!("{kind} {} over {}{n}", nest.name, nest.domain)
+        let how = match product(nest).map(|c| c.count()) {
+            Some(Some(terms)) => format!(", a contraction of {terms} terms"),
+            Some(None) => ", a contraction".into(),
+            None => String::new(),
+        };
+        format!("{kind} {} over {}{how}{n}", nest.name, nest.domain)
     }
 
     fn plan_nest_places(&self, id: PlanNestId) -> String {

@@ -11,5 +11,5 @@ x = table((n, 10), lambda k, i: (k * k + 31 * i) % 1009).astype(np.float32) / np
 e = table((n, 6), lambda k, j: (k * 17 + j * j) % 997).astype(np.float32) / np.float32(997) + one
 g = x.T.astype(float) @ e.astype(float)
 show = lambda digits: np.array2string(g, formatter={"float": lambda v: f"{v:.{digits}f}"})
-print(show(1))
+print(show(0))
 print(show(7))

@@ -1,0 +1,97 @@
+//! What is recognised as a contraction: the plan says so, and both code generators have tiles for it; and what is not.
+
+use std::process::Command;
+
+fn mgpu(verb: &[&str], program: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.mgpu");
+    std::fs::write(&path, program).unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_mgpu")).args(verb).arg(&path).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// A program with one equation, whose term has 50 values of `k`.
+fn program(equation: &str) -> String {
+    format!(
+        "array a, b, c: f32[50, 50] in (block, *) edge periodic\narray d: f64[50, 50]\narray x, y: f32[50]\n\
+         array s: i64[50]\nworkflow main {{\n    {equation}\n}}\n"
+    )
+}
+
+#[test]
+fn contractions_are_recognised_and_named() {
+    for equation in [
+        "c[i, j] = sum[k] a[i, k] * b[k, j]",
+        "c[i, j] = sum[k] b[k, j] * a[i, k]",
+        "c[i, j] = sum[k] a[k, i] * b[j, k]",
+        "c[i, j] += 2 * (sum[k] (a[i, k] - x[k]) * b[k, j]^2) - 1",
+        "c[i, j] = sum[k] a[i-1, k+1] * b[s[k], j]",
+        "c[i, j] = mean[k] a[i, k] * x[k] * b[k, j]",
+        "d[i, j] = sum[k] f64(a[i, k]) * f64(b[k, j])",
+        "c[2*i, j] = sum[k] a[2*i+1, k] * b[k, j]",
+    ] {
+        let text = program(equation);
+        let plan = mgpu(&["plan"], &text);
+        assert!(plan.contains("a contraction of 50 terms"), "{equation}:\n{plan}");
+        let c = mgpu(&["emit", "c"], &text);
+        assert!(c.contains("mgpu_left_0") && c.contains("mg_any_tile"), "{equation}");
+        #[cfg(feature = "cuda")]
+        assert!(mgpu(&["emit", "cuda"], &text).contains("mgpu_product_0"), "{equation}");
+    }
+}
+
+#[test]
+fn other_sums_stay_loops() {
+    for equation in [
+        // One factor does not change with the index.
+        "c[i, j] = sum[k] 2 * a[i, k]",
+        // Both factors follow the last index of the equation, or none does.
+        "c[i, j] = sum[k] a[k, j] * b[k, j]",
+        "c[i, j] = sum[k] a[i, k] * x[k]",
+        // A matrix and a vector: no rows that share the right factor.
+        "y[i] = sum[k] a[i, k] * x[k]",
+        // The range follows the columns.
+        "c[i, j] = sum[k in 0..j] a[i, k] * b[k, j]",
+        // Not a sum of products, or not of floats.
+        "c[i, j] = max[k] a[i, k] * b[k, j]",
+        "s[i] = sum[k] s[k] * k",
+        "c[i, j] = sum[k] (a[i, k] + b[k, j])",
+        "c[i, j] = sum[k] (if k > i { a[i, k] * b[k, j] } else { 0 })",
+    ] {
+        let text = program(equation);
+        assert!(!mgpu(&["plan"], &text).contains("contraction"), "{equation}");
+        assert!(!mgpu(&["emit", "c"], &text).contains("mg_any_tile"), "{equation}");
+    }
+}
+
+#[test]
+fn a_sweep_joins_a_product_only_where_it_stays_one() {
+    let body = "c[i, j] = sum[k] a[i, k] * b[k, j]\n    print \"{sum[i, j] c[i, j]}\"";
+    let plan = mgpu(&["plan"], &program(body));
+    assert!(plan.contains("a contraction of 50 terms"), "{plan}");
+    assert!(plan.contains("reduce sum over"), "{plan}");
+}
+
+#[test]
+fn many_long_results_are_tiles_and_few_are_made_in_blocks() {
+    let text = "array a: f32[800, 9000] in (block, *)\narray b: f32[9000, 800]\narray c: f32[800, 800]\n\
+                array d: f32[4, 4]\nworkflow main {\n    c[i, j] = sum[k] a[i, k] * b[k, j]\n    \
+                d[i, j] = sum[k] a[i, k] * b[k, j]\n}\n";
+    let plan = mgpu(&["plan"], text);
+    assert!(plan.contains("compute c = over [0..800, 0..800], a contraction of 9000 terms"), "{plan}");
+    assert!(plan.contains("blocks of terms") || plan.contains("compute d = over [0..4, 0..4] "), "{plan}");
+}
+
+#[test]
+fn explain_tells_of_a_contraction() {
+    let text = program("c[i, j] = sum[k] a[i, k] * b[k, j]");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.mgpu");
+    std::fs::write(&path, text).unwrap();
+    let place = format!("{}:6", path.display());
+    let done = Command::new(env!("CARGO_BIN_EXE_mgpu")).args(["explain", &place, "-n", "2"]).output().unwrap();
+    let story = String::from_utf8_lossy(&done.stdout);
+    let one_line = story.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains("It is a contraction: each point adds up 50 products"), "{story}");
+}
