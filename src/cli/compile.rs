@@ -116,6 +116,25 @@ impl Session {
         })
     }
 
+    /// The plan of a program that is not in a file and uses none.
+    #[cfg(feature = "cuda")]
+    pub fn plan_of(&mut self, name: &str, text: &str, ranks: i64) -> Option<Plan> {
+        struct Nothing;
+        impl Loader for Nothing {
+            fn source(&self, path: &str) -> Result<String, String> {
+                Err(format!("there is no `{path}`"))
+            }
+            fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
+                Err(format!("there is no `{path}`"))
+            }
+        }
+        let id = self.sources.add(name, text);
+        let ast = parse(id, text, &mut self.sink)?;
+        let options = Options { params: &[], ranks };
+        let program = check(ast, &mut self.sources, &Nothing, &options, &mut self.sink)?;
+        crate::planner::plan(program, ranks, &mut self.sink)
+    }
+
     /// Runs `f` on a thread with a stack deep enough for any accepted program.
     pub fn on_deep_stack<T: Send>(&mut self, f: impl FnOnce(&mut Session) -> Option<T> + Send) -> Option<T> {
         std::thread::scope(|scope| {

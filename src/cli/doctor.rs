@@ -23,11 +23,16 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     #[cfg(not(feature = "mpi"))]
     let mpi = "not built in (feature `mpi`)";
     let gpus = gpus();
+    let links = match &gpus {
+        Ok(list) if list.len() > 1 => links(list.len()),
+        _ => Ok(vec![]),
+    };
     if args.json {
         let v = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"), "cores": cores, "compiler": compiler.ok(), "kernel_cache": cache.ok(),
             "mpi": cfg!(feature = "mpi"), "mpirun": found("mpirun"), "srun": found("srun"),
             "cuda": gpus.as_ref().is_ok_and(|g| !g.is_empty()), "gpus": gpus.unwrap_or_default(),
+            "links": links.unwrap_or_default(),
         });
         println!("{v:#}");
         return 0;
@@ -49,7 +54,37 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
         }
         Err(why) => println!("GPUs          none: {why}"),
     }
+    match links {
+        Ok(links) => {
+            for (k, l) in links.iter().enumerate() {
+                let text = |key: &str| l[key].to_string().trim_matches('"').to_string();
+                let head = if k == 0 { "messages" } else { "" };
+                println!("{head:<14}GPU {} to {}: {} ({})", text("from"), text("to"), text("transport"), text("why"));
+            }
+        }
+        Err(why) => println!("messages      the GPUs could not be tried: {why}"),
+    }
     0
+}
+
+/// How messages travel between the GPUs: a program of a line runs on all of them, which tries every pair.
+#[cfg(feature = "cuda")]
+fn links(gpus: usize) -> Result<Vec<serde_json::Value>, String> {
+    use crate::runtime::device::cuda::{CudaEngine, Options};
+    use crate::runtime::launch::{Manner, run_threads};
+    let mut session = super::compile::Session::new(super::MessageFormat::Human);
+    let plan =
+        session.plan_of("doctor.mgpu", "array u: f32[4096] in (block)\nworkflow main { u[i] = 1 }\n", gpus as i64);
+    let plan = plan.ok_or("the program for it does not compile")?;
+    let engine = CudaEngine::new(&plan, Options::default(), &|_| None)?;
+    let root = crate::runtime::io::root::Root::open(std::env::temp_dir()).map_err(|e| e.message)?;
+    run_threads(&plan, &engine, &root, &mut std::io::sink(), Manner::default()).map_err(|e| format!("{e:?}"))?;
+    Ok(engine.links().iter().filter_map(|l| serde_json::to_value(l).ok()).collect())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn links(_: usize) -> Result<Vec<serde_json::Value>, String> {
+    Ok(vec![])
 }
 
 /// A line for every GPU that a run may take, or why it can take none.

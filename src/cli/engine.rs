@@ -80,6 +80,9 @@ pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap)
         match cuda(args, plan, sources) {
             Ok(engine) => return Ok(engine),
             Err(why) if args.device == Device::Cuda => return Err(why),
+            Err(why) if args.transport.is_some() => {
+                return Err(format!("`--transport` is for GPUs, and there are none: {why}"));
+            }
             Err(why) => {
                 if verbose {
                     eprintln!("GPUs are not used: {why}");

@@ -59,6 +59,16 @@ pub struct CudaEngine {
     pub unit: generate::Unit,
     code: Mutex<BTreeMap<(i32, i32), Compiled>>,
     stop: Stop,
+    links: Mutex<Vec<LinkReport>>,
+}
+
+/// How messages travel from one rank to another, and why; for reports.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct LinkReport {
+    pub from: i64,
+    pub to: i64,
+    pub transport: Transport,
+    pub why: String,
 }
 
 impl CudaEngine {
@@ -84,7 +94,21 @@ impl CudaEngine {
         if gpus.is_empty() {
             return Err("the CUDA driver sees no device".into());
         }
-        Ok(CudaEngine { gpus, options, unit: unit(plan, line), code: Mutex::default(), stop: Stop::default() })
+        Ok(CudaEngine {
+            gpus,
+            options,
+            unit: unit(plan, line),
+            code: Mutex::default(),
+            stop: Stop::default(),
+            links: Mutex::default(),
+        })
+    }
+
+    /// How messages of the ranks of this process travel, once they have their devices.
+    pub fn links(&self) -> Vec<LinkReport> {
+        let mut links = self.links.lock().map(|l| l.clone()).unwrap_or_default();
+        links.sort_by_key(|l| (l.from, l.to));
+        links
     }
 
     /// How many devices the ranks of this process can take.
@@ -133,9 +157,14 @@ impl Engine for CudaEngine {
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
         let mut device = CudaDevice::new(plan, comm, gpu, &self.unit, code, self.options.transport, &self.stop)?;
         device.verbose = self.options.verbose;
-        if self.options.verbose {
-            for (q, link) in device.links() {
-                eprintln!("rank {} to rank {q}: {} ({})", comm.rank(), link.transport.name(), link.why);
+        for (q, link) in device.links() {
+            let report =
+                LinkReport { from: comm.rank(), to: q as i64, transport: link.transport, why: link.why.clone() };
+            if self.options.verbose {
+                eprintln!("rank {} to rank {q}: {} ({})", report.from, report.transport.name(), report.why);
+            }
+            if let Ok(mut links) = self.links.lock() {
+                links.push(report);
             }
         }
         Ok(Box::new(device))

@@ -15,4 +15,4 @@ mod storage;
 pub mod transport;
 mod work;
 
-pub use engine::{CudaEngine, Options, unit};
+pub use engine::{CudaEngine, LinkReport, Options, unit};

@@ -114,16 +114,19 @@ impl Chooser<'_> {
     /// Maps the memory of ranks near by, and lets kernels store into it.
     fn peers(&mut self, card: &Card, cards: &[Card], out: &mut Links) -> Result<Trial, Problem> {
         let me = self.comm.rank() as usize;
+        // Kernels that wait for each other must be able to run together.
+        let shared =
+            cards.iter().enumerate().find_map(|(a, c)| Some((a, cards[..a].iter().position(|d| c.same_gpu(d))?)));
         let mut trial: Trial = vec![];
         for (q, other) in cards.iter().enumerate() {
             let remote = if q == me {
                 Err("itself".to_string())
             } else if !card.near(other) {
                 Err("the ranks run on two machines".into())
-            } else if card.same_gpu(other) {
+            } else if let Some((a, b)) = shared {
+                let bus = &cards[a].bus;
                 Err(format!(
-                    "both ranks use the GPU {}, where kernels that wait for each other may never run together",
-                    card.bus
+                    "ranks {b} and {a} share the GPU {bus}, where kernels that wait for each other may never run together"
                 ))
             } else {
                 Remote::open(self.gpu, card, other)
