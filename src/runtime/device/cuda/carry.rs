@@ -77,10 +77,10 @@ impl DeviceCopy {
         if self.from == 0
             || self.negate != 0
             || !matches!(self.size, 4 | 8)
-            || (self.from | self.to) % 16 != 0
+            || !(self.from | self.to).is_multiple_of(16)
             || !others
             || (self.from_step[last], self.to_step[last]) != (size, size)
-            || self.count[last] % per != 0
+            || !self.count[last].is_multiple_of(per)
         {
             return;
         }
