@@ -89,7 +89,7 @@ impl Checker<'_> {
         if b.conditional || !b.counters.is_empty() || long.from != 0 || self.uses_registers(long.term) || self.generic {
             return false;
         }
-        let blocks = long.count / long.block() + 1;
+        let blocks = (long.count + long.block() - 1) / long.block();
         let points = self.builder().domain.iter().try_fold(blocks, |p, d| p.checked_mul(d.len()));
         let most = self.divided_along((self.module, &self.env), long.term, &long.name.name, long.count, 0);
         points.is_some_and(|p| p.saturating_mul(4) <= most)
