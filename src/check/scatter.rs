@@ -34,7 +34,8 @@ impl Checker<'_> {
             let v = self.expr_as(s, Ty::I64);
             self.builders.pop();
             self.env = outer;
-            if v?.as_affine().is_none() {
+            // A value, or a constant that only looks like one: `(2 * i) mod 2`.
+            if v?.as_affine().is_none_or(|a| !a.terms.iter().any(|t| matches!(t.0, Sym::Dim(_)))) {
                 return Some(true);
             }
         }
