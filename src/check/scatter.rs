@@ -133,7 +133,7 @@ impl Checker<'_> {
 
     /// The indices of a scatter, each with the range of its clause or of the dimensions that it subscripts.
     fn scatter_indices(&mut self, left: &Left, value: ExprId, clause: &Clause) -> Option<Vec<Index>> {
-        let names = self.left_indices(left, clause)?;
+        let mut names = self.left_indices(left, clause)?;
         let ranges = match clause {
             Clause::For(list) => list.as_slice(),
             _ => &[],
@@ -142,6 +142,8 @@ impl Checker<'_> {
             let message = format!("`{}` is not an index of the left side", extra.name);
             return self.fail("E0271", message, extra.span, "ranged here");
         }
+        // The order of the contributions.
+        names.sort_by_key(|n| ranges.iter().position(|r| r.0.name == *n).unwrap_or(ranges.len()));
         let mut out = vec![];
         for name in &names {
             if let Some((_, r)) = ranges.iter().find(|r| r.0.name == *name) {

@@ -2,7 +2,7 @@
 
 use super::classify_reads::Read;
 use super::guard_reads::Guard;
-use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Op, Reg, ScalarId, Sym};
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
 use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::program::{Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
@@ -15,6 +15,9 @@ struct Fresh {
     arms: BTreeMap<ArrayId, Vec<Arm>>,
     views: BTreeSet<ViewId>,
 }
+
+/// Nests further behind are not looked at.
+const FAR: usize = 32;
 
 struct Scheduler<'a> {
     plan: &'a mut Plan,
@@ -39,13 +42,35 @@ pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>], guards: &BTreeMap<Pl
 impl Scheduler<'_> {
     fn block(&mut self, body: &[Stmt]) -> Vec<Step> {
         let mut out = vec![];
-        for (k, s) in body.iter().enumerate() {
-            if self.reads_pending(s) {
+        let mut body = body.to_vec();
+        for k in 0..body.len() {
+            if let Some(m) = self.ready_behind(&body[k..]) {
+                let earlier = body.remove(k + m);
+                body.insert(k, earlier);
+            }
+            if self.reads_pending(&body[k]) {
                 self.flush(&mut out);
             }
-            self.stmt(s, &body[k + 1..], &mut out);
+            self.stmt(&body[k], &body[k + 1..], &mut out);
         }
         out
+    }
+
+    /// Behind a nest that waits for a view: the next nest that waits for nothing, and that it and those between may follow. Run
+    /// first, it lets what reads its result join the same messages.
+    fn ready_behind(&self, body: &[Stmt]) -> Option<usize> {
+        let nest = |s: &Stmt| if let StmtKind::Compute(n) = s.kind { Some(PlanNestId(n.0)) } else { None };
+        let first = nest(body.first()?)?;
+        if !self.stale_items(first).iter().any(|i| matches!(i, Item::View(_))) {
+            return None;
+        }
+        let run: Vec<PlanNestId> = body.iter().map_while(nest).take(FAR).collect();
+        (1..run.len()).find(|&m| {
+            run[..m].iter().all(|j| may_precede(self.plan, run[m], *j))
+                && !self.guards.contains_key(&run[m])
+                && !self.reads_pending(&body[m])
+                && self.stale_items(run[m]).is_empty()
+        })
     }
 
     fn nested(&mut self, body: &[Stmt]) -> Vec<Step> {
@@ -257,12 +282,14 @@ impl Scheduler<'_> {
     /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
     fn look_ahead(&mut self, id: PlanNestId, rest: &[Stmt], items: &mut Vec<Item>) {
         let mut written: BTreeSet<ArrayId> = stores(self.plan, id).collect();
+        // Beside a view nothing computes while messages travel, so other views cost no waiting.
+        let views = items.iter().any(|i| matches!(i, Item::View(_)));
         for s in rest {
             let StmtKind::Compute(n) = &s.kind else { break };
             let next = PlanNestId(n.0);
             for item in self.stale_items(next) {
                 let array = self.plan.item_array(&item).0;
-                if !written.contains(&array) && matches!(item, Item::Ghost { .. }) {
+                if !written.contains(&array) && (views || matches!(item, Item::Ghost { .. })) {
                     join(items, item);
                 }
             }
@@ -325,6 +352,17 @@ impl Scheduler<'_> {
         let views = &self.plan.views;
         self.fresh.views.retain(|v| views[v.0 as usize].array != a && views[v.0 as usize].array != b);
     }
+}
+
+/// Whether a nest may run before another one that stands before it.
+fn may_precede(plan: &Plan, nest: PlanNestId, before: PlanNestId) -> bool {
+    let (x, y) = (&plan.nest(nest).nest, &plan.nest(before).nest);
+    let touched = |n: &Nest| -> BTreeSet<ArrayId> { n.operands.iter().map(|o| o.array).collect() };
+    let made: BTreeSet<ScalarId> = y.reductions.iter().map(|r| r.into).collect();
+    x.reductions.is_empty()
+        && stores(plan, nest).all(|a| !touched(y).contains(&a))
+        && stores(plan, before).all(|a| !touched(x).contains(&a))
+        && super::fuse_nests::scalars_of(x).is_disjoint(&made)
 }
 
 fn join(items: &mut Vec<Item>, item: Item) {

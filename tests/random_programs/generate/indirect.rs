@@ -61,7 +61,8 @@ impl Generator {
     pub(super) fn read_ends(&mut self, scope: &Scope, axis: &mut Axis) {
         let (Some(from), Some(to)) = (self.subscript(scope), self.subscript(scope)) else { return };
         // Of ranges that are the same for all elements the ends must be known before the run.
-        if !varies(&from.0) && !varies(&to.0) {
+        let open: Vec<&str> = scope.indices.iter().filter(|i| i.narrows).map(|i| i.name.as_str()).collect();
+        if !varies(&from.0, &open) && !varies(&to.0, &open) {
             return;
         }
         (axis.lo, axis.hi, axis.by, axis.upto) = (0, from.1.max(to.1), 1, None);
@@ -69,10 +70,12 @@ impl Generator {
     }
 
     /// What an equation gives: an expression, sometimes with a scan.
-    pub(super) fn value(&mut self, scope: &Scope, axes: &[Axis], a: &Array) -> Expr {
+    pub(super) fn value(&mut self, scope: &Scope, axes: &[Axis], left: &[Left], a: &Array) -> Expr {
         let depth = self.depth(&a.shape);
         let plain = axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.hi > x.lo);
-        if !plain || axes.is_empty() || !self.r.chance(8) {
+        // An equation at an element that a scalar picks has no scans.
+        let picked = left.iter().any(|l| matches!(l, Left::Index(n, ..) if axes.iter().all(|x| x.name != *n)));
+        if !plain || picked || axes.is_empty() || !self.r.chance(8) {
             return self.expr(scope, a.ty, depth);
         }
         let scan = self.scan(scope, axes, a.ty);
@@ -147,11 +150,16 @@ impl Generator {
     }
 }
 
-/// Whether a read has an index in its subscripts.
-fn varies(e: &Expr) -> bool {
+/// Whether a read has one of these indices in its subscripts.
+fn varies(e: &Expr, open: &[&str]) -> bool {
     match e {
-        Expr::Cast(_, a) => varies(a),
-        Expr::Read(_, _, subs) => subs.iter().any(|s| !s.terms.is_empty() || s.half.is_some()),
+        Expr::Cast(_, a) => varies(a, open),
+        Expr::Read(_, _, subs) => {
+            let names = |s: &Sub| {
+                s.terms.iter().map(|t| t.0.clone()).chain(s.half.iter().map(|h| h.0.clone())).collect::<Vec<_>>()
+            };
+            subs.iter().flat_map(names).any(|n| open.contains(&n.as_str()))
+        }
         _ => false,
     }
 }

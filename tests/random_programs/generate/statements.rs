@@ -95,7 +95,7 @@ impl Generator {
         };
         let mut inner = scope.clone();
         self.enter(&mut inner, &axes);
-        let value = self.value(&inner, &axes, &a);
+        let value = self.value(&inner, &axes, &left, &a);
         Stmt::Equation(Equation { target: a.name, left, op, value, axes, clause, otherwise: false })
     }
 
@@ -330,7 +330,13 @@ impl Generator {
         for (left, axes, clause, otherwise) in parts {
             let mut inner = scope.clone();
             self.enter(&mut inner, &axes);
-            let value = self.value(&inner, &axes, a);
+            let value = if otherwise {
+                // What is left has parts, and a scan would begin anew in each.
+                let depth = self.depth(&a.shape);
+                self.expr(&inner, a.ty, depth)
+            } else {
+                self.value(&inner, &axes, &left, a)
+            };
             if let Some(Left::At(k)) = left.get(d) {
                 taken = Some((d, *k));
             }
@@ -381,7 +387,7 @@ impl Generator {
             let (left, axes, clause) =
                 if partial { g.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
             g.enter(&mut s, &axes);
-            let value = g.value(&s, &axes, &a);
+            let value = g.value(&s, &axes, &left, &a);
             Stmt::Equation(Equation { target: target.into(), left, op: "=", value, axes, clause, otherwise: false })
         };
         let mut body = vec![equation(self, &inner, "x")];

@@ -43,6 +43,18 @@ def past(edge):
 
 for edge in ["clamp", "periodic", "mirror", "odd", ("constant", 0.5)]:
     show(slopes(past(edge), u), 6)
+
+
+def far(edge):
+    def f(u):
+        r = reader(u, edge)
+        return sum((r(i + 20) - r(i - 11)) ** 2 * u[i] for i in range(8))
+
+    return f
+
+
+for edge in ["periodic", "mirror", "odd"]:
+    show(slopes(far(edge), u), 6)
 w, s = 1 / np.arange(1.0, 41), np.sin(1.0 * np.arange(64))
 window = lambda w, s: sum((w @ s[i : i + 40]) ** 2 for i in range(25))
 show(slopes(lambda w: window(w, s), w), 5)
