@@ -66,6 +66,8 @@ pub struct Generator {
     types: Vec<Ty>,
     extents: Vec<i64>,
     names: usize,
+    /// A whole reduction is drawn, with nothing around it.
+    top: bool,
     /// Elements computed so far, loops counted: keeps programs quick.
     cost: i64,
 }
@@ -78,6 +80,7 @@ pub fn program(seed: u64) -> Program {
         types: vec![],
         extents: vec![],
         names: 0,
+        top: false,
         cost: 0,
     };
     let kinds = g.r.range(1, 4);

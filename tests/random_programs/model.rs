@@ -83,8 +83,8 @@ pub enum Expr {
     If(Ty, Box<Expr>, Box<Expr>, Box<Expr>),
     Cast(Ty, Box<Expr>),
     Fold(Ty, Fold, Vec<Axis>, Box<Expr>),
-    /// `scan(op)[index] term`, where the index begins at the number.
-    Scan(Ty, Fold, String, i64, Box<Expr>),
+    /// `scan(op)[index] term`, where the index begins at the number, or without the element's own term.
+    Scan(Ty, (Fold, bool), String, i64, Box<Expr>),
     /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
     Loop {
         ty: Ty,
@@ -383,13 +383,14 @@ pub fn expr(e: &Expr) -> String {
             let op = format!("{op:?}").to_lowercase();
             format!("({op}[{}] ({}))", axes.iter().map(range).collect::<Vec<_>>().join(", "), expr(term))
         }
-        Expr::Scan(_, op, index, _, term) => {
+        Expr::Scan(_, (op, exclusive), index, _, term) => {
             let op = match op {
                 Fold::Sum => "+".to_string(),
                 Fold::Prod => "*".to_string(),
                 op => format!("{op:?}").to_lowercase(),
             };
-            format!("(scan({op})[{index}] ({}))", expr(term))
+            let kind = if *exclusive { ", exclusive" } else { "" };
+            format!("(scan({op}{kind})[{index}] ({}))", expr(term))
         }
         Expr::Loop { var, first, axis, stop, step, .. } => {
             let stop = stop.as_ref().map_or(String::new(), |s| format!("if {} {{ break }}; ", expr(s)));

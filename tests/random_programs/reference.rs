@@ -480,9 +480,16 @@ impl Machine<'_> {
             }
             Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
             Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
-            Expr::Scan(ty, op, index, lo, term) => {
+            Expr::Scan(ty, (op, exclusive), index, lo, term) => {
                 let here = int(self.scope.scalars[index]) as i64;
-                let axis = Axis { name: index.clone(), lo: *lo, hi: here + 1, by: 1, upto: None, ends: None };
+                let axis = Axis {
+                    name: index.clone(),
+                    lo: *lo,
+                    hi: here + i64::from(!exclusive),
+                    by: 1,
+                    upto: None,
+                    ends: None,
+                };
                 self.fold(*ty, *op, &[axis], term)
             }
             Expr::Loop { var, first, axis, stop, step, .. } => {

@@ -239,7 +239,9 @@ impl Generator {
         if scope.element && !places && op != Fold::Mean && self.r.chance(12) {
             self.read_ends(scope, axes.last_mut().unwrap());
         }
-        if !scope.element
+        // Under a condition there is no scan.
+        if std::mem::take(&mut self.top)
+            && !scope.element
             && axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.hi > x.lo)
             && !places
             && self.r.chance(8)

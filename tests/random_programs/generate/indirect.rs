@@ -96,7 +96,8 @@ impl Generator {
         };
         self.cost += axes.iter().map(|x| x.hi - x.lo).product::<i64>() * 4;
         let term = exact(self.expr(scope, ty, 1));
-        Expr::Scan(ty, op, axis.name, axis.lo, Box::new(term))
+        let exclusive = self.r.chance(30);
+        Expr::Scan(ty, (op, exclusive), axis.name, axis.lo, Box::new(term))
     }
 
     /// `h[bin[i]] += w[i]` in a workflow.

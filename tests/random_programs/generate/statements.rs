@@ -191,7 +191,11 @@ impl Generator {
     fn total(&mut self, scope: &Scope, ty: Ty) -> Expr {
         let mut scope = scope.clone();
         scope.element = false;
-        if self.r.chance(60) { self.fold(&scope, ty, 2) } else { self.expr(&scope, ty, 2) }
+        if self.r.chance(60) {
+            self.top = true;
+            return self.fold(&scope, ty, 2);
+        }
+        self.expr(&scope, ty, 2)
     }
 
     fn condition(&mut self, scope: &Scope, depth: usize) -> Expr {
