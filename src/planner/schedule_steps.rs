@@ -2,7 +2,7 @@
 
 use super::classify_reads::Read;
 use super::guard_reads::Guard;
-use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Op, Reg, ScalarId, Sym};
 use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::program::{Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
@@ -16,16 +16,13 @@ struct Fresh {
     views: BTreeSet<ViewId>,
 }
 
-/// Nests further behind are not looked at.
-const FAR: usize = 32;
-
-struct Scheduler<'a> {
-    plan: &'a mut Plan,
+pub(super) struct Scheduler<'a> {
+    pub(super) plan: &'a mut Plan,
     reads: &'a [Vec<Read>],
     fresh: Fresh,
     /// Reductions whose partial results are not combined yet.
     pending: Vec<(PlanNestId, usize)>,
-    guards: &'a BTreeMap<PlanNestId, Guard>,
+    pub(super) guards: &'a BTreeMap<PlanNestId, Guard>,
     /// Steps of the kind `Once` so far.
     once: u32,
 }
@@ -56,23 +53,6 @@ impl Scheduler<'_> {
         out
     }
 
-    /// Behind a nest that waits for a view: the next nest that waits for nothing, and that it and those between may follow. Run
-    /// first, it lets what reads its result join the same messages.
-    fn ready_behind(&self, body: &[Stmt]) -> Option<usize> {
-        let nest = |s: &Stmt| if let StmtKind::Compute(n) = s.kind { Some(PlanNestId(n.0)) } else { None };
-        let first = nest(body.first()?)?;
-        if !self.stale_items(first).iter().any(|i| matches!(i, Item::View(_))) {
-            return None;
-        }
-        let run: Vec<PlanNestId> = body.iter().map_while(nest).take(FAR).collect();
-        (1..run.len()).find(|&m| {
-            run[..m].iter().all(|j| may_precede(self.plan, run[m], *j))
-                && !self.guards.contains_key(&run[m])
-                && !self.reads_pending(&body[m])
-                && self.stale_items(run[m]).is_empty()
-        })
-    }
-
     fn nested(&mut self, body: &[Stmt]) -> Vec<Step> {
         let mut out = self.block(body);
         self.flush(&mut out);
@@ -93,7 +73,7 @@ impl Scheduler<'_> {
         self.pending.iter().map(|(n, r)| self.plan.nest(*n).nest.reductions[*r].into).collect()
     }
 
-    fn reads_pending(&self, s: &Stmt) -> bool {
+    pub(super) fn reads_pending(&self, s: &Stmt) -> bool {
         if self.pending.is_empty() {
             return false;
         }
@@ -279,26 +259,8 @@ impl Scheduler<'_> {
         ScalarId(self.plan.program.scalars.len() as u32 - 1)
     }
 
-    /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
-    fn look_ahead(&mut self, id: PlanNestId, rest: &[Stmt], items: &mut Vec<Item>) {
-        let mut written: BTreeSet<ArrayId> = stores(self.plan, id).collect();
-        // Beside a view nothing computes while messages travel, so other views cost no waiting.
-        let views = items.iter().any(|i| matches!(i, Item::View(_)));
-        for s in rest {
-            let StmtKind::Compute(n) = &s.kind else { break };
-            let next = PlanNestId(n.0);
-            for item in self.stale_items(next) {
-                let array = self.plan.item_array(&item).0;
-                if !written.contains(&array) && (views || matches!(item, Item::Ghost { .. })) {
-                    join(items, item);
-                }
-            }
-            written.extend(stores(self.plan, next));
-        }
-    }
-
     /// What a nest needs and the rank does not hold.
-    fn stale_items(&self, id: PlanNestId) -> Vec<Item> {
+    pub(super) fn stale_items(&self, id: PlanNestId) -> Vec<Item> {
         let mut out = vec![];
         for r in &self.reads[id.0 as usize] {
             match r {
@@ -354,33 +316,6 @@ impl Scheduler<'_> {
     }
 }
 
-/// Whether a nest may run before another one that stands before it.
-fn may_precede(plan: &Plan, nest: PlanNestId, before: PlanNestId) -> bool {
-    let (x, y) = (&plan.nest(nest).nest, &plan.nest(before).nest);
-    let touched = |n: &Nest| -> BTreeSet<ArrayId> { n.operands.iter().map(|o| o.array).collect() };
-    let made: BTreeSet<ScalarId> = y.reductions.iter().map(|r| r.into).collect();
-    x.reductions.is_empty()
-        && stores(plan, nest).all(|a| !touched(y).contains(&a))
-        && stores(plan, before).all(|a| !touched(x).contains(&a))
-        && super::fuse_nests::scalars_of(x).is_disjoint(&made)
-}
-
-fn join(items: &mut Vec<Item>, item: Item) {
-    if let Item::Ghost { array, arms } = &item {
-        for old in items.iter_mut() {
-            if let Item::Ghost { array: a, arms: held } = old
-                && a == array
-            {
-                held.extend(arms.iter().filter(|x| !held.iter().any(|h| h.contains(x))).cloned().collect::<Vec<_>>());
-                return;
-            }
-        }
-    }
-    if !items.contains(&item) {
-        items.push(item);
-    }
-}
-
 fn meet(a: &Fresh, b: &Fresh) -> Fresh {
     let arms = a.arms.iter().filter_map(|(id, x)| {
         let y = b.arms.get(id)?;
@@ -390,7 +325,7 @@ fn meet(a: &Fresh, b: &Fresh) -> Fresh {
     Fresh { arms: arms.collect(), views: a.views.intersection(&b.views).copied().collect() }
 }
 
-fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayId> + '_ {
+pub(super) fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayId> + '_ {
     let n = &plan.nest(id).nest;
     n.stores.iter().map(|s| n.operands[s.operand.0 as usize].array)
 }

@@ -33,8 +33,8 @@ impl Generator {
                 Axis { name: index_name(d), lo, hi: n, by: 1, upto: None, ends: None }
             })
             .collect();
-        let mut inner = Scope::default();
-        inner.arrays = arrays.iter().zip(&params).map(|(a, p)| Array { name: p.name.clone(), ..a.clone() }).collect();
+        let seen = arrays.iter().zip(&params).map(|(a, p)| Array { name: p.name.clone(), ..a.clone() });
+        let mut inner = Scope { arrays: seen.collect(), ..Scope::default() };
         self.enter(&mut inner, &axes);
         let term = self.smooth(&inner, 2);
         let loss = self.program.losses.len();
