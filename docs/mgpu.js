@@ -9,8 +9,8 @@
     ],
     soft: [
       "aligned", "animate", "assert", "auto", "bitand", "bitor", "bitxor", "block", "by", "clamp", "constant", "cyclic",
-      "edge", "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over", "periodic",
-      "plot", "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
+      "edge", "exclusive", "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over",
+      "periodic", "plot", "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
     ],
     type: [
       "bool", "i32", "i64", "u32", "u64", "f32", "f64", "f16", "bf16", "c64", "c128",

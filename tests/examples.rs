@@ -244,6 +244,26 @@ fn plans_say_what_runs_count() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A step of training sends one message between two ranks for all its gradients.
+#[test]
+fn the_gradients_of_a_step_travel_as_one_message() {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/run/grad/one_message.mgpu");
+    let json = |verb: &str, steps: &str| -> Value {
+        let got = Command::new(MGPU).args([verb, program, "-n", "4", "-p", steps, "--json"]).output().unwrap();
+        let text = if verb == "plan" { got.stdout } else { got.stderr };
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    let plan = json("plan", "steps=9");
+    let exchanges = plan["exchanges"].as_array().unwrap();
+    let mut known = vec![None; exchanges.len()];
+    times(&plan["steps"], Some(1), &mut known);
+    let each_step: Vec<&Value> =
+        known.iter().zip(exchanges).filter(|k| *k.0 == Some(9)).map(|k| &k.1["messages"]).collect();
+    assert_eq!(each_step, [&Value::from(12)], "{plan}");
+    let messages = |steps: &str| json("run", steps)["messages"].as_u64().unwrap();
+    assert_eq!(messages("steps=9") - messages("steps=4"), 5 * 12);
+}
+
 /// How often exchanges run, by their numbers, as far as the loops' ranges are known.
 fn times(steps: &Value, around: Option<u64>, out: &mut Vec<Option<u64>>) {
     for s in steps.as_array().into_iter().flatten() {

@@ -20,8 +20,8 @@
 (defconst mgpu--soft
   '(
     "aligned" "animate" "assert" "auto" "bitand" "bitor" "bitxor" "block" "by" "clamp" "constant" "cyclic" "edge"
-    "expect" "from" "grad" "in" "like" "load" "mirror" "none" "odd" "otherwise" "over" "periodic" "plot" "print"
-    "replicated" "save" "scan" "shl" "shr" "to" "with"))
+    "exclusive" "expect" "from" "grad" "in" "like" "load" "mirror" "none" "odd" "otherwise" "over" "periodic" "plot"
+    "print" "replicated" "save" "scan" "shl" "shr" "to" "with"))
 
 (defconst mgpu--type
   '(

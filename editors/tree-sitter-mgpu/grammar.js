@@ -176,7 +176,7 @@ module.exports = grammar({
     indices: ($) => seq("[", listed($.index), "]"),
     index: ($) => seq(field("name", $.identifier), optional(seq("in", $.range))),
     scan: ($) => prec.dynamic(1, prec(PREC.reduce, seq($._scan_head, field("term", $.expression)))),
-    _scan_head: ($) => seq("scan", "(", field("operator", choice("+", "*", $._name)), ")", $.indices),
+    _scan_head: ($) => seq("scan", "(", field("operator", choice("+", "*", $._name)), optional(seq(",", "exclusive")), ")", $.indices),
 
     unary: ($) => choice(
       prec(PREC.negate, seq(field("operator", "-"), field("argument", $.expression))),

@@ -50,6 +50,15 @@ impl Checker<'_> {
         let Some(rest) = rest_of(&left.shape, earlier) else {
             return self.not_yet("`otherwise` beside equations with many strides", *at);
         };
+        if rest.len() > 1 && self.has_scan(value) {
+            return self.fail_help(
+                "E0264",
+                format!("a scan runs over one range, and what is left for `otherwise` is {} parts", rest.len()),
+                *at,
+                "an equation with a scan",
+                "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed",
+            );
+        }
         let mut out = vec![];
         for dims in rest {
             let indices = indices.iter().zip(dims).map(|(i, dim)| Index::plain(&i.name, dim)).collect();

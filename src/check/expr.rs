@@ -45,7 +45,9 @@ impl Checker<'_> {
                 e.span,
                 "not a value",
             ),
-            ExprKind::Scan { op, indices, term } => self.scan(&op, &indices, term, expected, e.span),
+            ExprKind::Scan { op, exclusive, indices, term } => {
+                self.scan((&op, exclusive), &indices, term, expected, e.span)
+            }
             ExprKind::Grad { .. } => self.fail_help(
                 "E0265",
                 "a derivative is assigned to arrays, or named by `let`",

@@ -126,7 +126,7 @@ impl Checker<'_> {
         for &s in &left.subs {
             let mut stack = vec![s];
             while let Some(id) = stack.pop() {
-                stack.extend(children(&ast, id));
+                stack.extend(children(&ast, id).into_iter().rev());
                 let ExprKind::Name(name) = &ast.expr(id).kind else { continue };
                 let ranged = matches!(clause, Clause::For(list) if list.iter().any(|(i, _)| i.name == *name));
                 if !ranged && self.bound_on_the_left(name, id == s, ast.expr(id).span)? {

@@ -1,11 +1,12 @@
 //! Running reductions: `s[i] = scan(+)[i] x[i]`. The terms are computed into an array of their own, a statement replaces them by
-//! the running values, and the element reads its own.
+//! the running values, and the element reads its own; an exclusive scan's element reads the one before, and past the array's edge
+//! stands what the operator begins with.
 
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use super::infer::children;
-use super::reduce::combine;
+use super::reduce::{combine, identity};
 use crate::ir::kernel::{Access, Affine, Op, Store, Sym};
 use crate::ir::layout::Dist;
 use crate::ir::program::{Array, Edge, Placement, StmtKind};
@@ -14,10 +15,10 @@ use crate::source::Span;
 use crate::syntax::ast::{ExprId, ExprKind, Ident, Range, ReduceOp};
 
 impl Checker<'_> {
-    /// `scan(op)[index] term`, at the element being computed.
+    /// `scan(op)[index] term`, or `scan(op, exclusive)[index] term`, at the element being computed.
     pub(super) fn scan(
         &mut self,
-        op: &str,
+        (op, exclusive): (&str, bool),
         indices: &[(Ident, Option<Range>)],
         term: ExprId,
         expected: Option<Ty>,
@@ -50,15 +51,11 @@ impl Checker<'_> {
         let value = b.materialise(&v);
         let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
         let placement = self.placement_like(&b, &shape);
-        let array = self.add_array(Array {
-            name: "scan".into(),
-            ty,
-            placement,
-            edges: vec![Edge::None; shape.len()],
-            span,
-            temporary: true,
-            shape,
-        });
+        let mut edges = vec![Edge::None; shape.len()];
+        if exclusive {
+            edges[dim] = Edge::Constant(identity(reduce, ty));
+        }
+        let array = self.add_array(Array { name: "scan".into(), ty, placement, edges, span, temporary: true, shape });
         let index: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let rank = domain.len();
@@ -70,6 +67,8 @@ impl Checker<'_> {
         }
         let b = self.builder();
         let (operand, within) = (b.operand(array, ty, rank, false), b.within_box());
+        let mut index = index;
+        index[dim].konst -= i64::from(exclusive);
         let access = b.access(Access { operand, index, within, counters: vec![], checks: vec![], span });
         Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
     }

@@ -34,7 +34,8 @@ impl Checker<'_> {
             let v = self.expr_as(s, Ty::I64);
             self.builders.pop();
             self.env = outer;
-            if v?.as_affine().is_none() {
+            // A value, or a constant that only looks like one: `(2 * i) mod 2`.
+            if v?.as_affine().is_none_or(|a| !a.terms.iter().any(|t| matches!(t.0, Sym::Dim(_)))) {
                 return Some(true);
             }
         }
@@ -132,7 +133,7 @@ impl Checker<'_> {
 
     /// The indices of a scatter, each with the range of its clause or of the dimensions that it subscripts.
     fn scatter_indices(&mut self, left: &Left, value: ExprId, clause: &Clause) -> Option<Vec<Index>> {
-        let names = self.left_indices(left, clause)?;
+        let mut names = self.left_indices(left, clause)?;
         let ranges = match clause {
             Clause::For(list) => list.as_slice(),
             _ => &[],
@@ -141,6 +142,8 @@ impl Checker<'_> {
             let message = format!("`{}` is not an index of the left side", extra.name);
             return self.fail("E0271", message, extra.span, "ranged here");
         }
+        // The order of the contributions.
+        names.sort_by_key(|n| ranges.iter().position(|r| r.0.name == *n).unwrap_or(ranges.len()));
         let mut out = vec![];
         for name in &names {
             if let Some((_, r)) = ranges.iter().find(|r| r.0.name == *name) {

@@ -5,6 +5,7 @@ mod choose_homes;
 mod classify_reads;
 mod fuse_nests;
 mod guard_reads;
+mod join_messages;
 mod schedule_steps;
 
 use crate::diag::{Diagnostic, Sink};

@@ -16,13 +16,13 @@ struct Fresh {
     views: BTreeSet<ViewId>,
 }
 
-struct Scheduler<'a> {
-    plan: &'a mut Plan,
+pub(super) struct Scheduler<'a> {
+    pub(super) plan: &'a mut Plan,
     reads: &'a [Vec<Read>],
     fresh: Fresh,
     /// Reductions whose partial results are not combined yet.
     pending: Vec<(PlanNestId, usize)>,
-    guards: &'a BTreeMap<PlanNestId, Guard>,
+    pub(super) guards: &'a BTreeMap<PlanNestId, Guard>,
     /// Steps of the kind `Once` so far.
     once: u32,
 }
@@ -39,11 +39,16 @@ pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>], guards: &BTreeMap<Pl
 impl Scheduler<'_> {
     fn block(&mut self, body: &[Stmt]) -> Vec<Step> {
         let mut out = vec![];
-        for (k, s) in body.iter().enumerate() {
-            if self.reads_pending(s) {
+        let mut body = body.to_vec();
+        for k in 0..body.len() {
+            if let Some(m) = self.ready_behind(&body[k..]) {
+                let earlier = body.remove(k + m);
+                body.insert(k, earlier);
+            }
+            if self.reads_pending(&body[k]) {
                 self.flush(&mut out);
             }
-            self.stmt(s, &body[k + 1..], &mut out);
+            self.stmt(&body[k], &body[k + 1..], &mut out);
         }
         out
     }
@@ -68,7 +73,7 @@ impl Scheduler<'_> {
         self.pending.iter().map(|(n, r)| self.plan.nest(*n).nest.reductions[*r].into).collect()
     }
 
-    fn reads_pending(&self, s: &Stmt) -> bool {
+    pub(super) fn reads_pending(&self, s: &Stmt) -> bool {
         if self.pending.is_empty() {
             return false;
         }
@@ -254,24 +259,8 @@ impl Scheduler<'_> {
         ScalarId(self.plan.program.scalars.len() as u32 - 1)
     }
 
-    /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
-    fn look_ahead(&mut self, id: PlanNestId, rest: &[Stmt], items: &mut Vec<Item>) {
-        let mut written: BTreeSet<ArrayId> = stores(self.plan, id).collect();
-        for s in rest {
-            let StmtKind::Compute(n) = &s.kind else { break };
-            let next = PlanNestId(n.0);
-            for item in self.stale_items(next) {
-                let array = self.plan.item_array(&item).0;
-                if !written.contains(&array) && matches!(item, Item::Ghost { .. }) {
-                    join(items, item);
-                }
-            }
-            written.extend(stores(self.plan, next));
-        }
-    }
-
     /// What a nest needs and the rank does not hold.
-    fn stale_items(&self, id: PlanNestId) -> Vec<Item> {
+    pub(super) fn stale_items(&self, id: PlanNestId) -> Vec<Item> {
         let mut out = vec![];
         for r in &self.reads[id.0 as usize] {
             match r {
@@ -327,22 +316,6 @@ impl Scheduler<'_> {
     }
 }
 
-fn join(items: &mut Vec<Item>, item: Item) {
-    if let Item::Ghost { array, arms } = &item {
-        for old in items.iter_mut() {
-            if let Item::Ghost { array: a, arms: held } = old
-                && a == array
-            {
-                held.extend(arms.iter().filter(|x| !held.iter().any(|h| h.contains(x))).cloned().collect::<Vec<_>>());
-                return;
-            }
-        }
-    }
-    if !items.contains(&item) {
-        items.push(item);
-    }
-}
-
 fn meet(a: &Fresh, b: &Fresh) -> Fresh {
     let arms = a.arms.iter().filter_map(|(id, x)| {
         let y = b.arms.get(id)?;
@@ -352,7 +325,7 @@ fn meet(a: &Fresh, b: &Fresh) -> Fresh {
     Fresh { arms: arms.collect(), views: a.views.intersection(&b.views).copied().collect() }
 }
 
-fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayId> + '_ {
+pub(super) fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayId> + '_ {
     let n = &plan.nest(id).nest;
     n.stores.iter().map(|s| n.operands[s.operand.0 as usize].array)
 }

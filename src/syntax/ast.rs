@@ -400,9 +400,11 @@ pub enum ExprKind {
         indices: Vec<(Ident, Option<Range>)>,
         term: ExprId,
     },
-    /// `scan(+)[i] TERM`: the operator's text (`+ * min max …`).
+    /// `scan(+)[i] TERM` or `scan(+, exclusive)[i] TERM`: the operator's text (`+ * min max …`).
     Scan {
         op: String,
+        /// Without the element's own term.
+        exclusive: bool,
         indices: Vec<(Ident, Option<Range>)>,
         term: ExprId,
     },

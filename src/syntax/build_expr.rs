@@ -61,7 +61,7 @@ fn is_mark(rule: Rule) -> bool {
             | word_save
             | word_plot
             | word_animate
-    ) || matches!(rule, word_scan | word_grad | word_constant)
+    ) || matches!(rule, word_scan | word_exclusive | word_grad | word_constant)
 }
 
 impl Builder<'_> {
@@ -115,9 +115,10 @@ impl Builder<'_> {
             Rule::op_neg => Piece::Unary(UnaryOp::Neg, span),
             Rule::op_not => Piece::Unary(UnaryOp::Not, span),
             Rule::scan => {
+                let exclusive = pair.clone().into_inner().any(|p| p.as_rule() == Rule::word_exclusive);
                 let mut kids = kids(pair);
                 let op = kids.next().map_or(String::new(), |p| p.as_str().trim_end().to_string());
-                Piece::Scan(op, self.indices(kids), span)
+                Piece::Scan(op, exclusive, self.indices(kids), span)
             }
             _ => {
                 let mut kids = kids(pair);

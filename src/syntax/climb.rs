@@ -22,7 +22,7 @@ pub(super) enum Piece {
     Infix(BinaryOp, Span),
     Unary(UnaryOp, Span),
     Reduce(ReduceOp, Vec<(Ident, Option<Range>)>, Span),
-    Scan(String, Vec<(Ident, Option<Range>)>, Span),
+    Scan(String, bool, Vec<(Ident, Option<Range>)>, Span),
 }
 
 /// The operator a pair of rule `infix` holds, with its binding power.
@@ -121,11 +121,11 @@ fn operand(b: &mut Builder<'_>, row: &mut Row, whole: Span, deep: usize) -> Tree
             let span = at.to(span);
             (b.expr(ExprKind::Reduce { op, indices, term }, span), span, false)
         }
-        Some(Piece::Scan(op, indices, at)) => {
+        Some(Piece::Scan(op, exclusive, indices, at)) => {
             let condition = matches!(op.as_str(), "any" | "all");
             let (term, span, _) = level(b, row, if condition { CONDITION } else { REDUCE }, whole, deep);
             let span = at.to(span);
-            (b.expr(ExprKind::Scan { op, indices, term }, span), span, false)
+            (b.expr(ExprKind::Scan { op, exclusive, indices, term }, span), span, false)
         }
         Some(Piece::Infix(..)) | None => (b.dummy(whole), whole, false),
     }

@@ -114,6 +114,7 @@ fn word(rule: Rule) -> Option<(u8, &'static str)> {
         ident | target => (2, "a name"),
         index | binder | binding => (2, "a name"),
         scan_op => (2, "`+`, `*`, `min` or `max`"),
+        word_exclusive => (4, "`exclusive`"),
         placement | dists | dist | star | word_block | word_cyclic => (2, "`block`, `cyclic`, `*` or a partition"),
         word_replicated => (2, "`replicated`"),
         edge | edge_name | word_constant => (2, "an edge such as `clamp`"),

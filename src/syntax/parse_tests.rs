@@ -43,7 +43,10 @@ fn show(a: &Ast, id: ExprId) -> String {
             format!("{{{} stmts; {}}}", b.stmts.len(), b.value.map_or("-".into(), |v| show(a, v)))
         }
         ExprKind::Reduce { op, indices, term } => format!("({op:?}{} {})", indices.len(), show(a, *term)),
-        ExprKind::Scan { op, term, .. } => format!("(Scan {op} {})", show(a, *term)),
+        ExprKind::Scan { op, exclusive, term, .. } => {
+            let kind = if *exclusive { "Before" } else { "Scan" };
+            format!("({kind} {op} {})", show(a, *term))
+        }
         ExprKind::Tuple(l) => format!("<{}>", list(l)),
         ExprKind::Table(l) => format!("[{}]", list(l)),
         ExprKind::Grad { call, wrt } => {
@@ -87,6 +90,7 @@ fn operators_bind_as_documented() {
         ("sum[i] x[i]^2", "(Sum1 (Pow x[i] 2))"),
         ("min(a, b) + count", "(Add min(a b) count)"),
         ("sum[k] + 1", "(Add sum[k] 1)"),
+        ("scan(max, exclusive)[i] x[i] * 2", "(Before max (Mul x[i] 2))"),
         ("scan(+)[i] x[i] + scan(max)[i] y[i]", "(Add (Scan + x[i]) (Scan max y[i]))"),
         ("grad loss(w, x) for w, b", "(Grad loss(w x) w b)"),
         ("if a { 1 } else if b { 2 } else { 3 }", "(If a 1 (If b 2 3))"),

@@ -118,7 +118,7 @@ kernel conduct(t: f64[n, n],
     out[2*i, j] = sum[d in -2..3] w[d+2] * t[i+d, j] otherwise
     out[i, 0] = t[i, 0]
         otherwise
-    left[i] = scan(+)[i] t[i, i] + scan(max)[i] t[0, i]
+    left[i] = scan(+, exclusive)[i] t[i, i] + scan(max)[i] t[0, i]
     h[b] = 0
     h[bin[i]] += 1
     sum[i in 0..n by 2, j] t[i, j]

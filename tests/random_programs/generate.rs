@@ -1,6 +1,8 @@
 //! Draws valid programs: every read is in bounds or caught by an edge, every result is covered once, by construction.
 
+mod derivatives;
 mod expressions;
+mod indirect;
 mod statements;
 
 use crate::model::*;
@@ -44,6 +46,8 @@ struct Ix {
     narrows: bool,
     /// It may be halved in the subscripts of arrays: the equation is cut into its even and odd places.
     halves: bool,
+    /// Its range is not known before the run, though it takes no other values than these.
+    free: bool,
 }
 
 /// What an expression may use.
@@ -62,6 +66,8 @@ pub struct Generator {
     types: Vec<Ty>,
     extents: Vec<i64>,
     names: usize,
+    /// A whole reduction is drawn, with nothing around it.
+    top: bool,
     /// Elements computed so far, loops counted: keeps programs quick.
     cost: i64,
 }
@@ -74,6 +80,7 @@ pub fn program(seed: u64) -> Program {
         types: vec![],
         extents: vec![],
         names: 0,
+        top: false,
         cost: 0,
     };
     let kinds = g.r.range(1, 4);
@@ -84,11 +91,12 @@ pub fn program(seed: u64) -> Program {
     g.extents = (0..3).map(|_| g.r.range(1, most + 1)).collect();
     let count = g.r.range(2, 6);
     (0..count).for_each(|_| g.array());
+    (0..g.r.range(0, 3)).for_each(|_| g.array_of_subscripts());
     let mut scope = Scope { arrays: g.program.arrays.clone(), ..Scope::default() };
     let statements = g.r.range(2, 8);
     let mut body = vec![];
     for k in 0..g.program.arrays.len() {
-        if g.r.chance(80) {
+        if g.r.chance(80) || g.program.arrays[k].below > 0 {
             body.push(g.fill(k));
         }
     }
@@ -137,7 +145,7 @@ impl Generator {
         }
         let edges = (0..rank).map(|_| self.edge(ty)).collect();
         let name = format!("a{}", self.program.arrays.len());
-        self.program.arrays.push(Array { name, ty, shape, placement, edges });
+        self.program.arrays.push(Array { name, ty, shape, placement, edges, below: 0 });
     }
 
     fn edge(&mut self, ty: Ty) -> Edge {
@@ -165,6 +173,9 @@ impl Generator {
                 Box::new(Expr::Index(Ty::I64, x.name.clone())),
             );
             value = Expr::Bin(Ty::I64, "+", Box::new(value), Box::new(term));
+        }
+        if a.below > 0 {
+            value = Expr::Bin(Ty::I64, "mod", Box::new(value), Box::new(Expr::Plain(a.below)));
         }
         let value = match a.ty {
             Ty::Bool => Expr::Bin(
@@ -198,5 +209,9 @@ fn plain(shape: &[i64]) -> Vec<Left> {
 }
 
 fn whole(shape: &[i64]) -> Vec<Axis> {
-    shape.iter().enumerate().map(|(d, &n)| Axis { name: index_name(d), lo: 0, hi: n, by: 1, upto: None }).collect()
+    shape
+        .iter()
+        .enumerate()
+        .map(|(d, &n)| Axis { name: index_name(d), lo: 0, hi: n, by: 1, upto: None, ends: None })
+        .collect()
 }

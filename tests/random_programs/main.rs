@@ -1,8 +1,10 @@
 //! Random valid programs: on 1, 2, 3, 4 and 7 ranks they print the same bytes, and what a simple reference computes.
 //!
-//! `MGPU_RANDOM_PROGRAMS` sets how many (20000), `MGPU_RANDOM_SEED` where to begin. A failure is shrunk by dropping statements
+//! `MGPU_RANDOM_PROGRAMS` sets how many (20000), `MGPU_RANDOM_SEED` where to begin; with `MGPU_RANDOM_SHOW`
+//! the programs are printed. A failure is shrunk by dropping statements
 //! and simplifying expressions while it stays the same kind of failure, then printed with its seed.
 
+mod derivative;
 mod generate;
 mod minimise;
 mod model;
@@ -31,6 +33,17 @@ pub enum Kind {
     Rejected(u32),
     Failed,
     Differs,
+    /// Checking or planning took longer than `PLANNING`.
+    Slow,
+}
+
+/// Seconds of a processor that checking, or planning for one number of ranks, may take.
+const PLANNING: f64 = 2.0;
+
+/// Seconds that this thread has spent on a processor, where the system says so.
+fn spent() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
 struct NoFiles;
@@ -54,6 +67,7 @@ pub fn examine(program: &Program, native: bool, ranks: &'static [i64]) -> Result
 
 fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Kind, String)> {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
+    let begun = spent();
     let id = sources.add("random.mgpu", text);
     let bound = parse(id, text, &mut sink)
         .and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
@@ -62,12 +76,18 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
         let code = sink.items.first().and_then(|d| d.code[1..].parse().ok()).unwrap_or(0);
         return Err((Kind::Rejected(code), told.concat()));
     };
+    let slow = |what: String, begun: f64| match spent() - begun {
+        s if s > PLANNING => Err((Kind::Slow, format!("{what} took {s:.1} s"))),
+        _ => Ok(()),
+    };
+    slow("checking".into(), begun)?;
     let root = Root::open(std::env::temp_dir()).unwrap();
     for &n in ranks {
-        let mut sink = Sink::default();
+        let (mut sink, begun) = (Sink::default(), spent());
         let Some(plan) = mgpu::planner::plan(bound.clone(), n, &mut sink) else {
             return Err((Kind::Failed, format!("no plan for {n} ranks: {:?}", sink.items)));
         };
+        slow(format!("planning for {n} ranks"), begun)?;
         let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
         let mut executors: Vec<Box<dyn Executor>> = vec![Box::new(Vm::new(&nests, &plan.program.tables))];
         if native && n != 2 {
@@ -100,7 +120,8 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
 #[test]
 fn random_programs_mean_the_same_on_any_number_of_ranks() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 20_000), number("MGPU_RANDOM_SEED", 1));
+    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 8_000), number("MGPU_RANDOM_SEED", 1));
+    let shown = std::env::var_os("MGPU_RANDOM_SHOW").is_some();
     let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
     let found = std::sync::Mutex::new(None);
     let work = || {
@@ -110,9 +131,13 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
                 return;
             }
             let program = generate::program(seed);
+            if shown {
+                eprintln!("seed {seed}\n{}", program.text());
+            }
             let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
             if let Err((kind, _)) = examine(&program, native, ranks) {
                 stop.store(true, Ordering::Relaxed);
+                eprintln!("seed {seed}: {kind:?}; making it smaller");
                 let small = minimise::minimise(program, kind, native, ranks);
                 let why = examine(&small, native, ranks).err().map_or(String::new(), |e| e.1);
                 *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));

@@ -190,7 +190,14 @@ fn simpler(e: &Expr) -> Vec<Expr> {
 fn children(e: &Expr) -> Vec<&Expr> {
     match e {
         Expr::Bin(_, _, a, b) | Expr::Call(_, _, a, b) => vec![a, b],
-        Expr::Neg(_, a) | Expr::Not(a) | Expr::Cast(_, a) | Expr::Floor(_, a) | Expr::Fold(_, _, _, a) => vec![a],
+        Expr::Neg(_, a)
+        | Expr::Not(a)
+        | Expr::Cast(_, a)
+        | Expr::Floor(_, a)
+        | Expr::Fold(_, _, _, a)
+        | Expr::Scan(_, _, _, _, a) => {
+            vec![a]
+        }
         Expr::If(_, a, b, c) => vec![a, b, c],
         Expr::Loop { first, stop, step, .. } => {
             [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b).collect()
@@ -202,7 +209,14 @@ fn children(e: &Expr) -> Vec<&Expr> {
 fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
     match e {
         Expr::Bin(_, _, a, b) | Expr::Call(_, _, a, b) => vec![a, b],
-        Expr::Neg(_, a) | Expr::Not(a) | Expr::Cast(_, a) | Expr::Floor(_, a) | Expr::Fold(_, _, _, a) => vec![a],
+        Expr::Neg(_, a)
+        | Expr::Not(a)
+        | Expr::Cast(_, a)
+        | Expr::Floor(_, a)
+        | Expr::Fold(_, _, _, a)
+        | Expr::Scan(_, _, _, _, a) => {
+            vec![a]
+        }
         Expr::If(_, a, b, c) => vec![a, b, c],
         Expr::Loop { first, stop, step, .. } => {
             [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b).collect()

@@ -23,6 +23,8 @@ pub struct Array {
     /// `in (block, *)` or `aligned a0`.
     pub placement: String,
     pub edges: Vec<Edge>,
+    /// Its elements are in `0..below` for ever (0: anything): what subscripts and bounds are read from, and what `grad` works on.
+    pub below: i64,
 }
 
 /// `konst + Σ coefficient · index`, over the indices in scope by name.
@@ -32,6 +34,8 @@ pub struct Sub {
     pub terms: Vec<(String, i64)>,
     /// An index `div 2`, or `mod 2`, besides.
     pub half: Option<(String, bool)>,
+    /// A value of the element `mod` a number (0: as it is), besides: an indirect read.
+    pub value: Option<(Box<Expr>, i64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +60,8 @@ pub struct Axis {
     pub hi: i64,
     pub by: i64,
     pub upto: Option<String>,
+    /// Both ends, where they are read from arrays.
+    pub ends: Option<Box<(Expr, Expr)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +83,8 @@ pub enum Expr {
     If(Ty, Box<Expr>, Box<Expr>, Box<Expr>),
     Cast(Ty, Box<Expr>),
     Fold(Ty, Fold, Vec<Axis>, Box<Expr>),
+    /// `scan(op)[index] term`, where the index begins at the number, or without the element's own term.
+    Scan(Ty, (Fold, bool), String, i64, Box<Expr>),
     /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
     Loop {
         ty: Ty,
@@ -100,7 +108,8 @@ impl Expr {
             | Expr::Read(t, ..)
             | Expr::Bin(t, ..)
             | Expr::Call(t, ..) => *t,
-            Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Loop { ty: t, .. } => *t,
+            Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Scan(t, ..) => *t,
+            Expr::Loop { ty: t, .. } => *t,
         }
     }
 }
@@ -111,6 +120,8 @@ pub enum Left {
     /// `coef * name + konst`
     Index(String, i64, i64),
     At(i64),
+    /// A value `mod` a number (0: as it is): the equation scatters.
+    Value(Box<Expr>, i64),
 }
 
 /// `target[left] op value for axes`; axes without a range of their own run over the extent.
@@ -153,9 +164,25 @@ pub struct Workflow {
     pub body: Vec<Stmt>,
 }
 
+/// `kernel gK(p0: …) -> f64 = sum[axes] (term)`, whose values and derivatives are whole numbers.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    pub params: Vec<Port>,
+    pub axes: Vec<Axis>,
+    pub term: Expr,
+}
+
 #[derive(Clone, Debug)]
 pub enum Stmt {
     Equation(Equation),
+    /// `target = grad gK(arrays) for pW`, and zeros without a sign.
+    Grad {
+        loss: usize,
+        target: String,
+        arrays: Vec<String>,
+        wrt: usize,
+        rank: usize,
+    },
     /// `to = from`
     Copy(String, String),
     /// `let name = array`
@@ -207,6 +234,7 @@ pub struct Program {
     pub arrays: Vec<Array>,
     pub kernels: Vec<Kernel>,
     pub workflows: Vec<Workflow>,
+    pub losses: Vec<Loss>,
     pub body: Vec<Stmt>,
 }
 
@@ -235,6 +263,17 @@ impl Program {
             // An equation without operator is the second half of an `otherwise`, for the reference only.
             k.body.iter().filter(|e| !e.op.is_empty()).for_each(|e| out += &format!("{ITEM}{}\n", equation(e)));
             out += "}\n";
+        }
+        for (k, g) in self.losses.iter().enumerate() {
+            let params: Vec<String> = g.params.iter().map(port).collect();
+            let axes: Vec<String> = g.axes.iter().map(range).collect();
+            let _ = writeln!(
+                out,
+                "kernel g{k}({}) -> f64 = sum[{}] ({})",
+                params.join(", "),
+                axes.join(", "),
+                expr(&g.term)
+            );
         }
         for w in &self.workflows {
             let _ = writeln!(out, "workflow {}({}) -> {} {{", w.name, port(&w.param), port(&w.result));
@@ -269,6 +308,9 @@ fn port(p: &Port) -> String {
 fn range(a: &Axis) -> String {
     let lo = a.lo.to_string();
     let hi = a.upto.clone().unwrap_or(a.hi.to_string());
+    if let Some(ends) = &a.ends {
+        return format!("{} in {}..{}", a.name, expr(&ends.0), expr(&ends.1));
+    }
     let by = if a.by == 1 { String::new() } else { format!(" by {}", a.by) };
     format!("{} in {lo}..{hi}{by}", a.name)
 }
@@ -286,6 +328,8 @@ fn equation(e: &Equation) -> String {
 fn left(l: &Left) -> String {
     match l {
         Left::At(k) => k.to_string(),
+        Left::Value(e, 0) => expr(e),
+        Left::Value(e, m) => format!("{} mod {m}", expr(e)),
         Left::Index(n, 1, 0) => n.clone(),
         Left::Index(n, 1, k) if *k < 0 => format!("{n} - {}", -k),
         Left::Index(n, 1, k) => format!("{n} + {k}"),
@@ -297,6 +341,9 @@ fn sub(s: &Sub) -> String {
     let mut out = String::new();
     if let Some((n, rest)) = &s.half {
         out = format!("{n} {} 2", if *rest { "mod" } else { "div" });
+    }
+    if let Some((e, m)) = &s.value {
+        out = if *m == 0 { expr(e) } else { format!("{} mod {m}", expr(e)) };
     }
     for (n, c) in &s.terms {
         match (out.is_empty(), *c) {
@@ -336,6 +383,15 @@ pub fn expr(e: &Expr) -> String {
             let op = format!("{op:?}").to_lowercase();
             format!("({op}[{}] ({}))", axes.iter().map(range).collect::<Vec<_>>().join(", "), expr(term))
         }
+        Expr::Scan(_, (op, exclusive), index, _, term) => {
+            let op = match op {
+                Fold::Sum => "+".to_string(),
+                Fold::Prod => "*".to_string(),
+                op => format!("{op:?}").to_lowercase(),
+            };
+            let kind = if *exclusive { ", exclusive" } else { "" };
+            format!("(scan({op}{kind})[{index}] ({}))", expr(term))
+        }
         Expr::Loop { var, first, axis, stop, step, .. } => {
             let stop = stop.as_ref().map_or(String::new(), |s| format!("if {} {{ break }}; ", expr(s)));
             format!("{{ var {var} = {}; for {} {{ {stop}{var} = {} }}; {var} }}", expr(first), range(axis), expr(step))
@@ -348,6 +404,11 @@ fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
         let pad = ITEM.repeat(depth);
         let _ = match s {
             Stmt::Equation(e) => writeln!(out, "{pad}{}", equation(e)),
+            Stmt::Grad { loss, target, arrays, wrt, rank } => {
+                let _ = writeln!(out, "{pad}{target} = grad g{loss}({}) for p{wrt}", arrays.join(", "));
+                let all: Vec<&str> = ["i", "j", "k", "l"].into_iter().take(*rank).collect();
+                writeln!(out, "{pad}{target}[{}] += 0", all.join(", "))
+            }
             Stmt::Copy(to, from) => writeln!(out, "{pad}{to} = {from}"),
             Stmt::Keep(name, array) => writeln!(out, "{pad}let {name} = {array}"),
             Stmt::Call { kernel, targets, arrays, scalars } => {

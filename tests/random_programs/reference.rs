@@ -6,25 +6,25 @@ use mgpu::runtime::io::format_array::format_elements;
 use std::collections::BTreeMap;
 
 #[derive(Clone)]
-struct Stored {
+pub struct Stored {
     ty: Ty,
     shape: Vec<i64>,
-    edges: Vec<Edge>,
-    data: Vec<Value>,
+    pub edges: Vec<Edge>,
+    pub data: Vec<Value>,
 }
 
 /// Names in scope: arrays by the name that they have there, scalars and indices.
 #[derive(Clone, Default)]
-struct Scope {
+pub struct Scope {
     /// Name to place in `arrays`.
-    arrays: BTreeMap<String, usize>,
+    pub arrays: BTreeMap<String, usize>,
     scalars: BTreeMap<String, Value>,
 }
 
 pub struct Machine<'a> {
-    program: &'a Program,
-    arrays: Vec<Stored>,
-    scope: Scope,
+    pub program: &'a Program,
+    pub arrays: Vec<Stored>,
+    pub scope: Scope,
     out: String,
 }
 
@@ -277,6 +277,12 @@ impl Machine<'_> {
                 let at = self.scope.arrays[&e.target];
                 values.into_iter().for_each(|(k, v)| self.arrays[at].data[k] = v);
             }
+            Stmt::Grad { loss, target, arrays, wrt, .. } => {
+                let places: Vec<usize> = arrays.iter().map(|a| self.scope.arrays[a]).collect();
+                let at = self.scope.arrays[target];
+                let data = self.derivative(*loss, &places, *wrt);
+                self.arrays[at].data = data;
+            }
             Stmt::Copy(to, from) => {
                 let data = self.arrays[self.scope.arrays[from]].data.clone();
                 let at = self.scope.arrays[to];
@@ -341,6 +347,7 @@ impl Machine<'_> {
         let at = self.scope.arrays[&e.target];
         let shape = self.arrays[at].shape.clone();
         let mut out = vec![];
+        let mut now: BTreeMap<usize, Value> = BTreeMap::new();
         let mut point: Vec<i64> = vec![];
         self.points(&e.axes, &mut point, &mut |m, _| {
             let place: Vec<i64> = e
@@ -348,23 +355,34 @@ impl Machine<'_> {
                 .iter()
                 .map(|l| match l {
                     Left::At(k) => *k,
+                    Left::Value(e, n) => {
+                        let v = int(m.eval(e)) as i64;
+                        if *n == 0 { v } else { v.rem_euclid(*n) }
+                    }
                     Left::Index(n, c, k) => c * int(m.scope.scalars[n]) as i64 + k,
                 })
                 .collect();
             let k = position(&shape, &place);
             let v = m.eval(&e.value);
-            let v = if matches!(e.op, "=" | "") { v } else { binary(&e.op[..1], m.arrays[at].data[k], v) };
+            // Several points of a scatter may name one element.
+            let before = *now.get(&k).unwrap_or(&m.arrays[at].data[k]);
+            let v = if matches!(e.op, "=" | "") { v } else { binary(&e.op[..1], before, v) };
+            now.insert(k, v);
             out.push((k, v));
         });
         out
     }
 
     /// Calls `f` at every point of the axes, in order.
-    fn points(&mut self, axes: &[Axis], point: &mut Vec<i64>, f: &mut dyn FnMut(&mut Self, &[i64])) {
+    pub fn points(&mut self, axes: &[Axis], point: &mut Vec<i64>, f: &mut dyn FnMut(&mut Self, &[i64])) {
         let Some((a, rest)) = axes.split_first() else { return f(self, point) };
-        let hi = a.upto.as_ref().map_or(a.hi, |n| int(self.scope.scalars[n]) as i64);
-        let before = self.scope.scalars.get(&a.name).copied();
+        let mut hi = a.upto.as_ref().map_or(a.hi, |n| int(self.scope.scalars[n]) as i64);
         let mut i = a.lo;
+        if let Some(ends) = &a.ends {
+            i = int(self.eval(&ends.0)) as i64;
+            hi = int(self.eval(&ends.1)) as i64;
+        }
+        let before = self.scope.scalars.get(&a.name).copied();
         while i < hi {
             self.scope.scalars.insert(a.name.clone(), Value::i64(i));
             point.push(i);
@@ -424,15 +442,19 @@ impl Machine<'_> {
         self.arrays[place].data = self.arrays[result].data.clone();
     }
 
-    fn sub(&self, s: &Sub) -> i64 {
+    fn sub(&mut self, s: &Sub) -> i64 {
+        let value = s.value.as_ref().map_or(0, |(e, m)| {
+            let v = int(self.eval(e)) as i64;
+            if *m == 0 { v } else { v.rem_euclid(*m) }
+        });
         let half = s.half.as_ref().map_or(0, |(n, rest)| {
             let i = int(self.scope.scalars[n]) as i64;
             if *rest { i.rem_euclid(2) } else { i.div_euclid(2) }
         });
-        half + s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
+        value + half + s.konst + s.terms.iter().map(|(n, c)| c * int(self.scope.scalars[n]) as i64).sum::<i64>()
     }
 
-    fn eval(&mut self, e: &Expr) -> Value {
+    pub fn eval(&mut self, e: &Expr) -> Value {
         match e {
             Expr::Lit(ty, v) => literal(*ty, *v),
             Expr::Plain(v) => Value::i64(*v),
@@ -458,6 +480,18 @@ impl Machine<'_> {
             }
             Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
             Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
+            Expr::Scan(ty, (op, exclusive), index, lo, term) => {
+                let here = int(self.scope.scalars[index]) as i64;
+                let axis = Axis {
+                    name: index.clone(),
+                    lo: *lo,
+                    hi: here + i64::from(!exclusive),
+                    by: 1,
+                    upto: None,
+                    ends: None,
+                };
+                self.fold(*ty, *op, &[axis], term)
+            }
             Expr::Loop { var, first, axis, stop, step, .. } => {
                 let v = self.eval(first);
                 self.scope.scalars.insert(var.clone(), v);

@@ -1,8 +1,9 @@
 //! From one value to the equations of its derivative: reductions inside others get arrays, and adjoints are gathered.
 
-use super::expr::{E, Index, R, add, all, binary, call, choose, constant, div, leaf, linear, mul, rebuilt, sub};
+use super::expr::{E, Index, R, add, binary, call, choose, div, leaf, mul, rebuilt, sub};
 use super::expr::{substituted, text, var};
 use super::reverse::{Known, Partial, Unknown, partials};
+use super::scatter;
 use crate::ir::program::Edge;
 use crate::syntax::ast::{BinaryOp, ReduceOp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,33 +22,27 @@ struct Temp {
 }
 
 /// What an array's element is changed by: at `subs`, for all points of `ix`.
-struct Contribution {
-    subs: Vec<R>,
-    bar: R,
-    ix: Vec<Index>,
+pub(super) struct Contribution {
+    pub subs: Vec<R>,
+    pub bar: R,
+    pub ix: Vec<Index>,
 }
 
-/// Shapes, types and edges of parameters, by name.
-type Parameters = (BTreeMap<String, Vec<R>>, BTreeMap<String, &'static str>, BTreeMap<String, Vec<Edge>>);
-
-/// One place from which a dimension's element may be read: the index that reads it, when, and with which sign.
-struct Way {
-    index: R,
-    conditions: Vec<R>,
-    negative: bool,
+/// What is known of the parameters, by name; of extents by their names.
+pub struct Parameters {
+    pub shapes: BTreeMap<String, Vec<R>>,
+    pub types: BTreeMap<String, &'static str>,
+    pub edges: BTreeMap<String, Vec<Edge>>,
+    pub sizes: BTreeMap<String, i64>,
 }
-
-/// Indices that are decided, when, and whether with a minus.
-type Choice = (Vec<(String, R)>, Vec<R>, bool);
-
-/// How far past a clamped edge a read may go.
-const FAR: i64 = 16;
 
 /// The derivative of one value.
 pub struct Equations {
     shapes: BTreeMap<String, Vec<R>>,
     types: BTreeMap<String, &'static str>,
-    edges: BTreeMap<String, Vec<Edge>>,
+    pub(super) edges: BTreeMap<String, Vec<Edge>>,
+    /// The extents that have names.
+    pub(super) sizes: BTreeMap<String, i64>,
     wrt: Vec<String>,
     result: &'static str,
     temps: Vec<Temp>,
@@ -90,11 +85,12 @@ impl Known for Facts {
 }
 
 impl Equations {
-    /// For a value of type `result`, by the parameters `wrt`; shapes, types and edges are those of the kernel's parameters.
-    pub fn new((shapes, types, edges): Parameters, wrt: Vec<String>, result: &'static str) -> Equations {
+    /// For a value of type `result`, by the parameters `wrt`.
+    pub fn new(known: Parameters, wrt: Vec<String>, result: &'static str) -> Equations {
+        let Parameters { shapes, types, edges, sizes } = known;
         let facts = Facts { active: wrt.iter().cloned().collect(), types: types.clone() };
         let (temps, contributions) = (vec![], BTreeMap::new());
-        Equations { shapes, types, edges, wrt, result, temps, facts, contributions, count: 0 }
+        Equations { shapes, types, edges, sizes, wrt, result, temps, facts, contributions, count: 0 }
     }
 
     /// The derivative as the text of a kernel with this name.
@@ -143,7 +139,7 @@ impl Equations {
         Ok(format!("kernel {name}({params}) -> {} {{\n{forward}{body}}}\n", results.join(", ")))
     }
 
-    fn fresh(&mut self) -> String {
+    pub(super) fn fresh(&mut self) -> String {
         self.count += 1;
         format!("e__{}", self.count)
     }
@@ -268,118 +264,21 @@ impl Equations {
     fn gather(&mut self, name: &str, into: &str, shape: &[R], ty: &str, body: &mut String) -> Result<(), Unknown> {
         let list = self.contributions.remove(name).unwrap_or_default();
         let at: Vec<String> = shape.iter().map(|_| self.fresh()).collect();
-        let mut sum = leaf("0");
+        let edges = self.edges.get(name).cloned().unwrap_or_else(|| vec![Edge::None; shape.len()]);
+        let (mut sum, mut scattered) = (leaf("0"), String::new());
         for c in &list {
-            sum = add(&sum, &self.gathered(c, name, &at, shape)?);
+            match self.gathered(c, name, &at, shape) {
+                Ok(term) => sum = add(&sum, &term),
+                Err(unclear) => {
+                    let update = scatter::update(c, shape, &edges, ty).ok_or(unclear)?;
+                    let _ = writeln!(scattered, "    {into}{update}");
+                }
+            }
         }
         let _ = writeln!(body, "    {into}[{}] = {ty}({})", at.join(", "), text(&sum));
+        body.push_str(&scattered);
         Ok(())
     }
-
-    /// A contribution as seen from the element at `at`.
-    fn gathered(&mut self, c: &Contribution, name: &str, at: &[String], shape: &[R]) -> Result<R, Unknown> {
-        // One choice of ways a dimension: the indices they decide, when, and the sign.
-        let mut choices: Vec<Choice> = vec![(vec![], vec![], false)];
-        let edges = self.edges.get(name).cloned().unwrap_or_else(|| vec![Edge::None; shape.len()]);
-        for (((s, g), n), edge) in c.subs.iter().zip(at).zip(shape).zip(edges) {
-            let form = linear(s).ok_or_else(|| unclear(name, s))?;
-            match &form.terms[..] {
-                [] => {
-                    let here = binary(BinaryOp::Eq, &var(g), &form.rest);
-                    choices.iter_mut().for_each(|c| c.1.push(here.clone()));
-                }
-                [(v, k @ (1 | -1))] if !choices[0].0.iter().any(|m| m.0 == *v) => {
-                    let Some(i) = c.ix.iter().find(|i| i.name == *v) else { return Err(unclear(name, s)) };
-                    let ways = ways(i, *k, &form.rest, &var(g), n, edge).ok_or_else(|| unclear(name, s))?;
-                    let mut next = vec![];
-                    for (solved, conditions, negative) in &choices {
-                        for w in &ways {
-                            let mut solved = solved.clone();
-                            solved.push((v.clone(), w.index.clone()));
-                            let conditions = conditions.iter().chain(&w.conditions).cloned().collect();
-                            next.push((solved, conditions, negative ^ w.negative));
-                        }
-                    }
-                    choices = next;
-                }
-                _ => return Err(unclear(name, s)),
-            }
-        }
-        let mut sum = leaf("0");
-        for (solved, conditions, negative) in choices {
-            let term = self.chosen(c, solved, conditions);
-            sum = if negative { sub(&sum, &term) } else { add(&sum, &term) };
-        }
-        Ok(sum)
-    }
-
-    /// A contribution where some indices are decided.
-    fn chosen(&mut self, c: &Contribution, solved: Vec<(String, R)>, conditions: Vec<R>) -> R {
-        let left: Vec<&Index> = c.ix.iter().filter(|i| !solved.iter().any(|m| m.0 == i.name)).collect();
-        let mut map = solved;
-        let mut rest: Vec<Index> = vec![];
-        for i in left {
-            let (from, to) = (substituted(&i.from, &map), substituted(&i.to, &map));
-            let name = self.fresh();
-            map.push((i.name.clone(), var(&name)));
-            rest.push(Index { name, from, to });
-        }
-        let bar = substituted(&c.bar, &map);
-        match all(conditions.iter().map(|c| substituted(c, &map)).collect()) {
-            // What does not change inside the sum decides outside of it.
-            Some(when) if !rest.iter().any(|i| when.mentions(&i.name)) => {
-                choose(&when, &summed(&rest, bar), &leaf("0"))
-            }
-            Some(when) => summed(&rest, choose(&when, &bar, &leaf("0"))),
-            None => summed(&rest, bar),
-        }
-    }
-}
-
-/// The ways in which index `i`, in the subscript `k * i + rest`, reads element `g` of a dimension with `n` elements.
-fn ways(i: &Index, k: i64, rest: &R, g: &R, n: &R, edge: Edge) -> Option<Vec<Way>> {
-    let index = |place: &R| if k == 1 { sub(place, rest) } else { sub(rest, place) };
-    let from_zero = constant(&i.from) == Some(0);
-    if from_zero && i.to == *n && k == 1 && constant(rest) == Some(0) {
-        return Some(vec![Way { index: g.clone(), conditions: vec![], negative: false }]);
-    }
-    let in_range = |index: &R| vec![binary(BinaryOp::Ge, index, &i.from), binary(BinaryOp::Lt, index, &i.to)];
-    let way = |place: R, negative| {
-        let index = index(&place);
-        Way { conditions: in_range(&index), index, negative }
-    };
-    let mut out = vec![way(g.clone(), false)];
-    let last = sub(n, &leaf("1"));
-    match edge {
-        Edge::None | Edge::Constant(_) => {}
-        Edge::Periodic => out.extend([way(add(g, n), false), way(sub(g, n), false)]),
-        Edge::Mirror | Edge::Odd => {
-            let odd = edge == Edge::Odd;
-            out.extend([way(sub(&leaf("-1"), g), odd), way(sub(&add(&last, n), g), odd)]);
-        }
-        Edge::Clamp => {
-            let shift = constant(rest).filter(|c| c.abs() <= FAR && from_zero && i.to == *n && k == 1)?;
-            for past in 0..shift.abs() {
-                let (end, index) = match shift < 0 {
-                    true => (leaf("0"), leaf(past.to_string())),
-                    false => (last.clone(), sub(&last, &leaf(past.to_string()))),
-                };
-                let mut conditions = in_range(&index);
-                conditions.insert(0, binary(BinaryOp::Eq, g, &end));
-                out.push(Way { index, conditions, negative: false });
-            }
-        }
-    }
-    Some(out)
-}
-
-fn unclear(name: &str, s: &R) -> Unknown {
-    // Indices as the program names them.
-    let mut plain = String::new();
-    for (k, part) in text(s).split("__").enumerate() {
-        plain.push_str(if k == 0 { part } else { part.trim_start_matches(|c: char| c.is_ascii_digit()) });
-    }
-    Unknown(format!("`grad` does not go through the subscript `{plain}` of `{name}`"))
 }
 
 /// Whether a text holds a name.
@@ -388,7 +287,7 @@ fn names(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(word))
 }
 
-fn summed(ix: &[Index], e: R) -> R {
+pub(super) fn summed(ix: &[Index], e: R) -> R {
     if ix.is_empty() { e } else { Rc::new(E::Reduce(ReduceOp::Sum, ix.to_vec(), e)) }
 }
 

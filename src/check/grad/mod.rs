@@ -12,8 +12,10 @@
 
 mod equations;
 mod expr;
+mod gather;
 mod read;
 mod reverse;
+mod scatter;
 
 use super::env::{Env, Global};
 use super::kernel::{Arg, Outcome};
@@ -23,7 +25,7 @@ use crate::ir::program::Edge;
 use crate::ir::ty::Ty;
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, ExprKind, Ident, KernelBody, KernelDecl};
-use equations::Equations;
+use equations::{Equations, Parameters};
 use read::{Meaning, Names, Reader};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -54,13 +56,19 @@ impl Checker<'_> {
         let decl = self.kernel_decl(module, item)?;
         let wrt = self.differentiated_by(&decl, &args, wrt)?;
         let args = self.arguments(module, &decl.name.name, &decl.params, &args, span)?;
-        let mut edges = BTreeMap::new();
+        let (mut edges, mut sizes) = (BTreeMap::new(), BTreeMap::new());
+        let ast = self.modules[module].ast.clone();
         for (p, a) in decl.params.iter().zip(&args) {
-            if let Arg::Array(id, _) = a {
-                edges.insert(p.name.name.clone(), self.program.arrays[id.0 as usize].edges.clone());
+            let Arg::Array(id, _) = a else { continue };
+            let array = &self.program.arrays[id.0 as usize];
+            edges.insert(p.name.name.clone(), array.edges.clone());
+            for (dim, &n) in p.ty.shape.iter().flatten().zip(&array.shape) {
+                if let ExprKind::Name(name) = &ast.expr(*dim).kind {
+                    sizes.insert(name.clone(), n);
+                }
             }
         }
-        let made = self.derivative(module, item, &wrt, edges)?;
+        let made = self.derivative(module, item, &wrt, edges, sizes)?;
         let mut out = self.expand_kernel(made, 0, args, targets, span)?;
         out.truncate(wrt.len());
         Some(out)
@@ -103,11 +111,12 @@ impl Checker<'_> {
         item: usize,
         wrt: &[String],
         edges: BTreeMap<String, Vec<Edge>>,
+        sizes: BTreeMap<String, i64>,
     ) -> Option<usize> {
         let decl = self.kernel_decl(module, item)?;
         let title = format!("grad of {} by {}", decl.name.name, wrt.join(", "));
-        // The same derivative again, of the same kernel with arrays of the same edges.
-        let key = format!("{title}, file {}, {edges:?}", self.modules[module].ast.file.0);
+        // The same derivative again, of the same kernel with arrays of the same edges and extents.
+        let key = format!("{title}, file {}, {edges:?}, {sizes:?}", self.modules[module].ast.file.0);
         if let Some(m) = self.derivatives.get(&key) {
             return Some(*m);
         }
@@ -142,7 +151,7 @@ impl Checker<'_> {
         };
         let params: Vec<String> =
             decl.params.iter().map(|p| format!("{}: {}", p.name.name, self.sources.text(p.ty.span))).collect();
-        let mut equations = Equations::new((shapes, types, edges), wrt.to_vec(), ty);
+        let mut equations = Equations::new(Parameters { shapes, types, edges, sizes }, wrt.to_vec(), ty);
         let text = match equations.kernel(
             &value,
             &format!("{}__{}", decl.name.name, self.modules.len()),

@@ -46,7 +46,6 @@ impl Plan {
         if needs.pieces.len() > 4096 {
             return Ok(());
         }
-        let mut seen: Vec<&IndexBox> = vec![];
         for p in &needs.pieces {
             let owned = a.layout.part(p.from);
             if !owned.contains(&p.src) {
@@ -55,13 +54,33 @@ impl Plan {
             if !storage.contains(&p.dst) {
                 return Err(format!("{} of `{}` does not fit the storage {storage}", p.dst, a.array.name));
             }
-            if let Some(o) = seen.iter().find(|o| !o.intersect(&p.dst).is_empty()) {
-                return Err(format!("{} and {o} of `{}` arrive twice", p.dst, a.array.name));
-            }
-            seen.push(&p.dst);
         }
-        Ok(())
+        match overlapping(&mut needs.pieces.iter().map(|p| &p.dst).collect::<Vec<_>>()) {
+            Some((p, o)) => Err(format!("{p} and {o} of `{}` arrive twice", a.array.name)),
+            None => Ok(()),
+        }
     }
+}
+
+/// Two boxes with a common point, if there are any. Boxes on two sides of a cut through no box are not compared.
+fn overlapping<'a>(boxes: &mut [&'a IndexBox]) -> Option<(&'a IndexBox, &'a IndexBox)> {
+    for d in 0..boxes.first().map_or(0, |b| b.rank()) {
+        boxes.sort_by_key(|b| b.dims[d].lo);
+        let (mut first, mut end, mut parted) = (0, i64::MIN, vec![]);
+        for (k, b) in boxes.iter().enumerate() {
+            if k > first && b.dims[d].lo >= end {
+                parted.push(first..k);
+                first = k;
+            }
+            end = end.max(b.dims[d].hi);
+        }
+        if !parted.is_empty() {
+            parted.push(first..boxes.len());
+            return parted.into_iter().find_map(|r| overlapping(&mut boxes[r]));
+        }
+    }
+    let pair = |k: usize| boxes[..k].iter().find(|o| !o.intersect(boxes[k]).is_empty()).map(|o| (boxes[k], *o));
+    (1..boxes.len()).find_map(pair)
 }
 
 fn collect(steps: &[super::Step], used: &mut BTreeSet<u32>) {
@@ -72,5 +91,35 @@ fn collect(steps: &[super::Step], used: &mut BTreeSet<u32>) {
             }
             kind => kind.blocks().into_iter().for_each(|b| collect(b, used)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::index_box::Interval;
+
+    #[test]
+    fn overlapping_boxes_are_found_as_by_comparing_all() {
+        let mut state = 7u64;
+        let mut next = |n: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 33) % n) as i64
+        };
+        let mut found = [0, 0];
+        for _ in 0..2000 {
+            let count = 2 + next(5);
+            let mut side = || {
+                let lo = next(9);
+                Interval::new(lo, lo + 1 + next(3))
+            };
+            let boxes: Vec<IndexBox> = (0..count).map(|_| IndexBox::new(vec![side(), side(), side()])).collect();
+            let all = (0..boxes.len()).any(|k| boxes[..k].iter().any(|b| !b.intersect(&boxes[k]).is_empty()));
+            let pair = overlapping(&mut boxes.iter().collect::<Vec<_>>());
+            assert_eq!(pair.is_some(), all, "{boxes:?}");
+            assert!(pair.is_none_or(|(a, b)| !a.intersect(b).is_empty()));
+            found[usize::from(all)] += 1;
+        }
+        assert!(found[0] > 100 && found[1] > 100, "{found:?}");
     }
 }

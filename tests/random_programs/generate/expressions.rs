@@ -40,7 +40,7 @@ impl Generator {
         }
     }
 
-    fn sub(&mut self, scope: &Scope, d: usize, n: i64, edge: Edge) -> Sub {
+    pub(super) fn sub(&mut self, scope: &Scope, d: usize, n: i64, edge: Edge) -> Sub {
         let own = scope.indices.iter().position(|i| i.name == index_name(d) && i.narrows);
         let chosen = match own {
             Some(k) if self.r.chance(70) => Some(scope.indices[k].clone()),
@@ -49,8 +49,14 @@ impl Generator {
         };
         let Some(i) = chosen else {
             let konst = if edge == Edge::None { self.r.range(0, n) } else { self.r.range(-n - 1, 2 * n + 2) };
-            return Sub { konst, terms: vec![], half: None };
+            return Sub { konst, terms: vec![], half: None, value: None };
         };
+        if self.r.chance(8) {
+            return self.indirect(scope, n, edge);
+        }
+        if i.free {
+            return self.anywhere(Expr::Index(Ty::I64, i.name.clone()), i.hi, n, edge);
+        }
         if i.halves && i.lo >= 0 && self.r.chance(10) {
             return self.halved(&i, n, edge);
         }
@@ -70,7 +76,7 @@ impl Generator {
                 terms.push((other, 1));
             }
         }
-        Sub { konst, terms, half: None }
+        Sub { konst, terms, half: None, value: None }
     }
 
     /// `i div 2` or `i mod 2`, moved to stay inside where no edge catches it.
@@ -82,22 +88,27 @@ impl Generator {
             Edge::None => return self.inside(i, n),
             _ => self.r.range(-2, 3),
         };
-        Sub { konst, terms: vec![], half: Some((i.name.clone(), rest)) }
+        Sub { konst, terms: vec![], half: Some((i.name.clone(), rest)), value: None }
     }
 
     /// A subscript that stays in `0..n`.
-    fn inside(&mut self, i: &Ix, n: i64) -> Sub {
+    pub(super) fn inside(&mut self, i: &Ix, n: i64) -> Sub {
         if self.r.chance(20) && i.hi - i.lo <= n {
             // konst - i
             let (least, most) = (i.hi - 1, n - 1 + i.lo);
-            return Sub { konst: self.r.range(least, most + 1), terms: vec![(i.name.clone(), -1)], half: None };
+            return Sub {
+                konst: self.r.range(least, most + 1),
+                terms: vec![(i.name.clone(), -1)],
+                half: None,
+                value: None,
+            };
         }
         let (least, most) = (-i.lo, n - i.hi);
         if least > most {
-            return Sub { konst: self.r.range(0, n), terms: vec![], half: None };
+            return Sub { konst: self.r.range(0, n), terms: vec![], half: None, value: None };
         }
         let konst = if least <= 0 && most >= 0 && self.r.chance(50) { 0 } else { self.r.range(least, most + 1) };
-        Sub { konst, terms: vec![(i.name.clone(), 1)], half: None }
+        Sub { konst, terms: vec![(i.name.clone(), 1)], half: None, value: None }
     }
 
     pub(super) fn expr(&mut self, scope: &Scope, ty: Ty, depth: usize) -> Expr {
@@ -207,9 +218,9 @@ impl Generator {
         for &n in a.shape.iter().take(most) {
             let name = self.name("red");
             let mut axis = match self.r.range(0, 6) {
-                0 => Axis { lo: self.r.range(0, n), hi: n, by: self.r.range(1, 4), name, upto: None },
-                1 => Axis { lo: self.r.range(-2, 3), hi: n + self.r.range(-1, 4), by: 1, name, upto: None },
-                _ => Axis { lo: 0, hi: n, by: 1, name, upto: None },
+                0 => Axis { lo: self.r.range(0, n), hi: n, by: self.r.range(1, 4), name, upto: None, ends: None },
+                1 => Axis { lo: self.r.range(-2, 3), hi: n + self.r.range(-1, 4), by: 1, name, upto: None, ends: None },
+                _ => Axis { lo: 0, hi: n, by: 1, name, upto: None, ends: None },
             };
             if scope.element {
                 axis.hi = axis.hi.min(axis.lo + 12);
@@ -225,12 +236,31 @@ impl Generator {
             axes.push(axis);
         }
         self.nested_range(&mut axes);
+        if scope.element && !places && op != Fold::Mean && self.r.chance(12) {
+            self.read_ends(scope, axes.last_mut().unwrap());
+        }
+        // Under a condition there is no scan.
+        if std::mem::take(&mut self.top)
+            && !scope.element
+            && axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.hi > x.lo)
+            && !places
+            && self.r.chance(8)
+        {
+            let mut inner = scope.clone();
+            self.enter(&mut inner, &axes);
+            let term = if matches!(op, Fold::Count | Fold::Any | Fold::All) { Ty::Bool } else { ty };
+            let value = Box::new(self.scan(&inner, &axes, term));
+            let ty = if term == ty { ty } else { Ty::I64 };
+            return Expr::Fold(ty, op, axes, value);
+        }
         if places || op == Fold::Mean {
             axes.iter_mut().for_each(|x| x.upto = None);
             axes.iter_mut().filter(|x| x.hi <= x.lo).for_each(|x| (x.lo, x.hi) = (0, 1));
         }
         for x in &axes {
-            inner.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows: !scope.element, halves: false });
+            let free = x.ends.is_some();
+            let narrows = !scope.element;
+            inner.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows, halves: false, free });
         }
         self.cost += axes.iter().map(|x| (x.hi - x.lo).max(1)).product::<i64>();
         inner.element = true;
@@ -240,11 +270,8 @@ impl Generator {
             Fold::Count | Fold::Any | Fold::All => Ty::Bool,
             _ => ty,
         };
-        let mut value = self.expr(&inner, term, deep);
-        if term.is_float() {
-            // Terms whose sums are exact in any order.
-            value = Expr::Bin(term, "mod", Box::new(Expr::Floor(term, Box::new(value))), Box::new(Expr::Lit(term, 64)));
-        }
+        let value = self.expr(&inner, term, deep);
+        let value = exact(value);
         if term == Ty::Bool && ty != Ty::Bool {
             return Expr::Fold(Ty::I64, op, axes, Box::new(value));
         }
@@ -262,10 +289,15 @@ impl Generator {
     fn looped(&mut self, scope: &Scope, ty: Ty) -> Expr {
         let (var, name) = (self.name("v"), self.name("l"));
         let lo = self.r.range(-2, 3);
-        let axis = Axis { name: name.clone(), lo, hi: lo + self.r.range(1, 22), by: self.r.range(1, 3), upto: None };
+        let (hi, by) = (lo + self.r.range(1, 22), self.r.range(1, 3));
+        let mut axis = Axis { name: name.clone(), lo, hi, by, upto: None, ends: None };
+        if self.r.chance(20) {
+            self.read_ends(scope, &mut axis);
+        }
         let first = Box::new(self.expr(scope, ty, 0));
         let mut inner = scope.clone();
-        inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false, halves: false });
+        let free = axis.ends.is_some();
+        inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false, halves: false, free });
         inner.scalars.push((var.clone(), ty));
         let stop = self.r.chance(40).then(|| {
             let op = self.r.word(&["<", ">", "=="]);
@@ -275,6 +307,15 @@ impl Generator {
         let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
         Expr::Loop { ty, var, first, axis, stop, step: Box::new(step) }
     }
+}
+
+/// Whole numbers below 64 in place of floats: their sums are exact in any order.
+pub(super) fn exact(value: Expr) -> Expr {
+    let ty = value.ty();
+    if !ty.is_float() {
+        return value;
+    }
+    Expr::Bin(ty, "mod", Box::new(Expr::Floor(ty, Box::new(value))), Box::new(Expr::Lit(ty, 64)))
 }
 
 impl Expr {

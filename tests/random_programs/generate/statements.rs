@@ -11,7 +11,7 @@ impl Generator {
 
     pub(super) fn statement(&mut self, scope: &mut Scope, depth: usize) -> Vec<Stmt> {
         let in_loop = scope.indices.iter().any(|i| !i.narrows);
-        match self.r.range(0, 26) {
+        match self.r.range(0, 29) {
             0..=8 => vec![self.direct(scope)],
             9..=13 => self.kernel(scope).into_iter().collect(),
             14 | 15 => vec![self.scalar(scope)],
@@ -21,7 +21,7 @@ impl Generator {
                 let hi = lo + self.r.range(0, 5);
                 let mut inner = scope.clone();
                 if hi > lo {
-                    inner.indices.push(Ix { name: index.clone(), lo, hi, narrows: false, halves: false });
+                    inner.indices.push(Ix { name: index.clone(), lo, hi, narrows: false, halves: false, free: false });
                 }
                 let mut body = self.block(&inner, depth);
                 if self.r.chance(20) {
@@ -51,6 +51,8 @@ impl Generator {
             }
             20 => self.copy(scope),
             21 => self.workflow(scope, in_loop),
+            23 | 24 => self.scatter(scope).into_iter().collect(),
+            25 => self.derivative(scope).into_iter().collect(),
             22 => vec![Stmt::PrintArray(self.r.pick(&scope.arrays).name.clone())],
             _ => {
                 let n = self.r.range(1, 4);
@@ -66,7 +68,7 @@ impl Generator {
     }
 
     fn copy(&mut self, scope: &mut Scope) -> Vec<Stmt> {
-        let a = self.r.pick(&scope.arrays).clone();
+        let a = self.target(scope);
         if self.r.chance(40) {
             let name = self.name("kept");
             scope.arrays.push(Array { name: name.clone(), ..a.clone() });
@@ -78,7 +80,7 @@ impl Generator {
 
     /// An equation of the workflow: whole, part, strided, or a pick.
     fn direct(&mut self, scope: &Scope) -> Stmt {
-        let a = self.r.pick(&scope.arrays).clone();
+        let a = self.target(scope);
         let partial = self.r.chance(35);
         let (mut left, mut axes, clause) =
             if partial { self.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
@@ -93,8 +95,7 @@ impl Generator {
         };
         let mut inner = scope.clone();
         self.enter(&mut inner, &axes);
-        let depth = self.depth(&a.shape);
-        let value = self.expr(&inner, a.ty, depth);
+        let value = self.value(&inner, &axes, &left, &a);
         Stmt::Equation(Equation { target: a.name, left, op, value, axes, clause, otherwise: false })
     }
 
@@ -122,16 +123,16 @@ impl Generator {
         }
     }
 
-    fn enter(&mut self, scope: &mut Scope, axes: &[Axis]) {
+    pub(super) fn enter(&mut self, scope: &mut Scope, axes: &[Axis]) {
         scope.element = true;
         for x in axes {
             scope.indices.retain(|i| i.name != x.name);
             let halves = x.upto.is_none();
-            scope.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows: true, halves });
+            scope.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows: true, halves, free: false });
         }
     }
 
-    fn depth(&mut self, shape: &[i64]) -> usize {
+    pub(super) fn depth(&mut self, shape: &[i64]) -> usize {
         self.cost += shape.iter().product::<i64>();
         if self.cost > 2000 { 1 } else { self.r.range(1, 4) as usize }
     }
@@ -148,23 +149,23 @@ impl Generator {
                     let (first, step) = (self.r.range(0, 2), self.r.range(2, 4));
                     let count = (n - first + step - 1) / step;
                     left.push(Left::Index(name.clone(), step, first));
-                    axes.push(Axis { name, lo: 0, hi: count, by: 1, upto: None });
+                    axes.push(Axis { name, lo: 0, hi: count, by: 1, upto: None, ends: None });
                 }
                 2 => {
                     let lo = self.r.range(0, n);
                     let by = self.r.range(1, 4);
                     left.push(Left::Index(name.clone(), 1, 0));
-                    axes.push(Axis { name, lo, hi: n, by, upto: None });
+                    axes.push(Axis { name, lo, hi: n, by, upto: None, ends: None });
                 }
                 3 | 4 => {
                     let lo = self.r.range(0, n);
                     let hi = self.r.range(lo, n + 1);
                     left.push(Left::Index(name.clone(), 1, 0));
-                    axes.push(Axis { name, lo, hi, by: 1, upto: None });
+                    axes.push(Axis { name, lo, hi, by: 1, upto: None, ends: None });
                 }
                 _ => {
                     left.push(Left::Index(name.clone(), 1, 0));
-                    axes.push(Axis { name, lo: 0, hi: n, by: 1, upto: None });
+                    axes.push(Axis { name, lo: 0, hi: n, by: 1, upto: None, ends: None });
                 }
             }
         }
@@ -190,7 +191,11 @@ impl Generator {
     fn total(&mut self, scope: &Scope, ty: Ty) -> Expr {
         let mut scope = scope.clone();
         scope.element = false;
-        if self.r.chance(60) { self.fold(&scope, ty, 2) } else { self.expr(&scope, ty, 2) }
+        if self.r.chance(60) {
+            self.top = true;
+            return self.fold(&scope, ty, 2);
+        }
+        self.expr(&scope, ty, 2)
     }
 
     fn condition(&mut self, scope: &Scope, depth: usize) -> Expr {
@@ -214,7 +219,11 @@ impl Generator {
         let mut targets: Vec<Array> = vec![];
         for _ in 0..self.r.range(1, 4) {
             // The result often has an argument's shape, so that it may go where the argument lies.
-            let t = if self.r.chance(60) { self.r.pick(&params).clone() } else { self.r.pick(&arrays).clone() };
+            let t = if self.r.chance(60) {
+                self.target(&Scope { arrays: params.clone(), ..Scope::default() })
+            } else {
+                self.target(scope)
+            };
             if targets.iter().all(|o| o.name != t.name) {
                 targets.push(t);
             }
@@ -240,6 +249,10 @@ impl Generator {
         let mut body = vec![];
         for (t, p) in targets.iter().zip(&results) {
             self.cover(&inner, t, &p.name, &mut body);
+            if self.r.chance(8) {
+                let result = Array { name: p.name.clone(), ..t.clone() };
+                body.extend(self.accumulation(&inner, &result));
+            }
             inner.arrays.push(Array { name: p.name.clone(), ..t.clone() });
         }
         let args = scalars.iter().map(|(_, ty)| self.expr_outside(scope, *ty)).collect();
@@ -273,7 +286,7 @@ impl Generator {
             let same: Vec<Array> = scope
                 .arrays
                 .iter()
-                .filter(|b| b.shape == a.shape && b.ty == a.ty && b.edges == a.edges)
+                .filter(|b| b.shape == a.shape && b.ty == a.ty && b.edges == a.edges && b.below == a.below)
                 .cloned()
                 .collect();
             Some(g.r.pick(&same).name.clone())
@@ -321,8 +334,13 @@ impl Generator {
         for (left, axes, clause, otherwise) in parts {
             let mut inner = scope.clone();
             self.enter(&mut inner, &axes);
-            let depth = self.depth(&a.shape);
-            let value = self.expr(&inner, a.ty, depth);
+            let value = if otherwise {
+                // What is left has parts, and a scan would begin anew in each.
+                let depth = self.depth(&a.shape);
+                self.expr(&inner, a.ty, depth)
+            } else {
+                self.value(&inner, &axes, &left, a)
+            };
             if let Some(Left::At(k)) = left.get(d) {
                 taken = Some((d, *k));
             }
@@ -354,7 +372,11 @@ impl Generator {
     /// A workflow from one array to one of the same shape, with a loop and perhaps a local array.
     fn workflow(&mut self, scope: &Scope, _in_loop: bool) -> Vec<Stmt> {
         let a = self.r.pick(&scope.arrays).clone();
-        let same: Vec<Array> = scope.arrays.iter().filter(|b| b.shape == a.shape && b.ty == a.ty).cloned().collect();
+        let fits = |b: &&Array| b.shape == a.shape && b.ty == a.ty && b.below == 0;
+        let same: Vec<Array> = scope.arrays.iter().filter(fits).cloned().collect();
+        if same.is_empty() {
+            return vec![];
+        }
         let target = self.r.pick(&same).clone();
         let extents: Vec<String> = a.shape.iter().map(|n| format!("n{n}")).collect();
         let param = Port { name: "p".into(), ty: a.ty, extents: extents.clone() };
@@ -369,7 +391,7 @@ impl Generator {
             let (left, axes, clause) =
                 if partial { g.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
             g.enter(&mut s, &axes);
-            let value = g.expr(&s, a.ty, 2);
+            let value = g.value(&s, &axes, &left, &a);
             Stmt::Equation(Equation { target: target.into(), left, op: "=", value, axes, clause, otherwise: false })
         };
         let mut body = vec![equation(self, &inner, "x")];
@@ -380,7 +402,14 @@ impl Generator {
             body.push(Stmt::Keep("kept".into(), "p".into()));
         }
         if rounds > 0 {
-            inner.indices.push(Ix { name: index.clone(), lo: 0, hi: rounds, narrows: false, halves: false });
+            inner.indices.push(Ix {
+                name: index.clone(),
+                lo: 0,
+                hi: rounds,
+                narrows: false,
+                halves: false,
+                free: false,
+            });
         }
         let round = (0..self.r.range(1, 3)).map(|_| equation(self, &inner, "x")).collect();
         body.push(Stmt::For { index, lo: 0, hi: rounds, by: 1, body: round });

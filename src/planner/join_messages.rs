@@ -1,0 +1,76 @@
+//! What nests behind an exchange need travels with it: their regions join its messages, and nests that wait for nothing run
+//! first, so that what reads their results may join too.
+
+use super::fuse_nests::scalars_of;
+use super::schedule_steps::{Scheduler, stores};
+use crate::ir::kernel::{ArrayId, Nest, ScalarId};
+use crate::ir::plan::{Item, Plan, PlanNestId};
+use crate::ir::program::{Stmt, StmtKind};
+use std::collections::BTreeSet;
+
+/// Nests further behind are not looked at.
+const FAR: usize = 32;
+
+impl Scheduler<'_> {
+    /// Behind a nest that waits for a view: the next nest that waits for nothing, and that it and those between may follow. Run
+    /// first, it lets what reads its result join the same messages.
+    pub(super) fn ready_behind(&self, body: &[Stmt]) -> Option<usize> {
+        let nest = |s: &Stmt| if let StmtKind::Compute(n) = s.kind { Some(PlanNestId(n.0)) } else { None };
+        let first = nest(body.first()?)?;
+        if !self.stale_items(first).iter().any(|i| matches!(i, Item::View(_))) {
+            return None;
+        }
+        let run: Vec<PlanNestId> = body.iter().map_while(nest).take(FAR).collect();
+        (1..run.len()).find(|&m| {
+            run[..m].iter().all(|j| may_precede(self.plan, run[m], *j))
+                && !self.guards.contains_key(&run[m])
+                && !self.reads_pending(&body[m])
+                && self.stale_items(run[m]).is_empty()
+        })
+    }
+
+    /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.
+    pub(super) fn look_ahead(&mut self, id: PlanNestId, rest: &[Stmt], items: &mut Vec<Item>) {
+        let mut written: BTreeSet<ArrayId> = stores(self.plan, id).collect();
+        // Beside a view nothing computes while messages travel, so other views cost no waiting.
+        let views = items.iter().any(|i| matches!(i, Item::View(_)));
+        for s in rest {
+            let StmtKind::Compute(n) = &s.kind else { break };
+            let next = PlanNestId(n.0);
+            for item in self.stale_items(next) {
+                let array = self.plan.item_array(&item).0;
+                if !written.contains(&array) && (views || matches!(item, Item::Ghost { .. })) {
+                    join(items, item);
+                }
+            }
+            written.extend(stores(self.plan, next));
+        }
+    }
+}
+
+/// Whether a nest may run before another one that stands before it.
+fn may_precede(plan: &Plan, nest: PlanNestId, before: PlanNestId) -> bool {
+    let (x, y) = (&plan.nest(nest).nest, &plan.nest(before).nest);
+    let touched = |n: &Nest| -> BTreeSet<ArrayId> { n.operands.iter().map(|o| o.array).collect() };
+    let made: BTreeSet<ScalarId> = y.reductions.iter().map(|r| r.into).collect();
+    x.reductions.is_empty()
+        && stores(plan, nest).all(|a| !touched(y).contains(&a))
+        && stores(plan, before).all(|a| !touched(x).contains(&a))
+        && scalars_of(x).is_disjoint(&made)
+}
+
+fn join(items: &mut Vec<Item>, item: Item) {
+    if let Item::Ghost { array, arms } = &item {
+        for old in items.iter_mut() {
+            if let Item::Ghost { array: a, arms: held } = old
+                && a == array
+            {
+                held.extend(arms.iter().filter(|x| !held.iter().any(|h| h.contains(x))).cloned().collect::<Vec<_>>());
+                return;
+            }
+        }
+    }
+    if !items.contains(&item) {
+        items.push(item);
+    }
+}
