@@ -46,11 +46,11 @@ fn arguments(name: &str, entry: &Value) -> Vec<String> {
 /// Runs a lesson on the CPU (`bench/gpu_suite.py` compares GPUs with it); what it counts stands in `err`.
 fn run_lesson(name: &str, entry: &Value, ranks: u64) -> Run {
     let dir = folder(name);
+    let mut args = arguments(name, entry);
+    args.retain(|a| a != "-q");
+    args.extend(["-n", &ranks.to_string(), "--json", "--device", "cpu"].map(String::from));
     let mut command = Command::new(MGPU);
-    command
-        .args(arguments(name, entry))
-        .args(["-n", &ranks.to_string(), "--json", "--device", "cpu"])
-        .current_dir(dir.path());
+    command.args(args).current_dir(dir.path());
     run_command(&mut command, dir.path())
 }
 
