@@ -253,6 +253,27 @@ fn counts(name: &str, entry: &Value, ranks: u64, run: &Run) -> Vec<String> {
     wrong
 }
 
+/// The lessons written by hand, on a number of ranks that divides nothing; with NumPy, since CuPy needs a GPU. Pictures are not theirs.
+#[test]
+fn versions_by_hand_compute_the_same() {
+    if !support::scripts_run() {
+        return;
+    }
+    let (mut wrong, known) = (vec![], expected());
+    for e in std::fs::read_dir(root().join("tests/by_hand/lessons")).unwrap().flatten() {
+        let name = e.path().file_stem().unwrap().to_string_lossy().into_owned();
+        let mut entry = known[&name].clone();
+        entry["writes"] = Value::Null;
+        let dir = folder(&name);
+        let mut python = support::launcher(3);
+        python.args(["python3", "-m", "mpi4py"]).arg(e.path());
+        python.args(texts(&entry["args"]).into_iter().filter(|a| *a != "-p")).current_dir(dir.path());
+        let got = run_command(&mut python, dir.path());
+        wrong.extend(check(&entry, &got, 3).into_iter().map(|w| format!("{name}.py: {w}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// How often exchanges run, by their numbers, as far as the loops' ranges are known.
 fn times(steps: &Value, around: Option<u64>, out: &mut Vec<Option<u64>>) {
     for s in steps.as_array().into_iter().flatten() {

@@ -57,7 +57,7 @@ fn pictures_of_all_examples_are_whole_and_need_nothing_else() {
 fn the_figure_shows_owners_and_the_largest_exchange() {
     let dir = tempfile::tempdir().unwrap();
     let (_, svg) = draw("05_heat", 4, dir.path());
-    assert!(svg.contains("05_heat.mgpu on 4 ranks, line 28: 8 messages, 8192 B"), "{}", &svg[..600]);
+    assert!(svg.contains("05_heat.mgpu on 4 ranks, line 31: 8 messages, 8192 B"), "{}", &svg[..600]);
     assert_eq!(count(&svg, "class=\"message\""), 8);
     assert_eq!(count(&svg, "class=\"arrives\""), 8);
     assert!(svg.contains("rank 1 to rank 0: u[0..256, 256..257], 1024 B"));
