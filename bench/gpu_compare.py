@@ -49,7 +49,8 @@ def main():
     for name, program, case, size, steps, small in CASES:
         if a.only not in name:
             continue
-        size, steps = (small, 20) if a.small else (size, steps)
+        if a.small:
+            name, size, steps = f"{program} {small}", small, 20
         ours = functools.partial(mgpu_step, a.mgpu, program, {"n": size}, steps, 1, ["--device", a.device])
         # The libraries' steps are timed without start-up, so that fewer do.
         peers = {p: functools.partial(peer_step, "peers.py", [p, case, size, max(10, steps // 10)]) for p in PEERS}
