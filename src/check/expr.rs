@@ -188,10 +188,23 @@ impl Checker<'_> {
             crate::diag::did_you_mean(name, all).map(str::to_string)
         };
         let d = Diagnostic::error("E0200", format!("unknown {what} `{name}`"), span, "not declared");
-        self.report(match near {
-            Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => d,
-        });
+        let help = match (near, what) {
+            (Some(n), _) => format!("did you mean `{n}`?"),
+            (None, "name") => format!(
+                "declare it above: `param {name}: i64 = 64` or `let {name} = …`; an index has a value only in its equation or reduction"
+            ),
+            (None, "array") => format!("declare it above: `array {name}: f64[n]`"),
+            (None, "array or variable") => {
+                format!(
+                    "declare it first: `let {name} = …`, `var {name} = …` for a value that changes, or `array {name}: f64[n]`"
+                )
+            }
+            (None, _) => {
+                self.report(d);
+                return None;
+            }
+        };
+        self.report(d.help(help));
         None
     }
 

@@ -90,11 +90,15 @@ impl Checker<'_> {
             }
             ast::Placement::Dists { dists, over, span } => {
                 if dists.len() != rank {
-                    return self.fail(
+                    return self.fail_help(
                         "E0280",
                         format!("this partition has {}, the array has {rank}", counted(dists.len(), "dimension")),
                         *span,
                         counted(dists.len(), "dimension"),
+                        format!(
+                            "write one entry for each dimension, such as `(block{})`",
+                            ", *".repeat(rank.max(1) - 1)
+                        ),
                     );
                 }
                 self.divided(dists, over.as_deref(), *span)
