@@ -139,7 +139,7 @@ fn the_page_slides_clicks_and_listens_to_keys() {
     let at = |what: &str| got.as_array().unwrap().iter().find(|g| g["what"] == what).unwrap().clone();
     assert_eq!((at("start")["count"].as_str(), at("start")["frames"].as_u64()), (Some("1 of 17"), Some(1)), "{got:#}");
     let slid = at("slide");
-    assert_eq!((slid["count"].as_str(), slid["line"].as_str()), (Some("9 of 17"), Some("L28")), "{got:#}");
+    assert_eq!((slid["count"].as_str(), slid["line"].as_str()), (Some("9 of 17"), Some("L31")), "{got:#}");
     assert_eq!(slid["title"], "compute diffuse over [0..512, 0..512]");
     assert_eq!((slid["frames"].as_u64(), slid["arrows"].as_u64()), (Some(1), Some(8)));
     assert_eq!(slid["rows"][0], "10u[0..256, 256..257]1024");
