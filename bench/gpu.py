@@ -5,9 +5,9 @@ compilation do not count. Prints the figure beside its aim, and the copy bandwid
 usage: bench/gpu.py [--mgpu PATH] [--ranks N] [--only NAME] [-- more arguments of mgpu run]
 """
 import argparse
-import json
 import os
-import subprocess
+
+from timing import mgpu_seconds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = [  # name, program, parameters, steps of the long run, points or bytes a step, unit, aim
@@ -25,12 +25,7 @@ CASES = [  # name, program, parameters, steps of the long run, points or bytes a
 
 
 def seconds(a, program, params, steps):
-    words = [x for k, v in {**params, "steps": steps}.items() for x in ("-p", f"{k}={v}")]
-    command = [a.mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(a.ranks), "--device", "cuda", "--json"]
-    done = subprocess.run(command + words + a.more, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError((done.stdout + done.stderr)[-600:])
-    return json.loads(done.stderr.strip().splitlines()[-1])["run_s"]
+    return mgpu_seconds(a.mgpu, program, params, steps, a.ranks, ["--device", "cuda", *a.more])
 
 
 def copy_bandwidth():

@@ -18,8 +18,8 @@ use mgpu::source::SourceMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -117,8 +117,10 @@ fn works(command: &str, args: &[&str]) -> bool {
 
 /// Python with what the hand-written programs import.
 fn python() -> Option<String> {
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
     let own = root().join(".venv/bin/python").display().to_string();
-    [own, "python3".into()].into_iter().find(|p| works(p, &["-c", "import numpy, mpi4py"]))
+    let find = || [own, "python3".into()].into_iter().find(|p| works(p, &["-c", "import numpy, mpi4py"]));
+    FOUND.get_or_init(find).clone()
 }
 
 impl Page<'_> {

@@ -6,6 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{MGPU, Run, run_command};
 
 const RANKS: [u64; 5] = [1, 2, 3, 4, 7];
@@ -41,10 +43,14 @@ fn arguments(name: &str, entry: &Value) -> Vec<String> {
     args
 }
 
+/// Runs a lesson on the CPU (`bench/gpu_suite.py` compares GPUs with it); what it counts stands in `err`.
 fn run_lesson(name: &str, entry: &Value, ranks: u64) -> Run {
     let dir = folder(name);
+    let mut args = arguments(name, entry);
+    args.retain(|a| a != "-q");
+    args.extend(["-n", &ranks.to_string(), "--json", "--device", "cpu"].map(String::from));
     let mut command = Command::new(MGPU);
-    command.args(arguments(name, entry)).args(["-n", &ranks.to_string()]).current_dir(dir.path());
+    command.args(args).current_dir(dir.path());
     run_command(&mut command, dir.path())
 }
 
@@ -141,25 +147,40 @@ fn compare(data: &[u8], want: &Value) -> Result<(), String> {
     if (sum - wanted).abs() > within { Err(format!("the sum is {sum}, wanted {wanted}")) } else { Ok(()) }
 }
 
+/// Every lesson on every number of ranks; what the plan says equals what the run counts.
 #[test]
 fn lessons_compute_what_numpy_says_on_any_number_of_ranks() {
+    let lessons: Vec<(String, Value)> = expected().into_iter().collect();
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(vec![]));
+    let work = || {
+        while let Some((name, entry)) = lessons.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let found = lesson(name, entry);
+            wrong.lock().unwrap().extend(found);
+        }
+    };
+    std::thread::scope(|s| (0..2).for_each(|_| drop(s.spawn(work))));
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with a lesson.
+fn lesson(name: &str, entry: &Value) -> Vec<String> {
     let mut wrong = vec![];
-    for (name, entry) in expected() {
-        let depends = entry.get("stdout_contains_on").is_some();
-        let mut first: Option<Run> = None;
-        for n in RANKS {
-            let got = run_lesson(&name, &entry, n);
-            wrong.extend(check(&entry, &got, n).into_iter().map(|w| format!("{name} on {n} ranks: {w}")));
-            match &first {
-                Some(one) if !depends && (one.out != got.out || one.files != got.files) => {
-                    wrong.push(format!("{name} on {n} ranks: other bytes than on one rank"));
-                }
-                Some(_) => {}
-                None => first = Some(got),
+    let depends = entry.get("stdout_contains_on").is_some();
+    let mut first: Option<Run> = None;
+    for n in RANKS {
+        let got = run_lesson(name, entry, n);
+        let found = check(entry, &got, n).into_iter().chain(counts(name, entry, n, &got));
+        wrong.extend(found.map(|w| format!("{name} on {n} ranks: {w}")));
+        match &first {
+            Some(one) if !depends && (one.out != got.out || one.files != got.files) => {
+                wrong.push(format!("{name} on {n} ranks: other bytes than on one rank"));
             }
+            Some(_) => {}
+            None => first = Some(got),
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong
 }
 
 #[test]
@@ -195,51 +216,60 @@ fn lessons_compute_the_same_under_a_launcher() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What `plan --json` says equals what `run --json` counts: messages, bytes and memory of every lesson. How often an exchange runs may be
-/// decided by the data (`while`); the run counts that, and where the plan knows it the test compares it too.
-#[test]
-fn plans_say_what_runs_count() {
+/// What `plan --json` says equals what `run --json` counts: messages, bytes and memory. How often an exchange runs may be decided by the data
+/// (`while`); the run counts that, and where the plan knows it both are compared too.
+fn counts(name: &str, entry: &Value, ranks: u64, run: &Run) -> Vec<String> {
+    let dir = folder(name);
+    let mut args = arguments(name, entry);
+    args.retain(|a| a != "run" && a != "-q");
+    let mut command = Command::new(MGPU);
+    command.arg("plan").args(args).args(["-n", &ranks.to_string(), "--json"]).current_dir(dir.path());
+    let planned = run_command(&mut command, dir.path());
+    let plan: Value = serde_json::from_str(&planned.out).unwrap_or_default();
+    let run: Value = serde_json::from_str(&run.err).unwrap_or_default();
+    let (Some(exchanges), Some(ran)) = (plan["exchanges"].as_array(), run["exchanges"].as_array()) else {
+        return vec![format!("no counts\n{}{}", planned.err, run)];
+    };
+    let total = |what: &str| -> u64 {
+        let each = exchanges.iter().zip(ran).map(|(e, times)| e[what].as_u64().unwrap() * times.as_u64().unwrap());
+        each.sum()
+    };
+    let mut known = vec![None; exchanges.len()];
+    times(&plan["steps"], Some(1), &mut known);
     let mut wrong = vec![];
-    for (name, entry) in expected() {
-        for n in RANKS {
-            let dir = folder(&name);
-            let json = |verb: &str, more: &[&str]| -> (Value, String) {
-                let mut command = Command::new(MGPU);
-                let mut args = arguments(&name, &entry);
-                args.retain(|a| a != "run" && a != "-q");
-                command.arg(verb).args(args).args(["-n", &n.to_string(), "--json"]).args(more).current_dir(dir.path());
-                let got = run_command(&mut command, dir.path());
-                let text = if verb == "plan" { &got.out } else { &got.err };
-                (serde_json::from_str(text).unwrap_or_default(), got.err.clone())
-            };
-            let (plan, _) = json("plan", &[]);
-            let (run, err) = json("run", &["--device", "cpu"]);
-            let (Some(exchanges), Some(ran)) = (plan["exchanges"].as_array(), run["exchanges"].as_array()) else {
-                wrong.push(format!("{name} on {n} ranks: no counts\n{err}"));
-                continue;
-            };
-            let total = |what: &str| -> u64 {
-                let each =
-                    exchanges.iter().zip(ran).map(|(e, times)| e[what].as_u64().unwrap() * times.as_u64().unwrap());
-                each.sum()
-            };
-            let mut known = vec![None; exchanges.len()];
-            times(&plan["steps"], Some(1), &mut known);
-            let planned: Vec<(Option<u64>, u64)> =
-                known.iter().zip(ran).map(|(k, r)| (*k, r.as_u64().unwrap())).filter(|(k, _)| k.is_some()).collect();
-            for (what, said, counted) in [
-                ("messages", total("messages"), &run["messages"]),
-                ("bytes", total("bytes"), &run["bytes"]),
-                ("bytes of memory", plan["memory_per_rank"].as_u64().unwrap(), &run["memory_per_rank"]),
-            ] {
-                if Some(said) != counted.as_u64() {
-                    wrong.push(format!("{name} on {n} ranks: the plan says {said} {what}, the run counts {counted}"));
-                }
-            }
-            if exchanges.len() != ran.len() || planned.iter().any(|(k, r)| *k != Some(*r)) {
-                wrong.push(format!("{name} on {n} ranks: exchanges ran {ran:?}, the plan knows {known:?}"));
-            }
+    for (what, said, counted) in [
+        ("messages", total("messages"), &run["messages"]),
+        ("bytes", total("bytes"), &run["bytes"]),
+        ("bytes of memory", plan["memory_per_rank"].as_u64().unwrap(), &run["memory_per_rank"]),
+    ] {
+        if Some(said) != counted.as_u64() {
+            wrong.push(format!("the plan says {said} {what}, the run counts {counted}"));
         }
+    }
+    let mut planned = known.iter().zip(ran).filter_map(|(k, r)| k.map(|k| (k, r.as_u64().unwrap())));
+    if exchanges.len() != ran.len() || planned.any(|(k, r)| k != r) {
+        wrong.push(format!("exchanges ran {ran:?}, the plan knows {known:?}"));
+    }
+    wrong
+}
+
+/// The lessons written by hand, on a number of ranks that divides nothing; with NumPy, since CuPy needs a GPU. Pictures are not theirs.
+#[test]
+fn versions_by_hand_compute_the_same() {
+    if !support::scripts_run() {
+        return;
+    }
+    let (mut wrong, known) = (vec![], expected());
+    for e in std::fs::read_dir(root().join("tests/by_hand/lessons")).unwrap().flatten() {
+        let name = e.path().file_stem().unwrap().to_string_lossy().into_owned();
+        let mut entry = known[&name].clone();
+        entry["writes"] = Value::Null;
+        let dir = folder(&name);
+        let mut python = support::launcher(3);
+        python.args(["python3", "-m", "mpi4py"]).arg(e.path());
+        python.args(texts(&entry["args"]).into_iter().filter(|a| *a != "-p")).current_dir(dir.path());
+        let got = run_command(&mut python, dir.path());
+        wrong.extend(check(&entry, &got, 3).into_iter().map(|w| format!("{name}.py: {w}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -7,15 +7,15 @@ use support::{bless, first_difference, run};
 
 /// Example, line, ranks. The name of the golden says the same.
 const CASES: &[(&str, usize, usize)] = &[
-    ("04_ring", 21, 4),
-    ("05_heat", 20, 4),
-    ("05_heat", 38, 4),
-    ("05_heat", 38, 1),
-    ("05_heat", 38, 64),
-    ("05_heat", 39, 4),
-    ("06_game_of_life", 39, 6),
-    ("09_digits", 27, 4),
-    ("10_power", 29, 3),
+    ("04_ring", 24, 4),
+    ("05_heat", 23, 4),
+    ("05_heat", 41, 4),
+    ("05_heat", 41, 1),
+    ("05_heat", 41, 64),
+    ("05_heat", 42, 4),
+    ("06_game_of_life", 42, 6),
+    ("09_digits", 30, 4),
+    ("10_power", 32, 3),
 ];
 
 fn explain(what: &str, ranks: usize, here: &Path) -> support::Run {

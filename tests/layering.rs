@@ -118,6 +118,9 @@ fn fences_hold() {
         fence("lsp_server::", &["src/lsp"]);
         fence("lsp_types::", &["src/lsp"]);
         fence("ratatui::", &["src/sim"]);
+        // So scripts/test.sh need not test the compiler again without features.
+        fence("cfg(feature", &["src/lib.rs", "src/cli", "src/runtime/device/mod.rs", "src/runtime/comm/mod.rs"]);
+        fence("cfg(not(feature", &["src/cli"]);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -57,7 +57,7 @@ fn pictures_of_all_examples_are_whole_and_need_nothing_else() {
 fn the_figure_shows_owners_and_the_largest_exchange() {
     let dir = tempfile::tempdir().unwrap();
     let (_, svg) = draw("05_heat", 4, dir.path());
-    assert!(svg.contains("05_heat.mgpu on 4 ranks, line 28: 8 messages, 8192 B"), "{}", &svg[..600]);
+    assert!(svg.contains("05_heat.mgpu on 4 ranks, line 31: 8 messages, 8192 B"), "{}", &svg[..600]);
     assert_eq!(count(&svg, "class=\"message\""), 8);
     assert_eq!(count(&svg, "class=\"arrives\""), 8);
     assert!(svg.contains("rank 1 to rank 0: u[0..256, 256..257], 1024 B"));
@@ -139,7 +139,7 @@ fn the_page_slides_clicks_and_listens_to_keys() {
     let at = |what: &str| got.as_array().unwrap().iter().find(|g| g["what"] == what).unwrap().clone();
     assert_eq!((at("start")["count"].as_str(), at("start")["frames"].as_u64()), (Some("1 of 17"), Some(1)), "{got:#}");
     let slid = at("slide");
-    assert_eq!((slid["count"].as_str(), slid["line"].as_str()), (Some("9 of 17"), Some("L28")), "{got:#}");
+    assert_eq!((slid["count"].as_str(), slid["line"].as_str()), (Some("9 of 17"), Some("L31")), "{got:#}");
     assert_eq!(slid["title"], "compute diffuse over [0..512, 0..512]");
     assert_eq!((slid["frames"].as_u64(), slid["arrows"].as_u64()), (Some(1), Some(8)));
     assert_eq!(slid["rows"][0], "10u[0..256, 256..257]1024");

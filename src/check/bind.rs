@@ -1,10 +1,10 @@
 //! Parameters and results of kernels and workflows: arguments by kind, extents by name, arrays for results.
 
-use super::Checker;
 use super::emit::Val;
 use super::env::{Env, Local};
 use super::kernel::{Arg, Outcome};
 use super::partial::is_kernel;
+use super::{Checker, counted};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::ArrayId;
 use crate::ir::program::{Array, Placement};
@@ -122,17 +122,16 @@ impl Checker<'_> {
                         let d = Diagnostic::error(
                             "E0312",
                             format!(
-                                "`{name}` takes {} dimension{} for `{}`, and `{}` has {}",
-                                dims.len(),
-                                if dims.len() == 1 { "" } else { "s" },
+                                "`{name}` takes {} for `{}`, and `{}` has {}",
+                                counted(dims.len(), "dimension"),
                                 p.name.name,
                                 array.name,
                                 array.shape.len()
                             ),
                             *at,
-                            format!("{} dimensions", array.shape.len()),
+                            counted(array.shape.len(), "dimension"),
                         )
-                        .label(p.ty.span, format!("{} dimensions", dims.len()));
+                        .label(p.ty.span, counted(dims.len(), "dimension"));
                         self.report(d);
                         return None;
                     }

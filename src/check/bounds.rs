@@ -221,8 +221,9 @@ impl Checker<'_> {
         } else {
             format!("runs over {}..{}, the extent is {n}", r.lo, r.hi)
         };
+        let elements = if fixed && n > 0 { format!("the elements are 0 to {}; ", n - 1) } else { String::new() };
         let mut d = Diagnostic::error("E0302", message, span, label).help(format!(
-            "give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
+            "{elements}give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
         ));
         // In a kernel the extents and edges are those of the call.
         if let Some(call) = self.calls.last().filter(|c| c.file == span.file) {

@@ -187,13 +187,29 @@ impl Checker<'_> {
             let locals = self.env.names();
             let all =
                 locals.into_iter().chain(globals.iter().map(|s| s.as_str())).chain(super::calls::NAMES.iter().copied());
-            crate::diag::did_you_mean(name, all).map(str::to_string)
+            let words = ["block", "replicated"].into_iter().filter(|_| what == "partition");
+            crate::diag::did_you_mean(name, all.chain(words)).map(str::to_string)
         };
+        let offered = super::modules::offering(name).filter(|_| !matches!(what, "array" | "partition" | "result"));
         let d = Diagnostic::error("E0200", format!("unknown {what} `{name}`"), span, "not declared");
-        self.report(match near {
-            Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => d,
-        });
+        let help = match (near, what) {
+            _ if offered.is_some() => format!("the library has it: `use std.{}: {name}`", offered.unwrap_or_default()),
+            (Some(n), _) => format!("did you mean `{n}`?"),
+            (None, "name") => format!(
+                "declare it above: `param {name}: i64 = 64` or `let {name} = …`; an index has a value only in its equation or reduction"
+            ),
+            (None, "array") => format!("declare it above: `array {name}: f64[n]`"),
+            (None, "array or variable") => {
+                format!(
+                    "declare it first: `let {name} = …`, `var {name} = …` for a value that changes, or `array {name}: f64[n]`"
+                )
+            }
+            (None, _) => {
+                self.report(d);
+                return None;
+            }
+        };
+        self.report(d.help(help));
         None
     }
 

@@ -28,6 +28,15 @@ pub const LIBRARY: &[(&str, &str)] = &[
     ("stencil", include_str!("../../stdlib/stencil.mgpu")),
 ];
 
+/// The module of the library that declares a function, kernel or workflow of this name.
+pub(super) fn offering(name: &str) -> Option<&'static str> {
+    let declares = |line: &str| {
+        let rest = ["fn ", "kernel ", "workflow "].iter().find_map(|w| line.strip_prefix(w));
+        rest.and_then(|r| r.strip_prefix(name)).is_some_and(|r| r.starts_with('('))
+    };
+    LIBRARY.iter().find(|(_, text)| text.lines().any(declares)).map(|l| l.0)
+}
+
 /// Files one program may use.
 const MOST_MODULES: usize = 256;
 

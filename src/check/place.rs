@@ -77,10 +77,11 @@ impl Checker<'_> {
             },
             ast::Placement::Aligned(name) => {
                 let other = self.array_named(name)?;
-                if self.program.arrays[other.0 as usize].shape.len() != rank {
+                let theirs = self.program.arrays[other.0 as usize].shape.len();
+                if theirs != rank {
                     return self.fail(
                         "E0280",
-                        format!("`{}` has another number of dimensions", name.name),
+                        format!("`{}` has {}, the array has {rank}", name.name, counted(theirs, "dimension")),
                         name.span,
                         "aligned with it",
                     );
@@ -89,11 +90,15 @@ impl Checker<'_> {
             }
             ast::Placement::Dists { dists, over, span } => {
                 if dists.len() != rank {
-                    return self.fail(
+                    return self.fail_help(
                         "E0280",
                         format!("this partition has {}, the array has {rank}", counted(dists.len(), "dimension")),
                         *span,
                         counted(dists.len(), "dimension"),
+                        format!(
+                            "write one entry for each dimension, such as `(block{})`",
+                            ", *".repeat(rank.max(1) - 1)
+                        ),
                     );
                 }
                 self.divided(dists, over.as_deref(), *span)
@@ -121,7 +126,12 @@ impl Checker<'_> {
         if over.len() != blocks {
             return self.fail_help(
                 "E0282",
-                format!("`over` has {} entries for {blocks} divided dimensions", over.len()),
+                format!(
+                    "`over` has {} {} for {}",
+                    over.len(),
+                    if over.len() == 1 { "entry" } else { "entries" },
+                    counted(blocks, "divided dimension")
+                ),
                 span,
                 "this partition",
                 "write one entry (a number or `auto`) for each `block`",
@@ -158,7 +168,7 @@ impl Checker<'_> {
         Some(Placement::Divided { dists: out, over: mesh })
     }
 
-    pub(super) fn edges(&mut self, edges: &[ast::Edge], ty: Ty, rank: usize, span: Span) -> Option<Vec<Edge>> {
+    pub(super) fn edges(&mut self, edges: &[ast::Edge], ty: Ty, rank: usize) -> Option<Vec<Edge>> {
         let mut out = vec![];
         for e in edges {
             out.push(match e {
@@ -177,12 +187,19 @@ impl Checker<'_> {
             0 => Some(vec![Edge::None; rank]),
             1 => Some(vec![out[0]; rank]),
             n if n == rank => Some(out),
-            n => self.fail(
-                "E0285",
-                format!("{n} edge rules for {}", counted(rank, "dimension")),
-                span,
-                "write one rule, or one a dimension",
-            ),
+            n => {
+                let span = edges.iter().map(ast::Edge::span).reduce(Span::to)?;
+                self.fail_help(
+                    "E0285",
+                    format!("{n} edge rules for {}", counted(rank, "dimension")),
+                    span,
+                    format!("{n} rules"),
+                    match n > rank {
+                        true => format!("leave out {}, or write one rule for all", n - rank),
+                        false => format!("write one rule for all, or {} more (`none` where no read leaves)", rank - n),
+                    },
+                )
+            }
         }
     }
 
@@ -211,7 +228,7 @@ impl Checker<'_> {
                     Some(p) => self.placement(p, rank)?,
                     None => Placement::Divided { dists: vec![Dist::Block; rank], over: vec![] },
                 };
-                let edges = self.edges(edges, elem, rank, decl.span)?;
+                let edges = self.edges(edges, elem, rank)?;
                 Array { name: String::new(), ty: elem, shape, placement, edges, span: decl.span, temporary: false }
             }
         };

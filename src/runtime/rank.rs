@@ -34,6 +34,8 @@ pub struct Rank<'a> {
     bytes: Vec<u64>,
     watch: Watch,
     pub(super) versions: Versions,
+    /// What scatters read, kept so that a loop does not ask for new memory in every round.
+    pub(super) scattered: super::scatter::Read,
     /// The step at which this rank panics, for tests (`MGPU_FAULT=rank:step`).
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
@@ -86,6 +88,7 @@ impl<'a> Rank<'a> {
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             versions: Versions::new(plan.arrays.len()),
+            scattered: Default::default(),
             fault: fault(me),
             progress: false,
             series: BTreeMap::new(),

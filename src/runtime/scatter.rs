@@ -15,11 +15,18 @@ use crate::runtime::rank::Rank;
 use crate::runtime::trace::Kind;
 use std::time::Instant;
 
-/// Contributions for one rank: where in its part, and the value, in memory form.
+/// Contributions for one rank: where in its part (`u64`), and the value, both in memory form.
 #[derive(Default)]
 struct Bundle {
-    places: Vec<u64>,
+    places: Vec<u8>,
     values: Vec<u8>,
+}
+
+/// Memory for what a scatter reads of this rank's parts.
+#[derive(Default)]
+pub(super) struct Read {
+    own: Bundle,
+    data: Vec<u8>,
 }
 
 impl Rank<'_> {
@@ -36,28 +43,30 @@ impl Rank<'_> {
         let (target, from) = (self.plan.array(into), self.plan.array(index));
         let ty = target.array.ty;
         let mine = from.layout.part(me);
-        let linear = self.device.read(index, &mine)?;
-        let values = self.device.read(value, &mine)?;
-        let mut places: Vec<u64> = linear.chunks_exact(8).map(word).collect();
-        let mut values = values;
+        let Read { mut own, mut data } = std::mem::take(&mut self.scattered);
+        self.device.read_into(index, &mine, &mut own.places)?;
+        self.device.read_into(value, &mine, &mut own.values)?;
         let elements = target.layout.shape.iter().product::<i64>() as usize;
-        if ty.is_int() && op != BinaryOp::Div && elements < places.len() {
-            (places, values) = combined(places, values, elements, ty, op);
-        }
-        let mut bundles: Vec<Bundle> = vec![];
-        if self.state.comm.size() > 1 {
-            bundles = bundled(&target.layout, &places, &values, ty.size(), self.plan.ranks);
-        } else {
-            bundles.push(Bundle { places, values });
+        if ty.is_int() && op != BinaryOp::Div && elements < own.places.len() / 8 {
+            own = combined(&own, elements, ty, op);
         }
         let part = target.layout.part(me);
-        let mut data = self.device.read(into, &part)?;
-        self.state.stats.spent(Kind::Compute, clock);
-        let arrived = self.exchange_bundles(bundles, ty.size())?;
+        self.device.read_into(into, &part, &mut data)?;
+        if self.state.comm.size() > 1 {
+            let bundles = bundled(&target.layout, &own, ty.size(), self.plan.ranks);
+            self.state.stats.spent(Kind::Compute, clock);
+            let arrived = self.exchange_bundles(bundles, ty.size())?;
+            let clock = Instant::now();
+            arrived.iter().for_each(|b| apply(&mut data, b, ty, op));
+            self.state.stats.spent(Kind::Compute, clock);
+        } else {
+            apply(&mut data, &own, ty, op);
+            self.state.stats.spent(Kind::Compute, clock);
+        }
         let clock = Instant::now();
-        arrived.iter().for_each(|b| apply(&mut data, b, ty, op));
         self.device.write(into, &part, &data)?;
         self.versions.written(into);
+        self.scattered = Read { own, data };
         self.state.stats.spent(Kind::Compute, clock);
         Ok(())
     }
@@ -74,13 +83,13 @@ impl Rank<'_> {
                 continue;
             }
             let mut head = comm.buffer(8);
-            head.copy_from_slice(&(b.places.len() as u64).to_le_bytes());
+            head.copy_from_slice(&(b.places.len() as u64 / 8).to_le_bytes());
             comm.send(peer as i64, head)?;
             sent = (sent.0 + 1, sent.1 + 8);
             if !b.places.is_empty() {
-                let mut m = comm.buffer(b.places.len() * 8 + b.values.len());
-                let (head, tail) = m.split_at_mut(b.places.len() * 8);
-                head.chunks_exact_mut(8).zip(&b.places).for_each(|(c, p)| c.copy_from_slice(&p.to_le_bytes()));
+                let mut m = comm.buffer(b.places.len() + b.values.len());
+                let (head, tail) = m.split_at_mut(b.places.len());
+                head.copy_from_slice(&b.places);
                 tail.copy_from_slice(&b.values);
                 sent = (sent.0 + 1, sent.1 + m.len() as u64);
                 comm.send(peer as i64, m)?;
@@ -104,7 +113,7 @@ impl Rank<'_> {
             }
             let m = comm.receive(peer, count * (8 + size))?;
             let (head, tail) = m.split_at(count * 8);
-            out.push(Bundle { places: head.chunks_exact(8).map(word).collect(), values: tail.to_vec() });
+            out.push(Bundle { places: head.to_vec(), values: tail.to_vec() });
             comm.recycle(peer, m);
         }
         self.state.stats.spent(Kind::Wait, clock);
@@ -142,39 +151,39 @@ fn apply(data: &mut [u8], b: &Bundle, ty: Ty, op: BinaryOp) {
 /// [`apply`] for one type and operation.
 fn take<T: Elem>(data: &mut [u8], b: &Bundle, op: impl Fn(T, T) -> T) {
     let size = T::TY.size();
-    for (&at, value) in b.places.iter().zip(b.values.chunks_exact(size)) {
-        let (at, value) = (at as usize, T::of_bits(get(value, 0, size)));
+    for (at, value) in b.places.chunks_exact(8).zip(b.values.chunks_exact(size)) {
+        let (at, value) = (word(at) as usize, T::of_bits(get(value, 0, size)));
         let old = T::of_bits(get(data, at, size));
         set(data, at, size, op(old, value).bits());
     }
 }
 
 /// One contribution for each element that has any, of integers.
-fn combined(places: Vec<u64>, values: Vec<u8>, elements: usize, ty: Ty, op: BinaryOp) -> (Vec<u64>, Vec<u8>) {
+fn combined(own: &Bundle, elements: usize, ty: Ty, op: BinaryOp) -> Bundle {
     // What is subtracted adds up.
     let (op, start) = if op == BinaryOp::Mul { (op, 1) } else { (BinaryOp::Add, 0) };
     let size = ty.size();
     let mut sums = vec![0; elements * size];
     (0..elements).for_each(|k| set(&mut sums, k, size, start));
     let mut touched = vec![false; elements];
-    places.iter().for_each(|&at| touched[at as usize] = true);
-    apply(&mut sums, &Bundle { places, values }, ty, op);
+    own.places.chunks_exact(8).for_each(|at| touched[word(at) as usize] = true);
+    apply(&mut sums, own, ty, op);
     let kept: Vec<usize> = (0..elements).filter(|k| touched[*k]).collect();
     let values = kept.iter().flat_map(|k| &sums[k * size..(k + 1) * size]).copied().collect();
-    (kept.into_iter().map(|k| k as u64).collect(), values)
+    Bundle { places: kept.into_iter().flat_map(|k| (k as u64).to_le_bytes()).collect(), values }
 }
 
 /// Contributions by owner, at places in the owner's part. Of an array that every rank keeps whole, everybody gets all.
-fn bundled(layout: &Layout, places: &[u64], values: &[u8], size: usize, ranks: i64) -> Vec<Bundle> {
-    let whole = || Bundle { places: places.to_vec(), values: values.to_vec() };
+fn bundled(layout: &Layout, own: &Bundle, size: usize, ranks: i64) -> Vec<Bundle> {
+    let whole = || Bundle { places: own.places.clone(), values: own.values.clone() };
     if layout.is_replicated() {
         return (0..ranks).map(|_| whole()).collect();
     }
     let parts: Vec<IndexBox> = (0..ranks).map(|r| layout.part(r)).collect();
     let mut out: Vec<Bundle> = (0..ranks).map(|_| Bundle::default()).collect();
     let mut at = vec![0; layout.shape.len()];
-    for (k, &linear) in places.iter().enumerate() {
-        let mut rest = linear as i64;
+    for (linear, value) in own.places.chunks_exact(8).zip(own.values.chunks_exact(size)) {
+        let mut rest = word(linear) as i64;
         for d in (0..at.len()).rev() {
             at[d] = rest % layout.shape[d];
             rest /= layout.shape[d];
@@ -182,8 +191,8 @@ fn bundled(layout: &Layout, places: &[u64], values: &[u8], size: usize, ranks: i
         let owner = layout.owner(&at);
         let place = parts[owner as usize].dims.iter().zip(&at).fold(0, |sum, (d, i)| sum * d.len() + i - d.lo);
         let bundle = &mut out[owner as usize];
-        bundle.places.push(place as u64);
-        bundle.values.extend_from_slice(&values[k * size..(k + 1) * size]);
+        bundle.places.extend_from_slice(&place.to_le_bytes());
+        bundle.values.extend_from_slice(value);
     }
     out
 }
@@ -192,6 +201,10 @@ fn bundled(layout: &Layout, places: &[u64], values: &[u8], size: usize, ranks: i
 mod tests {
     use super::*;
     use crate::ir::layout::Dist;
+
+    fn words(b: &[u64]) -> Vec<u8> {
+        b.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
 
     fn floats(b: &[f64]) -> Vec<u8> {
         b.iter().flat_map(|v| v.to_le_bytes()).collect()
@@ -202,13 +215,13 @@ mod tests {
         let layout = Layout::divided(&[5, 7], &[Dist::Block, Dist::Block], vec![2, 3]);
         let places: Vec<u64> = (0..35).rev().collect();
         let values = floats(&(0..35).map(|k| k as f64).collect::<Vec<_>>());
-        let bundles = bundled(&layout, &places, &values, 8, 6);
+        let bundles = bundled(&layout, &Bundle { places: words(&places), values }, 8, 6);
         let mut seen = 0;
         for (rank, b) in bundles.iter().enumerate() {
             let part = layout.part(rank as i64);
             let mut data = vec![0; part.len() as usize * 8];
             apply(&mut data, b, Ty::F64, BinaryOp::Add);
-            seen += b.places.len();
+            seen += b.places.len() / 8;
             for i in part.dims[0].lo..part.dims[0].hi {
                 for j in part.dims[1].lo..part.dims[1].hi {
                     let k = (i - part.dims[0].lo) * part.dims[1].len() + j - part.dims[1].lo;
@@ -221,15 +234,16 @@ mod tests {
 
     #[test]
     fn combined_contributions_do_the_same() {
-        let places = [3u64, 1, 3, 3, 0];
+        let places = words(&[3, 1, 3, 3, 0]);
         let values: Vec<u8> = [7i32, -2, i32::MAX, 5, 11].iter().flat_map(|v| v.to_le_bytes()).collect();
         for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul] {
             let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
             let (mut one, mut two) = (start.clone(), start);
-            apply(&mut one, &Bundle { places: places.to_vec(), values: values.clone() }, Ty::I32, op);
-            let (places, values) = combined(places.to_vec(), values.clone(), 4, Ty::I32, op);
-            assert_eq!(places, [0, 1, 3]);
-            apply(&mut two, &Bundle { places, values }, Ty::I32, op);
+            let own = Bundle { places: places.clone(), values: values.clone() };
+            apply(&mut one, &own, Ty::I32, op);
+            let kept = combined(&own, 4, Ty::I32, op);
+            assert_eq!(kept.places, words(&[0, 1, 3]));
+            apply(&mut two, &kept, Ty::I32, op);
             assert_eq!(one, two, "{op:?}");
         }
     }

@@ -132,6 +132,16 @@ pub enum Edge {
     None(Span),
 }
 
+impl Edge {
+    /// Where the rule stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Edge::Clamp(s) | Edge::Periodic(s) | Edge::Mirror(s) | Edge::Odd(s) | Edge::None(s) => *s,
+            Edge::Constant(_, s) => *s,
+        }
+    }
+}
+
 /// `array a, b: f32[n, m] from "x.npy" in tiles edge clamp`, or `array r, p like b`; also a local array.
 #[derive(Clone, Debug)]
 pub struct ArrayDecl {

@@ -55,6 +55,18 @@ pub fn launcher(ranks: u64) -> Command {
     command
 }
 
+/// Whether scripts can be run here.
+pub fn scripts_run() -> bool {
+    let modules = "import mpi4py, numpy; assert int(numpy.__version__.split('.')[0]) >= 2";
+    let python = Command::new("python3").args(["-c", modules]).output();
+    let ready =
+        python.is_ok_and(|o| o.status.success()) && launcher(1).arg("true").output().is_ok_and(|o| o.status.success());
+    if !ready {
+        eprintln!("SKIPPED: scripts by hand are not run: python3 with mpi4py and NumPy 2, or mpirun, is missing");
+    }
+    ready
+}
+
 /// Runs a prepared command.
 pub fn run_command(command: &mut Command, dir: &Path) -> Run {
     let out = command.env("NO_COLOR", "1").output().unwrap();

@@ -214,12 +214,18 @@ impl Device for HostDevice<'_> {
     }
 
     fn read(&mut self, id: ArrayId, region: &IndexBox) -> Result<Vec<u8>, Failure> {
-        let mut out = vec![0u8; region.len() as usize * self.plan.array(id).array.ty.size()];
+        let mut out = vec![];
+        self.read_into(id, region, &mut out)?;
+        Ok(out)
+    }
+
+    fn read_into(&mut self, id: ArrayId, region: &IndexBox, out: &mut Vec<u8>) -> Result<(), Failure> {
+        out.resize(region.len() as usize * self.plan.array(id).array.ty.size(), 0);
         if !region.is_empty() {
             // SAFETY: the box lies in the storage, and `out` holds the box.
             unsafe { self.copy_between(id, region, true).run(self.memory.address(Place::Array(id)), out.as_mut_ptr()) };
         }
-        Ok(out)
+        Ok(())
     }
 
     fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure> {

@@ -82,6 +82,12 @@ pub trait Device {
     /// The elements of a box of this rank's part, row-major.
     fn read(&mut self, id: ArrayId, region: &IndexBox) -> Result<Vec<u8>, Failure>;
 
+    /// The same in place of what `out` holds, whose memory is used again where it can be.
+    fn read_into(&mut self, id: ArrayId, region: &IndexBox, out: &mut Vec<u8>) -> Result<(), Failure> {
+        *out = self.read(id, region)?;
+        Ok(())
+    }
+
     /// Sets the elements of a box of this rank's part.
     fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure>;
 

@@ -1,4 +1,4 @@
-# 05_heat.mgpu:38 on 4 ranks, by hand
+# 05_heat.mgpu:41 on 4 ranks, by hand
 #             u = diffuse(u, alpha)                 // the second buffer is the compiler's business
 # mpirun -n 4 python3 -m mpi4py script.py    (NumPy 2; `-m mpi4py` ends all ranks when one fails)
 # On GPUs: `import cupy as np`, one device a rank, and an MPI that takes device memory.
@@ -27,7 +27,7 @@ u = np.zeros((u_hi0 - u_lo0 + 2, u_hi1 - u_lo1 + 2), np.float32)
 # u_next: f32[512@0, 512@1 | halo 1, 1], mesh 2 x 2
 u_next = np.zeros((u_hi0 - u_lo0 + 2, u_hi1 - u_lo1 + 2), np.float32)
 
-# 28 | next[i, j] = u[i, j] + alpha * (u[i-1, j] + u[i+1, j] + u[i, j-1] + u[i, j+1] - 4 * u[i, j])
+# 31 | next[i, j] = u[i, j] + alpha * (u[i-1, j] + u[i+1, j] + u[i, j-1] + u[i, j+1] - 4 * u[i, j])
 before = rank - 2 if rank // 2 > 0 else MPI.PROC_NULL
 after = rank + 2 if rank // 2 < 1 else MPI.PROC_NULL
 shift(u, np.s_[-2:-1], after, np.s_[:1], before)
