@@ -6,7 +6,7 @@ use super::env::{Env, Global, Local};
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, ReduceOp};
+use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, Parameter, ReduceOp};
 
 /// Functions that are always in scope.
 pub const NAMES: &[&str] = &[
@@ -353,7 +353,16 @@ impl Checker<'_> {
 
     pub(super) fn expand_fn(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Vec<Val>> {
         let decl = self.fn_decl(module, item)?;
-        self.arity(&decl.name.name, decl.params.len(), args, span)?;
+        if args.len() != decl.params.len() {
+            let takes = self.takes(module, &decl);
+            return self.fail_help(
+                "E0243",
+                super::arguments_wanted(&decl.name.name, decl.params.len(), args.len()),
+                span,
+                format!("{} given", args.len()),
+                format!("it takes ({takes})"),
+            );
+        }
         let types: Vec<Option<Ty>> =
             self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
         let mut vals = vec![];
@@ -362,6 +371,17 @@ impl Checker<'_> {
             vals.push((v, self.span(a)));
         }
         self.expand_fn_values(module, item, vals, span)
+    }
+
+    /// What a function takes, for reports: `seed: u64, index: i64`.
+    fn takes(&mut self, module: usize, decl: &FnDecl) -> String {
+        let one = |c: &mut Self, p: &Parameter| {
+            let ty = c.elem_type(&p.ty).map_or("?", |t| t.name());
+            format!("{}: {ty}", p.name.name)
+        };
+        let all: Vec<String> =
+            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| one(c, p)).collect());
+        all.join(", ")
     }
 
     fn fn_decl(&self, module: usize, item: usize) -> Option<FnDecl> {
@@ -414,7 +434,15 @@ impl Checker<'_> {
             self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
         let mut env = Env::default();
         for ((p, ty), (v, at)) in decl.params.iter().zip(types).zip(args) {
-            let v = self.convert(v, ty?, at)?;
+            let reports = self.sink.items.len();
+            let Some(v) = self.convert(v, ty?, at) else {
+                let takes = self.takes(module, decl);
+                if let Some(d) = self.sink.items.get_mut(reports) {
+                    let text = format!("`{}` takes ({takes})", decl.name.name);
+                    d.help = Some(d.help.take().map_or(text.clone(), |h| format!("{h}; {text}")));
+                }
+                return None;
+            };
             env = env.with(&p.name.name, Local::Val(v));
         }
         self.in_scope(module, env, |c| {
