@@ -294,6 +294,19 @@ fn the_gradients_of_a_step_travel_as_one_message() {
     assert_eq!(messages("steps=9") - messages("steps=4"), 5 * 12);
 }
 
+/// Elements and reductions of one `print` travel together, whatever is computed from them.
+#[test]
+fn values_wanted_together_are_reduced_in_one_message() {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/run/reduce/one_message.mgpu");
+    let got = Command::new(MGPU).args(["plan", program, "-n", "3", "--json"]).output().unwrap();
+    let plan: Value = serde_json::from_slice(&got.stdout).expect("JSON");
+    let steps = plan["steps"].as_array().unwrap();
+    let values = |s: &Value| (s["step"] == "all-reduce").then(|| s["values"].as_u64());
+    let all: Vec<u64> = steps.iter().filter_map(values).flatten().collect();
+    // What is printed first; the mean; what depends on the mean.
+    assert_eq!(all, [6, 1, 1], "{plan}");
+}
+
 /// How often exchanges run, by their numbers, as far as the loops' ranges are known.
 fn times(steps: &Value, around: Option<u64>, out: &mut Vec<Option<u64>>) {
     for s in steps.as_array().into_iter().flatten() {

@@ -140,13 +140,19 @@ fn quote(file: FileId, d: &Diagnostic, map: &SourceMap, first: bool) -> (Excerpt
     (excerpt, labels)
 }
 
-/// Whole lines from two before the first place to two after the last.
+/// Bytes of a line that are looked at behind what is labelled in it. Much less is shown.
+const FAR: usize = 4096;
+
+/// Whole lines from two before the first place to two after the last, of which a very long one ends early.
 fn lines_around(text: &str, places: &[(usize, usize)]) -> (usize, usize) {
     let low = places.iter().map(|p| p.0).min().unwrap_or(0);
     let high = places.iter().map(|p| p.1).max().unwrap_or(0);
     let before = text[..low].bytes().enumerate().rev().filter(|(_, b)| *b == b'\n');
     let after = text[high..].bytes().enumerate().filter(|(_, b)| *b == b'\n');
     let from = before.map(|(i, _)| i + 1).nth(2).unwrap_or(0);
+    if !text.as_bytes()[high..].iter().take(FAR).any(|b| *b == b'\n') && text.len() - high > FAR {
+        return (from, text.floor_char_boundary(high + FAR));
+    }
     let to = after.map(|(i, _)| high + i + 1).nth(2).unwrap_or(text.len());
     (from, to)
 }

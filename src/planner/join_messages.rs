@@ -2,9 +2,9 @@
 //! first, so that what reads their results may join too.
 
 use super::fuse_nests::scalars_of;
-use super::schedule_steps::{Scheduler, stores};
+use super::schedule_steps::{Scheduler, code_scalars, stores};
 use crate::ir::kernel::{ArrayId, Nest, ScalarId};
-use crate::ir::plan::{Item, Plan, PlanNestId};
+use crate::ir::plan::{Home, Item, Plan, PlanNestId};
 use crate::ir::program::{Stmt, StmtKind};
 use std::collections::BTreeSet;
 
@@ -27,6 +27,32 @@ impl Scheduler<'_> {
                 && !self.reads_pending(&body[m])
                 && self.stale_items(run[m]).is_empty()
         })
+    }
+
+    /// Behind scalar code that waits for an all-reduce: the next nest that reduces, if neither it nor the code in between notices
+    /// which runs first. Its results then join the same message.
+    pub(super) fn reduction_behind(&self, body: &[Stmt]) -> Option<usize> {
+        if !self.reads_pending(body.first()?) {
+            return None;
+        }
+        let code = |s: &Stmt| {
+            if let StmtKind::Scalars { code, results } = &s.kind {
+                Some((code_scalars(&code.body), results.clone()))
+            } else {
+                None
+            }
+        };
+        let between: Vec<_> = body.iter().map_while(code).take(FAR).collect();
+        let StmtKind::Compute(n) = body.get(between.len()).filter(|_| !between.is_empty())?.kind else { return None };
+        let (id, nest) = (PlanNestId(n.0), &self.plan.nest(PlanNestId(n.0)).nest);
+        let (read, made): (BTreeSet<ScalarId>, BTreeSet<ScalarId>) =
+            (scalars_of(nest), nest.reductions.iter().map(|r| r.into).collect());
+        let free = between.iter().all(|(inputs, results)| {
+            inputs.is_disjoint(&made) && results.iter().all(|(_, s)| !read.contains(s) && !made.contains(s))
+        });
+        let joins = !made.is_empty() && self.plan.nest(id).home != Home::Everywhere;
+        let ready = free && joins && !self.guards.contains_key(&id) && !self.reads_pending(&body[between.len()]);
+        ready.then_some(between.len())
     }
 
     /// Regions that the nests right behind need too, of arrays that nothing writes in between, join the same messages.

@@ -41,7 +41,7 @@ impl Scheduler<'_> {
         let mut out = vec![];
         let mut body = body.to_vec();
         for k in 0..body.len() {
-            if let Some(m) = self.ready_behind(&body[k..]) {
+            if let Some(m) = self.ready_behind(&body[k..]).or_else(|| self.reduction_behind(&body[k..])) {
                 let earlier = body.remove(k + m);
                 body.insert(k, earlier);
             }
