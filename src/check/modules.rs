@@ -1,5 +1,8 @@
 //! Modules: the program's file, the files it uses, and the library that is part of the binary.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use super::env::{Global, Globals};
 use super::{Checker, Module};
 use crate::ir::ty::Ty;
@@ -28,13 +31,23 @@ pub const LIBRARY: &[(&str, &str)] = &[
     ("stencil", include_str!("../../stdlib/stencil.mgpu")),
 ];
 
-/// The module of the library that declares a function, kernel or workflow of this name.
+/// The module of the library that declares a function, kernel or workflow of this name; the first, if several do.
 pub(super) fn offering(name: &str) -> Option<&'static str> {
-    let declares = |line: &str| {
-        let rest = ["fn ", "kernel ", "workflow "].iter().find_map(|w| line.strip_prefix(w));
-        rest.and_then(|r| r.strip_prefix(name)).is_some_and(|r| r.starts_with('('))
+    // A program may have thousands of unknown names.
+    static NAMES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
+    let names = || {
+        let mut out = HashMap::new();
+        for (module, text) in LIBRARY {
+            for line in text.lines() {
+                let rest = ["fn ", "kernel ", "workflow "].iter().find_map(|w| line.strip_prefix(w));
+                if let Some((declared, _)) = rest.and_then(|r| r.split_once('(')) {
+                    out.entry(declared).or_insert(*module);
+                }
+            }
+        }
+        out
     };
-    LIBRARY.iter().find(|(_, text)| text.lines().any(declares)).map(|l| l.0)
+    NAMES.get_or_init(names).get(name).copied()
 }
 
 /// Files one program may use.
