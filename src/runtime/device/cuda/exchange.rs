@@ -60,13 +60,11 @@ impl CudaDevice<'_> {
         if places.is_empty() {
             return Ok(());
         }
-        if which != Which::Constants || !self.constants_hold(ex, &places) {
-            self.settle()?;
-        }
         let key = (ex.0, which, places.iter().map(|p| self.address(*p)).collect::<Vec<u64>>());
         if which == Which::Constants && !self.filled.insert((ex.0, key.2.clone())) {
             return Ok(());
         }
+        self.settle()?;
         let list = match self.lists.get(&key) {
             Some(list) => list.clone(),
             None => {
@@ -78,11 +76,6 @@ impl CudaDevice<'_> {
         };
         self.queue.push(carry::launch(self.copies, list.at, &list.copies));
         Ok(())
-    }
-
-    /// Constant ghost cells in these places have their value already.
-    fn constants_hold(&self, ex: ExchangeId, places: &[Place]) -> bool {
-        self.filled.contains(&(ex.0, places.iter().map(|p| self.address(*p)).collect()))
     }
 
     fn list(&self, ex: ExchangeId, which: Which) -> Result<Vec<DeviceCopy>, String> {

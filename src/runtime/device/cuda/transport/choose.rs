@@ -76,7 +76,7 @@ impl Chooser<'_> {
             let best = trials.iter().filter_map(|(t, trial)| Some((*t, *trial[q].as_ref().ok()?)));
             // Peers need no host; where one works, it is taken.
             let best =
-                best.min_by(|a, b| (a.0 != Transport::Peer, a.1).partial_cmp(&(b.0 != Transport::Peer, b.1)).unwrap());
+                best.min_by(|a, b| (a.0 != Transport::Peer).cmp(&(b.0 != Transport::Peer)).then(a.1.total_cmp(&b.1)));
             let not: Vec<String> = trials
                 .iter()
                 .filter_map(|(t, trial)| Some(format!("{}: {}", t.name(), trial[q].as_ref().err()?)))
