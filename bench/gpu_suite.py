@@ -4,11 +4,16 @@
 The CPU's answer comes from the built-in machine on one rank; GPUs run as threads (`-n N`) and, with --mpirun, as MPI
 processes. Prints one line for each program that differs and a summary; the exit code is 1 if there is any.
 
-usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2,4] [--jobs J] [--mpirun N,..] [--only TEXT] [--timeout S] [--at-once K] [-- more arguments of mgpu run]
+usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2:nccl,4] [--mpirun 2:gpu-aware,..] [--jobs J] [--only TEXT] [--timeout S] [--at-once K]
+                          [--wrap COMMAND] [-- more arguments of mgpu run]
+
+A number of ranks may name the transport that is forced (`2:nccl`). --wrap puts a command in front, such as
+"compute-sanitizer --tool memcheck --error-exitcode 9".
 """
 import argparse
 import concurrent.futures
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -82,13 +87,16 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--timeout", type=float, default=60, help="seconds of a run on GPUs")
     parser.add_argument("--at-once", type=int, default=4, help="runs that share the GPUs; kernels of one that wait for each other take the others' time")
+    parser.add_argument("--wrap", default="", help="a command that runs mgpu")
     parser.add_argument("more", nargs="*")
     a = parser.parse_args()
     mgpu = os.path.abspath(a.mgpu)
     slots = threading.Semaphore(a.at_once)
     cpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--executor", "vm"]
-    gpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--device", "cuda"] + a.more
-    mpi = lambda n: ["mpirun", "--oversubscribe", "-n", str(n), mgpu, "run", "-q", "--device", "cuda"] + a.more
+    wrap = shlex.split(a.wrap)
+    by = lambda transport: a.more + (["--transport", transport] if transport else [])
+    gpu = lambda n, t: wrap + [mgpu, "run", "-q", "-n", str(n), "--device", "cuda"] + by(t)
+    mpi = lambda n, t: ["mpirun", "--oversubscribe", "-n", str(n)] + wrap + [mgpu, "run", "-q", "--device", "cuda"] + by(t)
 
     def check(item):
         path, d = item
@@ -99,19 +107,21 @@ def main():
         allowed = {int(n) for n in d.get("ranks", [])}
         want = None if by_ranks else run(path, d["args"], cpu(min(allowed, default=1)))
         for kind, counts, command in (("threads", a.ranks, gpu), ("mpi", a.mpirun, mpi)):
-            for n in [int(n) for n in counts.split(",") if n]:
+            for mode in filter(None, counts.split(",")):
+                n, _, transport = mode.partition(":")
+                n = int(n)
                 if allowed and n not in allowed:
                     continue
                 wanted = want or run(path, d["args"], cpu(n))
                 try:
                     with slots:
-                        got = run(path, d["args"], command(n), a.timeout)
+                        got = run(path, d["args"], command(n, transport), a.timeout)
                     why = compare(path, wanted, got)
                 except subprocess.TimeoutExpired:
                     why = "does not end"
                 runs += 1
                 if why:
-                    bad.append(f"{kind} {n}: {why}")
+                    bad.append(f"{kind} {mode}: {why}")
         return name, bad, runs
 
     work = [c for c in cases() if a.only in c[0]]

@@ -1,5 +1,6 @@
 //! The command `mgpu`.
 
 fn main() -> std::process::ExitCode {
+    mgpu::runtime::startup::ended("process");
     mgpu::cli::main()
 }

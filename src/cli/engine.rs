@@ -78,7 +78,10 @@ pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap)
     let verbose = args.verbose && speaks;
     if !args.on_cpu() {
         match cuda(args, plan, sources) {
-            Ok(engine) => return Ok(engine),
+            Ok(engine) => {
+                crate::runtime::startup::ended("kernels written");
+                return Ok(engine);
+            }
             Err(why) if args.device == Device::Cuda => return Err(why),
             Err(why) if args.transport.is_some() => {
                 return Err(format!("`--transport` is for GPUs, and there are none: {why}"));

@@ -9,6 +9,7 @@ use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner, Term};
+use crate::runtime::startup;
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
 #[cfg(feature = "mpi")]
@@ -111,6 +112,7 @@ fn prepare(
     speaks: bool,
 ) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
     let plan = session.plan(&args.program, ranks);
+    startup::ended("plan");
     let usage = |session: &mut Session, message: String| {
         session.sink.push(Diagnostic::bare("E0003", message));
         exit::USAGE
@@ -132,6 +134,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         Ok(c) => c,
         Err(why) => return usage(args, why),
     };
+    startup::ended("MPI");
     if comm.size() != size {
         return usage(args, launcher::mismatch(size, comm.size()));
     }
@@ -290,7 +293,15 @@ fn manner(args: &RunArgs) -> Manner {
     let timeout = args.timeout.map(|s| Duration::from_secs_f64(s.clamp(0.1, 1e6)));
     let coloured = std::env::var_os("NO_COLOR").is_none();
     let term = args.term.then_some(if coloured { Term::Coloured } else { Term::Plain });
-    Manner { timeout, progress, term, trace: args.trace.is_some() || args.stats, ..Manner::default() }
+    Manner { timeout, progress, term, trace: args.trace.is_some() || args.stats || profiled(), ..Manner::default() }
+}
+
+/// Whether a profiler wants to know each step by its name.
+fn profiled() -> bool {
+    #[cfg(feature = "nvtx")]
+    return crate::runtime::device::cuda::record::profiled();
+    #[cfg(not(feature = "nvtx"))]
+    false
 }
 
 /// Writes the trace and prints the table, as far as they are wanted; gives the exit code.
@@ -316,6 +327,9 @@ fn usage(args: &RunArgs, message: String) -> u8 {
 
 /// A short account of the run on stderr.
 fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran: Duration, executor: &str) {
+    if args.engine.verbose {
+        eprintln!("{}", startup::text());
+    }
     if args.quiet {
         return;
     }
@@ -334,6 +348,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
             "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
             "compulsory_bytes": sum(&|s| s.touched), "exchanges": stats.first().map(|s| &s.exchanges),
             "beside_exchanges": {"messages": beside.0, "bytes": beside.1},
+            "start_s": startup::phases().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "memory_per_rank": stats.iter().filter_map(|s| s.memory).max(),
         });
         eprintln!("{value}");

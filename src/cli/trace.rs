@@ -1,7 +1,7 @@
 //! `mgpu run --trace` and `--stats`: what the ranks recorded, as a trace and as a table.
 
 use crate::ir::plan::Plan;
-use crate::runtime::trace::{KINDS, Kind, Sums, Trace};
+use crate::runtime::trace::{Event, KINDS, Kind, Sums, Trace};
 use crate::source::SourceMap;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,10 +38,17 @@ fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// The trace in the form of the "Trace Event Format" of Chromium's documentation (JSON object with `traceEvents`): one track
-/// a rank, slices for what it did, flow arrows for messages. Times in microseconds.
+/// a rank and one a GPU, slices for what it did, flow arrows for messages. Times in microseconds.
 pub fn json(plan: &Plan, sources: &SourceMap, traces: &[&Trace]) -> String {
     let titles = titles(plan, sources);
     let micros = |ns: u64| ns as f64 / 1000.0;
+    let slice = |e: &Event, track: usize| {
+        let title = &titles[e.step as usize];
+        json!({
+            "ph": "X", "pid": 0, "tid": track, "ts": micros(e.start), "dur": micros(e.end - e.start),
+            "name": title.text, "cat": kind_name(e.kind), "args": {"kind": kind_name(e.kind), "line": title.line},
+        })
+    };
     let mut events: Vec<Value> = vec![
         json!({"ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": {"name": format!("mgpu, {} ranks", plan.ranks)}}),
     ];
@@ -49,13 +56,13 @@ pub fn json(plan: &Plan, sources: &SourceMap, traces: &[&Trace]) -> String {
         events.push(
             json!({"ph": "M", "name": "thread_name", "pid": 0, "tid": rank, "args": {"name": format!("rank {rank}")}}),
         );
-        for e in &trace.events {
-            let title = &titles[e.step as usize];
-            events.push(json!({
-                "ph": "X", "pid": 0, "tid": rank, "ts": micros(e.start), "dur": micros(e.end - e.start),
-                "name": title.text, "cat": kind_name(e.kind), "args": {"kind": kind_name(e.kind), "line": title.line},
-            }));
-        }
+        events.extend(trace.events.iter().map(|e| slice(e, rank)));
+    }
+    for (rank, trace) in traces.iter().enumerate().filter(|(_, t)| !t.kernels.is_empty()) {
+        let track = traces.len() + rank;
+        let name = format!("rank {rank}, GPU");
+        events.push(json!({"ph": "M", "name": "thread_name", "pid": 0, "tid": track, "args": {"name": name}}));
+        events.extend(trace.kernels.iter().map(|e| slice(e, track)));
     }
     // The n-th message from one rank to another arrives there as the n-th.
     let mut sent: BTreeMap<(usize, i64), VecDeque<u64>> = BTreeMap::new();

@@ -6,9 +6,9 @@ use crate::runtime::comm::threads::{ThreadComm, World};
 use crate::runtime::device::Engine;
 use crate::runtime::failure::Failure;
 use crate::runtime::io::root::Root;
-use crate::runtime::memory;
 use crate::runtime::observe::Observer;
 use crate::runtime::rank::Rank;
+use crate::runtime::startup;
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
 use crate::runtime::watch::Watch;
@@ -156,10 +156,17 @@ fn rank_to_end(
     if manner.trace {
         // All ranks begin together: their clocks then agree to some microseconds.
         rank.state.comm.gathered(&[])?;
-        rank.state.stats.trace = Some(Box::new(Trace::new(plan)));
+        let trace = Box::new(Trace::new(plan));
+        rank.device.record(trace.origin())?;
+        rank.state.stats.trace = Some(trace);
     }
+    startup::ended("allocation");
     rank.run()?;
     if manner.trace {
+        let kernels = rank.device.recorded()?;
+        if let Some(trace) = &mut rank.state.stats.trace {
+            trace.busy(kernels);
+        }
         rank.state.comm.gathered(&[])?;
     }
     if manner.contents {
@@ -167,7 +174,7 @@ fn rank_to_end(
     }
     let mut stats = std::mem::take(&mut rank.state.stats);
     if let Some(trace) = &mut stats.trace {
-        trace.bandwidth = memory::copy_bandwidth();
+        trace.bandwidth = rank.device.copy_bandwidth();
     }
     if stats.received != stats.planned {
         let (got, said) = (stats.received, stats.planned);

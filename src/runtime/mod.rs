@@ -17,6 +17,7 @@ pub mod progress;
 pub mod rank;
 pub mod scan;
 pub mod scatter;
+pub mod startup;
 pub mod state;
 pub mod stats;
 pub mod trace;

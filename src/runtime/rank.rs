@@ -119,7 +119,7 @@ impl<'a> Rank<'a> {
         self.state.stats.steps += 1;
         self.watch.step();
         if let Some(trace) = &mut self.state.stats.trace {
-            trace.at(s);
+            self.device.at(trace.at(s));
         }
         if let Some(e) = exchange_of(s) {
             self.state.stats.exchanges[e.0 as usize] += 1;

@@ -62,6 +62,8 @@ const MOST_EVENTS: usize = 1 << 20;
 pub struct Trace {
     pub events: Vec<Event>,
     pub messages: Vec<Message>,
+    /// What the rank's GPU did meanwhile: a kernel each.
+    pub kernels: Vec<Event>,
     /// By the step's number.
     pub sums: Vec<Sums>,
     /// Bytes a second that the ranks copied at the same time after the run, read and written.
@@ -85,6 +87,7 @@ impl Trace {
         Trace {
             events: vec![],
             messages: vec![],
+            kernels: vec![],
             sums: vec![Sums::default(); numbers.len()],
             bandwidth: 0.0,
             origin: Instant::now(),
@@ -93,12 +96,28 @@ impl Trace {
         }
     }
 
-    /// A step begins.
-    pub fn at(&mut self, step: &Step) {
+    /// A step begins; gives its number.
+    pub fn at(&mut self, step: &Step) -> u32 {
         if let Some(n) = self.numbers.get(&(std::ptr::from_ref(step) as usize)) {
             self.step = *n;
             self.sums[*n].runs += 1;
         }
+        self.step as u32
+    }
+
+    /// When the record began.
+    pub fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    /// What a GPU was busy with: its times stand for those of the step, because the rank itself only queued the work.
+    pub fn busy(&mut self, kernels: Vec<Event>) {
+        for k in &kernels {
+            if let Some(sums) = self.sums.get_mut(k.step as usize) {
+                sums.spent[k.kind as usize] += k.end - k.start;
+            }
+        }
+        self.kernels.extend(kernels.into_iter().take(MOST_EVENTS));
     }
 
     /// The current step's sweep touches so many bytes.

@@ -21,6 +21,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let threads = lanes.min(32);
     w.head(out, &name, &words, &format!("__launch_bounds__({BLOCK})"));
     reduce::declare(out, nest);
+    reduce::clear(out, nest);
     grid(out, nest);
     let _ = writeln!(out, "    const int t = threadIdx.x & {};", threads - 1);
     // All threads of a warp take part in the shuffles, also those behind the last leaf.

@@ -26,7 +26,7 @@ pub use body::read_scalars;
 pub use contraction::Tiles;
 pub use fold::{Fold, Rule};
 pub use march::March;
-pub use reduce::{COPIES, acc_words, any_ordered, first_key, ordered, value_of_key};
+pub use reduce::{COPIES, acc_words, any_ordered, first_key, nothing, ordered, value_of_key};
 
 /// The text in front of every unit.
 pub const PRELUDE: &str = concat!(include_str!("types.cu"), include_str!("../scalar.h"), include_str!("prelude.cu"));
@@ -108,8 +108,6 @@ pub struct Kernels {
     pub fast: Option<Kernel>,
     /// The fast one again, which waits for messages where it reads them and delivers its own where it writes them.
     pub linked: Option<Kernel>,
-    /// The kernel that turns accumulators into scalars, if the nest reduces.
-    pub finish: Option<Kernel>,
     /// Scalars of the table that the kernels read.
     pub moving: Vec<ScalarId>,
 }
@@ -182,10 +180,9 @@ pub fn unit(program: &Program) -> Unit {
             .map(|k| (k, None));
         let (fast, linked) = product.or_else(|| march::write(&mut text, i, placed, program.moving)).unzip();
         let linked = linked.flatten();
-        let finish = reduce::write_finish(&mut text, i, placed.nest);
         let read = body::Writer::new(placed, program.moving).scalars();
         let moving = read.intersection(program.moving).copied().collect();
-        kernels.push(Kernels { general, fast, linked, finish, moving });
+        kernels.push(Kernels { general, fast, linked, moving });
     }
     let mut scalars = vec![];
     for (i, (code, results)) in program.scalar_code.iter().enumerate() {

@@ -15,6 +15,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let (nest, name, words) = (placed.nest, format!("mgpu_{number}"), w.words());
     w.head(out, &name, &words, &format!("__launch_bounds__({BLOCK})"));
     reduce::declare(out, nest);
+    reduce::clear(out, nest);
     let rank = nest.domain.rank();
     let rows: Vec<String> = (0..rank.saturating_sub(1)).map(|d| format!("(hi{d} - lo{d})")).collect();
     let rows = if rows.is_empty() { "1LL".into() } else { rows.join(" * ") };

@@ -170,28 +170,13 @@ static __device__ u64 mg_round(i64 *limb, int from, int to, int fraction, int ex
     if (size > infinity) size = infinity;
     return size | (negative ? sign : 0);
 }
-/* One warp: adds up the copies of a sum, leaves zeros, and gives the rounded bits in thread 0. */
-static __device__ u64 mg_finish_sum(u64 *sum, int copies, i64 *limb, int fraction, int exponent) {
-    for (int i = threadIdx.x; i < 72; i += 32) {
-        u64 v = 0, copy[16];
-        /* All loads before the first store: they then travel together. */
-        #pragma unroll
-        for (int c = 0; c < 16; c++) copy[c] = c < copies ? sum[72 * c + i] : 0;
-        #pragma unroll
-        for (int c = 0; c < 16; c++) {
-            if (c < copies) sum[72 * c + i] = 0;
-            v += copy[c];
-        }
-        limb[i] = (i64)v;
-    }
-    __syncwarp();
+/* One warp: the rounded bits of a sum whose limbs lie in shared memory, in thread 0. */
+static __device__ u64 mg_rounded(i64 *limb, int fraction, int exponent) {
     const u32 t = threadIdx.x, low = __ballot_sync(~0u, limb[t] != 0), middle = __ballot_sync(~0u, limb[t + 32] != 0),
               high = __ballot_sync(~0u, t < 4 && limb[t + 64] != 0);
     const int from = low ? __ffs(low) - 1 : middle ? 31 + __ffs(middle) : high ? 63 + __ffs(high) : 67;
     const int to = high ? 96 - __clz(high) : middle ? 64 - __clz(middle) : 32 - __clz(low);
-    const u64 bits = t ? 0 : mg_round(limb, from, to, fraction, exponent);
-    __syncwarp();
-    return bits;
+    return t ? 0 : mg_round(limb, from, to, fraction, exponent);
 }
 
 /* The bits of a reduction from its key; zero and NaN have one form. */
@@ -367,68 +352,80 @@ FN void mg_rim_done(const mg_rim *rim, u32 chunk, u64 block) {
     }
 }
 
-/* One reduction of an all-reduce: its words, of which there are `copies`, and how words are joined. */
+/* One reduction: its words, of which there are `copies`, how words are joined, and the scalar that it gives. */
 struct mg_item {
     u64 *acc;
-    u32 words, copies, op, spare; /* op: 0 sum, 1 product, 2 least, 3 most, 4 any, 5 all */
+    u64 first, nothing; /* the word that it begins with, and the bits of a least or most of nothing */
+    u32 words, copies, op, type, into, spare; /* op: 0 sum, 1 product, 2 least, 3 most, 4 any, 5 all; type: see mg_value */
 };
 FN u64 mg_join(u32 op, u64 a, u64 b) {
     return op == 0 ? a + b : op == 1 ? a * b : op == 2 ? (a < b ? a : b) : op == 3 ? (a > b ? a : b) : op == 4 ? (a | b) : (a & b);
 }
-/* Joins the accumulators of all ranks, in one block. Every word goes straight into the other ranks' memory as two halves, each in
-   one 8-byte store with the number of the round, so that no word needs a fence. `inbox[r]` is rank r's memory: for each of two
-   rounds and each sender, a line of 16 bytes a word. */
-extern "C" __global__ void mgpu_join(
-    const mg_item *items, u64 count, uint4 *const *inbox, u64 me, u64 ranks, u64 most, u32 *round, const u32 *stop) {
-    const u32 seq = *round + 1;
-    __syncthreads();
-    const u64 half = (seq & 1) * ranks * most;
-    for (int phase = 0; phase < 2; phase++) {
-        u64 at = 0;
-        for (u64 k = 0; k < count; k++) {
-            const mg_item it = items[k];
-            for (u64 i = threadIdx.x; i < it.words; i += blockDim.x) {
-                u64 v = it.acc[i];
-                if (!phase) {
-                    u64 copy[16];
-                    #pragma unroll
-                    for (u32 c = 1; c < 16; c++) copy[c] = c < it.copies ? it.acc[it.words * c + i] : 0;
-                    #pragma unroll
-                    for (u32 c = 1; c < 16; c++) {
-                        if (c < it.copies) it.acc[it.words * c + i] = 0;
-                        v += copy[c];
-                    }
-                    it.acc[i] = v;
-                    for (u64 q = 0; q < ranks; q++) {
-                        if (q == me) continue;
-                        asm volatile("st.volatile.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(
-                                         inbox[q] + half + me * most + at + i),
-                                     "r"((u32)v), "r"(seq), "r"((u32)(v >> 32)), "r"(seq)
-                                     : "memory");
-                    }
-                    continue;
-                }
-                for (u64 q = 0; q < ranks; q++) {
-                    if (q == me) continue;
-                    const uint4 *line = inbox[me] + half + q * most + at + i;
-                    uint4 w;
-                    for (u32 n = 1;; n++) {
-                        asm volatile("ld.volatile.global.v4.u32 {%0, %1, %2, %3}, [%4];"
-                                     : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w)
-                                     : "l"(line)
-                                     : "memory");
-                        if (w.y == seq && w.w == seq) break;
-                        if (!(n & 1023) && *(const volatile u32 *)stop) __trap();
-                    }
-                    v = mg_join(it.op, v, (u64)w.x | (u64)w.z << 32);
-                }
-                it.acc[i] = v;
-            }
-            at += it.words;
+/* The bits of a result from its key. Types: 0 bool, 1 i32, 2 i64, 3 u32, 4 u64, 5 f32, 6 f64. */
+FN u64 mg_value(const mg_item &it, u64 key) {
+    if (it.op != 2 && it.op != 3) return it.type == 0 ? key & 1 : it.type == 1 || it.type == 3 ? (u32)key : key;
+    if (key == it.first) return it.nothing;
+    if (it.type == 5) {
+        const f32 x = mg_unordered<f32>(key);
+        return x != x ? 0x7fc00000ULL : mg_word(x);
+    }
+    if (it.type == 6) {
+        const f64 x = mg_unordered<f64>(key);
+        return x != x ? 0x7ff8000000000000ULL : mg_word(x);
+    }
+    return it.type == 1 ? mg_word(mg_unordered<i32>(key)) : it.type == 2 ? mg_word(mg_unordered<i64>(key)) : key;
+}
+/* Turns accumulators into scalars, a block of MG_FINISHERS threads for each, and leaves the accumulators ready for the next run.
+   With several ranks their words are joined on the way: every word goes straight into the other ranks' memory as two halves, each
+   in one 8-byte store with the number of the round, so that no word needs a fence. `inbox[r]` is rank r's memory: for each of two
+   rounds and each sender, a line of 16 bytes a word, 72 a block. */
+#define MG_FINISHERS 96
+extern "C" __global__ void __launch_bounds__(MG_FINISHERS) mgpu_finish(
+    const mg_item *items, u64 *scalars, u64 ranks, u64 me, uint4 *const *inbox, u64 most, u32 *rounds, const u32 *stop) {
+    __shared__ i64 limb[72];
+    const mg_item it = items[blockIdx.x];
+    const u32 i = threadIdx.x, seq = ranks > 1 ? rounds[blockIdx.x] + 1 : 0;
+    u64 v = 0;
+    if (i < it.words) {
+        u64 copy[16];
+        /* All loads before the first store: they then travel together. */
+        #pragma unroll
+        for (u32 c = 0; c < 16; c++) copy[c] = c < it.copies ? it.acc[it.words * c + i] : 0;
+        v = copy[0];
+        #pragma unroll
+        for (u32 c = 1; c < 16; c++) v += copy[c];
+        const u64 half = (seq & 1) * ranks * most, at = 72 * blockIdx.x + i;
+        for (u64 q = 0; q < ranks; q++) {
+            if (q == me) continue;
+            asm volatile("st.volatile.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(inbox[q] + half + me * most + at),
+                         "r"((u32)v), "r"(seq), "r"((u32)(v >> 32)), "r"(seq)
+                         : "memory");
         }
+        #pragma unroll
+        for (u32 c = 0; c < 16; c++)
+            if (c < it.copies) it.acc[it.words * c + i] = it.first;
+        for (u64 q = 0; q < ranks; q++) {
+            if (q == me) continue;
+            const uint4 *line = inbox[me] + half + q * most + at;
+            uint4 w;
+            for (u32 n = 1;; n++) {
+                asm volatile("ld.volatile.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                             : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w)
+                             : "l"(line)
+                             : "memory");
+                if (w.y == seq && w.w == seq) break;
+                if (!(n & 1023) && *(const volatile u32 *)stop) __trap();
+            }
+            v = mg_join(it.op, v, (u64)w.x | (u64)w.z << 32);
+        }
+        if (it.words > 1) limb[i] = (i64)v;
+        else scalars[it.into] = mg_value(it, v);
     }
     __syncthreads();
-    if (!threadIdx.x) *round = seq;
+    if (!i && ranks > 1) rounds[blockIdx.x] = seq;
+    if (it.words == 1 || i >= 32) return;
+    const u64 bits = it.type == 5 ? mg_rounded(limb, 23, 8) : mg_rounded(limb, 52, 11);
+    if (!i) scalars[it.into] = bits;
 }
 
 /* Sets one of the workflow's scalars. */

@@ -1,9 +1,7 @@
-//! Reductions in kernels: accumulators in device memory, combined without an order, and the kernel that finishes them.
+//! Reductions in kernels: accumulators in device memory, combined without an order; `mgpu_finish` of the prelude finishes them.
 
 use std::fmt::Write;
 
-use crate::codegen::c_body::c_ty;
-use crate::codegen::cuda::{Form, Kernel, Word};
 use crate::ir::kernel::{FoldOp, Nest, Reduction};
 use crate::ir::ty::{Ty, Value};
 
@@ -64,12 +62,23 @@ pub fn first_key(op: FoldOp) -> u64 {
     }
 }
 
-/// Declares what a thread (and its block) accumulates in.
+fn exact_sums(nest: &Nest) -> usize {
+    nest.reductions.iter().filter(|r| r.op == FoldOp::Sum && ordered(nest, r)).count()
+}
+
+/// Clears the block's exact sums; every thread of the block must come here.
+pub fn clear(out: &mut String, nest: &Nest) {
+    let sums = exact_sums(nest);
+    if sums > 0 {
+        let _ = writeln!(out, "    mg_clear_shared(limbs, {});", 72 * sums);
+    }
+}
+
+/// Declares what a thread (and its block) accumulates in; exact sums are to be cleared before they are added to.
 pub fn declare(out: &mut String, nest: &Nest) {
-    let sums = nest.reductions.iter().filter(|r| r.op == FoldOp::Sum && ordered(nest, r)).count();
+    let sums = exact_sums(nest);
     if sums > 0 {
         let _ = writeln!(out, "    __shared__ u64 limbs[{}];", 72 * sums);
-        let _ = writeln!(out, "    mg_clear_shared(limbs, {});", 72 * sums);
     }
     if nest.reductions.iter().any(|r| !ordered(nest, r)) {
         let _ = writeln!(out, "    __shared__ u64 scratch[32];");
@@ -106,52 +115,9 @@ pub fn flush(out: &mut String, nest: &Nest) {
     }
 }
 
-/// The kernel that turns what a nest accumulated into scalars and makes the accumulators ready for the next run. Float
-/// products are finished on the host.
-pub fn write_finish(out: &mut String, number: usize, nest: &Nest) -> Option<Kernel> {
-    if nest.reductions.is_empty() {
-        return None;
-    }
-    let accumulators: Vec<String> = (0..nest.reductions.len()).map(|r| format!("u64 *acc{r}")).collect();
-    let name = format!("mgpu_finish_{number}");
-    let _ = writeln!(out, "extern \"C\" __global__ void {name}(u64 *scalars, {}) {{", accumulators.join(", "));
-    let _ = writeln!(out, "    __shared__ i64 limb[72];");
-    for (r, red) in nest.reductions.iter().enumerate() {
-        let (ty, into) = (ty(nest, red), red.into.0);
-        if ordered(nest, red) {
-            if red.op == FoldOp::Sum {
-                let (f, e) = if ty == Ty::F32 { (23, 8) } else { (52, 11) };
-                let _ = writeln!(out, "    {{ const u64 bits = mg_finish_sum(acc{r}, {COPIES}, limb, {f}, {e});");
-                let _ = writeln!(out, "      if (!threadIdx.x) scalars[{into}] = bits; }}");
-            }
-            continue;
-        }
-        let _ = writeln!(out, "    if (!threadIdx.x) {{ const u64 key = *acc{r}; *acc{r} = {}ULL;", first_key(red.op));
-        let _ = writeln!(out, "      scalars[{into}] = {}; }}", unkey(red.op, ty));
-    }
-    out.push_str("}\n");
-    let words = std::iter::once(Word::Scalars).chain((0..nest.reductions.len()).map(Word::Accumulator)).collect();
-    Some(Kernel { name, words, groups: vec![], form: Form::Points })
-}
-
-/// The bits of a result from its key.
-fn unkey(op: FoldOp, ty: Ty) -> String {
-    let c = c_ty(ty);
-    match op {
-        FoldOp::Min | FoldOp::Max => {
-            let nothing = super::super::c::first(op, ty).bits;
-            let first = first_key(op);
-            let value = format!("mg_unordered<{c}>(key)");
-            let nan = match ty {
-                Ty::F32 => "0x7fc00000ULL",
-                Ty::F64 => "0x7ff8000000000000ULL",
-                _ => return format!("key == {first}ULL ? 0x{nothing:x}ULL : mg_word({value})"),
-            };
-            format!("key == {first}ULL ? 0x{nothing:x}ULL : {value} != {value} ? {nan} : mg_word({value})")
-        }
-        FoldOp::Any | FoldOp::All if ty == Ty::Bool => "key & 1".into(),
-        _ => format!("mg_word(({c})key)"),
-    }
+/// The bits of a least or most of nothing.
+pub fn nothing(op: FoldOp, ty: Ty) -> u64 {
+    super::super::c::first(op, ty).bits
 }
 
 /// The value of an order-free fold from its key, on the host.
@@ -164,7 +130,7 @@ pub fn value_of_key(op: FoldOp, ty: Ty, key: u64) -> u64 {
         };
     }
     if key == first_key(op) {
-        return super::super::c::first(op, ty).bits;
+        return nothing(op, ty);
     }
     let bits = match ty {
         Ty::I32 => (key ^ 1 << 63) as u32 as u64,

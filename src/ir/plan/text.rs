@@ -133,6 +133,13 @@ impl Plan {
         if names.is_empty() { "once".into() } else { format!("once, again when {} {have} changed", names.join(", ")) }
     }
 
+    /// Every step in a few words, in the order of [`Plan::each_step`].
+    pub fn step_titles(&self) -> Vec<String> {
+        let mut out = vec![];
+        self.each_step(&self.steps, &mut |s| out.push(self.step_title(s)));
+        out
+    }
+
     /// A step in a few words.
     pub fn step_title(&self, s: &Step) -> String {
         match &s.kind {

@@ -21,6 +21,8 @@ use crate::ir::plan::{ExchangeId, Plan, PlanNestId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
+use crate::runtime::trace::Event;
+use std::time::Instant;
 
 pub use crate::ir::elem;
 pub use exact_sum::ExactSum;
@@ -97,6 +99,24 @@ pub trait Device {
     /// Bytes allocated for arrays and views, where the device counts them.
     fn memory(&self) -> Option<u64> {
         None
+    }
+
+    /// From now on times of kernels that run behind are kept; the trace began at `origin`.
+    fn record(&mut self, _origin: Instant) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// A step of a traced run begins: its number.
+    fn at(&mut self, _step: u32) {}
+
+    /// What was kept since, at the end of a run: what the device was busy with, while the rank did other things.
+    fn recorded(&mut self) -> Result<Vec<Event>, Failure> {
+        Ok(vec![])
+    }
+
+    /// Bytes a second that the device copies in its memory, read and written.
+    fn copy_bandwidth(&self) -> f64 {
+        crate::runtime::memory::copy_bandwidth()
     }
 
     /// A step begins that may read and write any array by hand. All ranks call this together.

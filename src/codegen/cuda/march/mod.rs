@@ -218,6 +218,8 @@ impl<'a> Marcher<'a> {
             self.rows(out);
         }
         if let Some((_, leaf_threads)) = m.leaf.or(m.anchored.then_some((0, m.lanes / m.vector))) {
+            // Not before: the loads do not wait for it.
+            reduce::clear(out, nest);
             self.fold(out, leaf_threads);
         }
         reduce::flush(out, nest);

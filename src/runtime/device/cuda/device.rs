@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::carry::{self, DeviceCopy};
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
@@ -12,6 +13,7 @@ use super::exchange::{List, Packed, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Rim, Sweep, Waits};
 use super::queue::Queue;
+use super::record::Recorder;
 use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
@@ -28,7 +30,9 @@ use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::device::Device;
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::startup;
 use crate::runtime::state::RankState;
+use crate::runtime::trace::{Event, Kind};
 
 /// Bytes of a chunk that travels between device and files.
 const CHUNK: i64 = 64 << 20;
@@ -67,7 +71,8 @@ pub struct CudaDevice<'a> {
     /// Exchanges delivered by sweeps, and carried by a kernel of their own.
     pub(super) delivered: u64,
     pub(super) carried: u64,
-    pub(super) joins: HashMap<Vec<(PlanNestId, usize)>, Launch>,
+    /// Kernels that finish reductions, joined with other ranks or not.
+    pub(super) finishes: HashMap<(Vec<(PlanNestId, usize)>, bool), Launch>,
     /// A word in host memory: not zero when a rank of this process has given up.
     pub(super) stop: u64,
     pub(super) ended: bool,
@@ -78,9 +83,20 @@ pub struct CudaDevice<'a> {
     pub(super) scalar_code: HashMap<*const Code, Function>,
     pub(super) copies: Function,
     pub(super) carry: Function,
-    pub(super) join: Function,
+    pub(super) finish: Function,
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
+}
+
+/// What a rank is given to begin with.
+pub struct Given<'a> {
+    /// The device, woken up.
+    pub gpu: Result<Gpu, CudaError>,
+    pub code: Result<Arc<Vec<u8>>, Problem>,
+    pub unit: &'a Unit,
+    /// The transport that is forced.
+    pub wish: Option<Transport>,
+    pub stop: &'a Stop,
 }
 
 pub(super) fn lost(e: CudaError) -> Failure {
@@ -94,11 +110,9 @@ impl<'a> CudaDevice<'a> {
         plan: &'a Plan,
         comm: &mut dyn Comm,
         info: &GpuInfo,
-        unit: &'a Unit,
-        code: Result<Arc<Vec<u8>>, Problem>,
-        wish: Option<Transport>,
-        stop: &Stop,
+        given: Given<'a>,
     ) -> Result<CudaDevice<'a>, Problem> {
+        let Given { gpu, code, unit, wish, stop } = given;
         let me = comm.rank();
         let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
         let mut card = Card {
@@ -110,7 +124,7 @@ impl<'a> CudaDevice<'a> {
             ..Card::default()
         };
         let prepare = |code: &[u8]| -> Result<(Gpu, Module, Memory, u64), Problem> {
-            let mut gpu = Gpu::new(info.ordinal).map_err(bad)?;
+            let mut gpu = gpu.map_err(bad)?;
             refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
             let module = gpu.load(code).map_err(bad)?;
             let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
@@ -128,9 +142,11 @@ impl<'a> CudaDevice<'a> {
         };
         (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
         card.handle = gpu.share(memory.arena).ok().map(|h| h.to_vec());
+        startup::ended("GPU memory");
         let function = |name: &str| module.function(name).map_err(bad);
-        let (carry, join) = (function("mgpu_carry")?, function("mgpu_join")?);
+        let (carry, finish) = (function("mgpu_carry")?, function("mgpu_finish")?);
         let links = Chooser { gpu: &mut gpu, comm, memory: &memory, carry, stop }.choose(&card, wish)?;
+        startup::ended("transports");
         let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
         let mut work = vec![];
         for (k, kernels) in unit.kernels.iter().enumerate() {
@@ -175,7 +191,7 @@ impl<'a> CudaDevice<'a> {
             awaited: HashMap::new(),
             delivered: 0,
             carried: 0,
-            joins: HashMap::new(),
+            finishes: HashMap::new(),
             stop,
             ended: false,
             verbose: false,
@@ -184,7 +200,7 @@ impl<'a> CudaDevice<'a> {
             scalar_code,
             copies: function("mgpu_copies")?,
             carry,
-            join,
+            finish,
             set: function("mgpu_set")?,
             scratch: (0, 0),
             gpu,
@@ -390,6 +406,28 @@ impl Device for CudaDevice<'_> {
             }
         }
         Ok(())
+    }
+
+    fn record(&mut self, origin: Instant) -> Result<(), Failure> {
+        let titles = self.plan.step_titles();
+        let kinds = [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
+        self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(lost)?);
+        Ok(())
+    }
+
+    fn at(&mut self, step: u32) {
+        self.queue.step = step;
+    }
+
+    fn recorded(&mut self) -> Result<Vec<Event>, Failure> {
+        match &mut self.queue.recorder {
+            Some(recorder) => recorder.take(&self.gpu).map_err(lost),
+            None => Ok(vec![]),
+        }
+    }
+
+    fn copy_bandwidth(&self) -> f64 {
+        self.gpu.copy_bandwidth().unwrap_or(0.0)
     }
 
     fn by_hand(&mut self) {

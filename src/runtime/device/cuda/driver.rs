@@ -305,6 +305,32 @@ impl Gpu {
         made.map(|()| Graph(exec))
     }
 
+    /// A point in the queue whose time can be read.
+    pub fn event(&self) -> Result<Event> {
+        let mut event = std::ptr::null_mut();
+        call!(cuEventCreate(&mut event, 0))?;
+        let event = Event(event);
+        call!(cuEventRecord(event.0, self.stream))?;
+        Ok(event)
+    }
+
+    /// Bytes a second, read and written, of the best of a few copies inside the device's memory; `None` where there is no room.
+    pub fn copy_bandwidth(&self) -> Option<f64> {
+        const BYTES: usize = 256 << 20;
+        let mut at = 0;
+        call!(cuMemAlloc_v2(&mut at, 2 * BYTES)).ok()?;
+        let copy = || -> Result<f32> {
+            let start = self.event()?;
+            call!(cuMemcpyDtoDAsync_v2(at, at + BYTES as u64, BYTES, self.stream))?;
+            let end = self.event()?;
+            self.wait()?;
+            end.after(&start)
+        };
+        let best = (0..5).filter_map(|_| copy().ok()).fold(f32::INFINITY, f32::min);
+        let _ = call!(cuMemFree_v2(at));
+        (best > 0.0 && best.is_finite()).then(|| 2.0 * BYTES as f64 / (1e-3 * f64::from(best)))
+    }
+
     /// Queues a graph.
     pub fn run(&self, graph: &Graph) -> Result<()> {
         call!(cuGraphLaunch(graph.0, self.stream))
@@ -338,6 +364,23 @@ pub fn shared_word() -> Result<u64> {
     // SAFETY: memory of 64 bytes.
     unsafe { at.cast::<u32>().write_volatile(0) };
     Ok(at as u64)
+}
+
+/// A point in the queue of a device.
+pub struct Event(sys::CUevent);
+
+impl Event {
+    /// Milliseconds since an earlier event; both have happened.
+    pub fn after(&self, earlier: &Event) -> Result<f32> {
+        let mut ms = 0.0;
+        call!(cuEventElapsedTime_v2(&mut ms, earlier.0, self.0)).map(|()| ms)
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        let _ = call!(cuEventDestroy_v2(self.0));
+    }
 }
 
 /// Loaded code.

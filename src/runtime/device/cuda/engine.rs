@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock};
 
-use super::device::CudaDevice;
-use super::driver::{self, CudaError, GpuInfo};
+use super::device::{CudaDevice, Given};
+use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::transport::Transport;
 use super::{nvrtc, storage};
@@ -16,6 +16,7 @@ use crate::runtime::copy::strides;
 use crate::runtime::device::{Device, Engine};
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::Problem;
+use crate::runtime::startup;
 
 /// How a run uses GPUs.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,7 @@ impl CudaEngine {
         line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>,
     ) -> Result<CudaEngine, String> {
         let all = driver::gpus()?;
+        startup::ended("CUDA driver");
         nvrtc::present()?;
         let gpus = if options.devices.is_empty() {
             all
@@ -151,11 +153,20 @@ impl Engine for CudaEngine {
             eprintln!("rank {}: GPU {} {} (sm_{a}{b}, {memory} GiB, {})", comm.rank(), gpu.ordinal, gpu.name, gpu.bus);
         }
         // The first rank of a machine compiles; the others find the code on disk.
+        // The device wakes up meanwhile.
         let first = local == 0;
-        let mut code = if first { Some(self.code(gpu.capability)) } else { None };
+        let (mut code, woken) = std::thread::scope(|scope| {
+            let compiler = first.then(|| scope.spawn(|| self.code(gpu.capability)));
+            let woken = Gpu::new(gpu.ordinal);
+            startup::ended("CUDA context");
+            let failed = || Err("the compiler's thread panicked".to_string());
+            (compiler.map(|c| c.join().unwrap_or_else(|_| failed())), woken)
+        });
         comm.gathered(&[]).map_err(|e| bad(e.0))?;
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
-        let mut device = CudaDevice::new(plan, comm, gpu, &self.unit, code, self.options.transport, &self.stop)?;
+        startup::ended("kernels compiled");
+        let given = Given { gpu: woken, code, unit: &self.unit, wish: self.options.transport, stop: &self.stop };
+        let mut device = CudaDevice::new(plan, comm, gpu, given)?;
         device.verbose = self.options.verbose;
         for (q, link) in device.links() {
             let report =

@@ -10,6 +10,7 @@ mod launch;
 mod link;
 pub mod nvrtc;
 mod queue;
+pub mod record;
 mod reduce;
 mod storage;
 pub mod transport;

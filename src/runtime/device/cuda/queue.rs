@@ -1,8 +1,10 @@
-//! Launches wait here and go out in batches; a batch that comes again goes out as one CUDA graph. The host never waits.
+//! Launches wait here and go out in batches; a batch that comes again goes out as one CUDA graph. The host never waits. In a
+//! traced run each launch goes out alone, with a clock before and behind it.
 
 use std::collections::HashMap;
 
 use super::driver::{Gpu, Graph, Launch, Result};
+use super::record::Recorder;
 
 /// Launches of a batch, at least, that ends with an iteration of a loop.
 const BATCH: usize = 64;
@@ -31,7 +33,13 @@ fn hash(batch: &[Launch]) -> u64 {
 /// Launches in order.
 #[derive(Default)]
 pub struct Queue {
+    /// The step of the plan that queues now.
+    pub step: u32,
+    /// Of a traced run.
+    pub recorder: Option<Recorder>,
     pending: Vec<Launch>,
+    /// The steps of the pending launches.
+    steps: Vec<u32>,
     /// How many launches there have been.
     count: u64,
     known: HashMap<u64, Known>,
@@ -44,6 +52,7 @@ impl Queue {
     /// Adds a launch; gives its number.
     pub fn push(&mut self, launch: Launch) -> u64 {
         self.pending.push(launch);
+        self.steps.push(self.step);
         self.count += 1;
         self.count - 1
     }
@@ -65,16 +74,19 @@ impl Queue {
             return Ok(());
         }
         let at = keep.and_then(|k| self.place(k)).filter(|at| (BATCH / 2..self.pending.len()).contains(at));
-        let rest = at.map_or(vec![], |at| self.pending.split_off(at));
+        let rest = at.map(|at| (self.pending.split_off(at), self.steps.split_off(at)));
         let sent = self.flush(gpu);
-        self.pending = rest;
+        (self.pending, self.steps) = rest.unwrap_or_default();
         sent
     }
 
     /// Everything goes out.
     pub fn flush(&mut self, gpu: &Gpu) -> Result<()> {
-        let batch = std::mem::take(&mut self.pending);
+        let (batch, steps) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.steps));
         self.launched += batch.len() as u64;
+        if let Some(recorder) = &mut self.recorder {
+            return batch.iter().zip(steps).try_for_each(|(l, step)| recorder.launch(gpu, l, step));
+        }
         if batch.len() < SHORT {
             return batch.iter().try_for_each(|l| gpu.launch(l));
         }

@@ -1,28 +1,33 @@
-//! Reductions of a rank on a GPU: accumulators in device memory become scalars, joined with those of the other ranks by a kernel
-//! where all are peers, through the host where not.
+//! Reductions of a rank on a GPU: a kernel turns accumulators in device memory into scalars, joined with those of the other ranks
+//! on the way where all are peers, through the host where not.
 
 use super::carry;
 use super::device::{CudaDevice, lost};
 use super::driver::Launch;
 use super::work::{copies, leaf_positions};
-use crate::codegen::cuda::{COPIES, first_key, ordered, value_of_key};
-use crate::ir::kernel::{FoldOp, Reduction};
+use crate::codegen::cuda::{COPIES, first_key, nothing, ordered, value_of_key};
+use crate::ir::kernel::FoldOp;
 use crate::ir::plan::PlanNestId;
+use crate::ir::ty::Ty;
 use crate::runtime::device::{ExactSum, Partial};
 use crate::runtime::failure::Failure;
 use crate::runtime::state::RankState;
 
-/// Threads of the block that joins accumulators.
-const JOINERS: u32 = 256;
+/// `MG_FINISHERS` of the prelude.
+const FINISHERS: u32 = 96;
 
 /// `mg_item` of the prelude.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Joined {
+struct Finishing {
     acc: u64,
+    first: u64,
+    nothing: u64,
     words: u32,
     copies: u32,
     op: u32,
+    ty: u32,
+    into: u32,
     spare: u32,
 }
 
@@ -55,41 +60,57 @@ impl CudaDevice<'_> {
         Ok(Partial::Exact(sum))
     }
 
-    /// Turns what a nest accumulated into scalars, on the device.
+    /// Whether the host finishes a reduction: the factors of a float product are multiplied in their order.
+    fn on_host(&self, (n, r): &(PlanNestId, usize)) -> bool {
+        let nest = &self.plan.nest(*n).nest;
+        nest.reductions[*r].op == FoldOp::Prod && ordered(nest, &nest.reductions[*r])
+    }
+
+    /// Turns what a nest accumulated on this rank alone into scalars.
     pub(super) fn finish_here(&mut self, id: PlanNestId, state: &mut RankState) -> Result<(), Failure> {
-        let k = id.0 as usize;
-        let nest = &self.plan.nests[k].nest;
-        let host = |r: &Reduction| r.op == FoldOp::Prod && ordered(nest, r);
-        if let Some(f) = self.work[k].finish {
-            let words = std::iter::once(self.scalars).chain(self.work[k].accumulators.iter().copied()).collect();
-            self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (32, 1), words });
+        let count = self.plan.nest(id).nest.reductions.len();
+        let all: Vec<(PlanNestId, usize)> = (0..count).map(|r| (id, r)).collect();
+        self.finish_items(&all, false, state)
+    }
+
+    fn finish_items(
+        &mut self,
+        items: &[(PlanNestId, usize)],
+        joined: bool,
+        state: &mut RankState,
+    ) -> Result<(), Failure> {
+        let (host, device): (Vec<_>, Vec<_>) = items.iter().copied().partition(|i| self.on_host(i));
+        for (n, r) in host {
+            let mut partial = self.partial(n, r)?;
+            state.set_reduced(self.plan, n, r, &mut partial);
         }
-        for (r, red) in nest.reductions.iter().enumerate() {
-            if host(red) {
-                let mut partial = self.partial(id, r)?;
-                state.set_reduced(self.plan, id, r, &mut partial);
-            } else {
-                self.computed(red.into, state);
-            }
+        if device.is_empty() {
+            return Ok(());
+        }
+        let key = (device, joined);
+        if !self.finishes.contains_key(&key) {
+            let launch = self.finishing(&key.0, joined)?;
+            self.finishes.insert(key.clone(), launch);
+        }
+        self.queue.push(self.finishes[&key].clone());
+        for (n, r) in &key.0 {
+            self.computed(self.plan.nest(*n).nest.reductions[*r].into, state);
         }
         Ok(())
     }
 
     /// Combines reductions over all ranks and sets the scalars.
     pub(super) fn reduce_all(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
-        let product = |(n, r): &(PlanNestId, usize)| {
-            let nest = &self.plan.nest(*n).nest;
-            nest.reductions[*r].op == FoldOp::Prod && ordered(nest, &nest.reductions[*r])
-        };
-        let mut nests: Vec<PlanNestId> = items.iter().map(|i| i.0).collect();
-        nests.dedup();
-        let alone = state.comm.size() == 1;
-        if alone || self.all_peers && !items.iter().any(product) {
-            if !alone {
-                self.join(items)?;
-                state.stats.reductions += 1;
-            }
-            return nests.into_iter().try_for_each(|n| self.finish_here(n, state));
+        if state.comm.size() == 1 {
+            return self.finish_items(items, false, state);
+        }
+        if self.all_peers && !items.iter().any(|i| self.on_host(i)) {
+            self.finish_items(items, true, state)?;
+            state.stats.reductions += 1;
+            // Every rank hears every other.
+            let others = || (0..self.plan.ranks).filter(|q| *q != self.me);
+            self.order.exchanged(others(), others());
+            return Ok(());
         }
         let mut mine = vec![];
         for (n, r) in items {
@@ -98,44 +119,60 @@ impl CudaDevice<'_> {
         state.all_reduce(self.plan, items, &mut |k, out| mine[k].write(out))
     }
 
-    /// Queues the kernel that joins these accumulators with those of all peers.
-    fn join(&mut self, items: &[(PlanNestId, usize)]) -> Result<(), Failure> {
-        if !self.joins.contains_key(items) {
-            let mut list = vec![];
-            for (n, r) in items {
-                let (nest, work) = (&self.plan.nest(*n).nest, &self.work[n.0 as usize]);
-                let op = match nest.reductions[*r].op {
-                    FoldOp::Sum => 0,
-                    FoldOp::Prod => 1,
-                    FoldOp::Min => 2,
-                    FoldOp::Max => 3,
-                    FoldOp::Any => 4,
-                    FoldOp::All => 5,
-                };
-                let copies = copies(nest, *r);
-                let words = work.acc_words[*r] as u32 / copies;
-                list.push(Joined { acc: work.accumulators[*r], words, copies, op, spare: 0 });
-            }
-            let inbox = self.memory.inbox - self.memory.arena;
-            let bases = self.links.remotes.iter().map(|r| r.as_ref().map_or(self.memory.arena, |r| r.base) + inbox);
-            let inboxes: Vec<u64> = bases.collect();
-            let words = vec![
-                carry::keep(&mut self.gpu, &list).map_err(lost)?,
-                list.len() as u64,
-                carry::keep(&mut self.gpu, &inboxes).map_err(lost)?,
-                self.me as u64,
-                self.plan.ranks as u64,
-                self.memory.most_words as u64,
-                self.memory.round,
-                self.stop,
-            ];
-            self.joins
-                .insert(items.to_vec(), Launch { function: self.join, grid: (1, 1, 1), block: (JOINERS, 1), words });
+    /// The kernel that turns these accumulators into scalars, joined with those of all peers or not.
+    fn finishing(&mut self, items: &[(PlanNestId, usize)], joined: bool) -> Result<Launch, Failure> {
+        let mut list = vec![];
+        for (n, r) in items {
+            let (nest, work) = (&self.plan.nest(*n).nest, &self.work[n.0 as usize]);
+            let red = &nest.reductions[*r];
+            let ty = nest.code.regs[red.value.0 as usize];
+            let op = match red.op {
+                FoldOp::Sum => 0,
+                FoldOp::Prod => 1,
+                FoldOp::Min => 2,
+                FoldOp::Max => 3,
+                FoldOp::Any => 4,
+                FoldOp::All => 5,
+            };
+            let copies = copies(nest, *r);
+            list.push(Finishing {
+                acc: work.accumulators[*r],
+                first: if ordered(nest, red) { 0 } else { first_key(red.op) },
+                nothing: nothing(red.op, ty),
+                words: work.acc_words[*r] as u32 / copies,
+                copies,
+                op,
+                ty: number(ty),
+                into: red.into.0,
+                spare: 0,
+            });
         }
-        self.queue.push(self.joins[items].clone());
-        // Every rank hears every other.
-        let ranks = 0..self.plan.ranks;
-        self.order.exchanged(ranks.clone().filter(|q| *q != self.me), ranks.filter(|q| *q != self.me));
-        Ok(())
+        let inbox = self.memory.inbox - self.memory.arena;
+        let bases = self.links.remotes.iter().map(|r| r.as_ref().map_or(self.memory.arena, |r| r.base) + inbox);
+        let inboxes: Vec<u64> = bases.collect();
+        let words = vec![
+            carry::keep(&mut self.gpu, &list).map_err(lost)?,
+            self.scalars,
+            if joined { self.plan.ranks as u64 } else { 1 },
+            if joined { self.me as u64 } else { 0 },
+            carry::keep(&mut self.gpu, &inboxes).map_err(lost)?,
+            self.memory.most_lines as u64,
+            self.memory.rounds,
+            self.stop,
+        ];
+        Ok(Launch { function: self.finish, grid: (list.len() as u32, 1, 1), block: (FINISHERS, 1), words })
+    }
+}
+
+/// The number by which the prelude's `mg_value` knows a type.
+fn number(ty: Ty) -> u32 {
+    match ty {
+        Ty::Bool => 0,
+        Ty::I32 => 1,
+        Ty::I64 => 2,
+        Ty::U32 => 3,
+        Ty::U64 => 4,
+        Ty::F32 => 5,
+        Ty::F64 => 6,
     }
 }

@@ -21,7 +21,6 @@ pub struct Work {
     pub general: Function,
     pub fast: Option<Function>,
     pub linked: Option<Function>,
-    pub finish: Option<Function>,
     /// Where each reduction accumulates, and in how many words.
     pub accumulators: Vec<u64>,
     pub acc_words: Vec<usize>,
@@ -29,6 +28,8 @@ pub struct Work {
     pub moving: Vec<ScalarId>,
 }
 
+/// Words of an exact sum.
+const SUM_WORDS: usize = 72;
 /// Bytes of a message with which transports are tried.
 pub const PROBE: usize = 64 << 10;
 
@@ -37,11 +38,12 @@ pub const PROBE: usize = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pub arena: u64,
-    /// The number of the last all-reduce among peers, and where words of others arrive: lines of 16 bytes, see `mgpu_join`.
-    pub round: u64,
+    /// For each place in an all-reduce among peers the number of its last one, and where words of others arrive: lines of 16
+    /// bytes, see `mgpu_finish`.
+    pub rounds: u64,
     pub inbox: u64,
-    /// Words of the largest all-reduce.
-    pub most_words: usize,
+    /// Lines of the largest all-reduce from one rank.
+    pub most_lines: usize,
     probe: u64,
     /// Offsets in the arena.
     pub blocks: Vec<u64>,
@@ -51,14 +53,9 @@ pub struct Memory {
 impl Memory {
     pub fn new(plan: &Plan, me: i64, gpu: &mut Gpu) -> Result<Memory, CudaError> {
         let ranks = plan.ranks as u64;
-        let mut most_words = 0;
-        all_reduces(&plan.steps, &mut |items| {
-            let words = |(n, r): &(PlanNestId, usize)| {
-                let nest = &plan.nest(*n).nest;
-                acc_words(nest, &nest.reductions[*r], 1) / copies(nest, *r) as usize
-            };
-            most_words = items.iter().map(words).sum::<usize>().max(most_words);
-        });
+        let mut most = 0;
+        all_reduces(&plan.steps, &mut |items| most = items.len().max(most));
+        let most_lines = SUM_WORDS * most;
         let mut bytes = 0u64;
         let mut take = |n: u64| {
             // Large blocks begin as the driver would let them begin.
@@ -67,8 +64,8 @@ impl Memory {
             bytes - n
         };
         take(LINK * ranks);
-        let round = take(8);
-        let inbox = take(32 * ranks * most_words as u64);
+        let rounds = take(4 * most as u64);
+        let inbox = take(32 * ranks * most_lines as u64);
         let probe = take(if ranks == 1 { 0 } else { (ranks + 1) * PROBE as u64 });
         let mut blocks = vec![None; plan.arrays.len()];
         for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
@@ -82,7 +79,7 @@ impl Memory {
         }
         let arena = gpu.alloc(bytes as usize)?;
         let blocks = blocks.into_iter().map(|b| b.unwrap_or(0)).collect();
-        Ok(Memory { arena, round: arena + round, inbox: arena + inbox, most_words, probe, blocks, views })
+        Ok(Memory { arena, rounds: arena + rounds, inbox: arena + inbox, most_lines, probe, blocks, views })
     }
 
     /// Where what a trial sends lies, or what it receives from a rank.
@@ -169,7 +166,6 @@ pub fn work_of(
         general: function(&kernels.general)?,
         fast: fast.map(function).transpose()?,
         linked: kernels.linked.as_ref().map(function).transpose()?,
-        finish: kernels.finish.as_ref().map(function).transpose()?,
         accumulators,
         acc_words: words,
         moving: kernels.moving.clone(),
