@@ -100,7 +100,7 @@ impl<'a> Writer<'a> {
                 Word::Value(s) => format!("u64 value{}", s.0),
                 Word::Accumulator(r) => format!("u64 *acc{r}"),
                 Word::Shift => "i64 shift".into(),
-                Word::Rim => "const mg_rim *__restrict__ rim".into(),
+                Word::Rim => "const __grid_constant__ mg_rim rim".into(),
             });
         }
         let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));

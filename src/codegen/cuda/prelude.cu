@@ -258,19 +258,19 @@ struct mg_link {
     u32 left, spare[3];  /* blocks that have done with a message */
 };
 /* What block `b` of `n` adds for a message. */
-FN u32 mg_share(u32 b, u32 n) { return (u32)((u64)(b + 1) * MG_WHOLE / n) - (u32)((u64)b * MG_WHOLE / n); }
+FN u32 mg_share(u32 b, u32 n) { return MG_WHOLE / n + (b ? 0 : MG_WHOLE % n); }
 /* Adds to a counter of a peer, behind everything that this thread knows to be written. */
 FN void mg_add(u32 *p, u32 v) { asm volatile("red.release.sys.global.add.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory"); }
+/* What a peer adds to; behind it, everything that the peer wrote before. */
 FN u32 mg_look(const u32 *p) {
     u32 v;
-    asm volatile("ld.relaxed.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
+    asm volatile("ld.acquire.sys.global.u32 %0, [%1];" : "=r"(v) : "l"(p) : "memory");
     return v;
 }
 /* Waits until a counter has come to `want`; gives up with the device when another rank has. */
 FN void mg_await(const u32 *p, u32 want, const u32 *stop) {
     for (u32 k = 1; (i32)(mg_look(p) - want) < 0; k++)
         if (!(k & 1023) && *(const volatile u32 *)stop) __trap();
-    __threadfence_system();
 }
 /* A message to a peer: copies straight into its memory. */
 struct mg_send {
@@ -320,6 +320,7 @@ struct mg_rim {
     i64 rows[2];   /* rows below the first, and from the second on, are copied */
     u32 chunks[2]; /* chunks below the first, and from the second on, have a rim */
     u32 blocks[2]; /* in how many blocks */
+    u32 share[2];  /* what each block adds for a message; the first one adds what is left of MG_WHOLE too */
     u32 store[2];  /* which store is copied, from 1; 0 none */
     u64 first;     /* the number of the first block above */
     const u32 *stop;
@@ -327,28 +328,32 @@ struct mg_rim {
 /* Ends first: their messages travel while the rest is computed. */
 FN u32 mg_ends_first(u32 b, u32 n) { return b == 0 ? 0 : b == 1 ? n - 1 : b - 1; }
 /* Whether the block has a rim; it has then waited for what it reads. */
-FN bool mg_rim_wait(const mg_rim *rim, u32 chunk) {
-    const bool low = chunk < rim->chunks[0], high = chunk >= rim->chunks[1];
+FN bool mg_rim_wait(const mg_rim &rim, u32 chunk) {
+    const bool low = chunk < rim.chunks[0], high = chunk >= rim.chunks[1];
     if (!low && !high) return false;
     if (!(threadIdx.x | threadIdx.y)) {
-        if (low && rim->wait[0]) mg_await(&rim->wait[0]->arrived, rim->wait[0]->taken + MG_WHOLE, rim->stop);
-        if (high && rim->wait[1]) mg_await(&rim->wait[1]->arrived, rim->wait[1]->taken + MG_WHOLE, rim->stop);
+        if (low && rim.wait[0]) mg_await(&rim.wait[0]->arrived, rim.wait[0]->taken + MG_WHOLE, rim.stop);
+        if (high && rim.wait[1]) mg_await(&rim.wait[1]->arrived, rim.wait[1]->taken + MG_WHOLE, rim.stop);
     }
     __syncthreads();
     return true;
 }
 /* `block` is the block's number, chunk by chunk. */
-FN void mg_rim_done(const mg_rim *rim, u32 chunk, u64 block) {
+FN void mg_rim_done(const mg_rim &rim, u32 chunk, u64 block) {
     __syncthreads();
     if (threadIdx.x | threadIdx.y) return;
-    const bool at[2] = {chunk < rim->chunks[0], chunk >= rim->chunks[1]};
-    for (int end = 0; end < 2; end++)
-        if (at[end] && rim->to[end])
-            mg_add(&rim->theirs[end]->arrived, mg_share((u32)(end ? block - rim->first : block), rim->blocks[end]));
+    const bool at[2] = {chunk < rim.chunks[0], chunk >= rim.chunks[1]};
+    #pragma unroll
     for (int end = 0; end < 2; end++) {
-        if (!at[end] || !rim->wait[end] || atomicAdd(&rim->wait[end]->left, 1) != rim->blocks[end] - 1) continue;
-        rim->wait[end]->left = 0;
-        rim->wait[end]->taken += MG_WHOLE;
+        if (!at[end] || !rim.to[end]) continue;
+        const bool first = block == (end ? rim.first : 0);
+        mg_add(&rim.theirs[end]->arrived, first ? MG_WHOLE - rim.share[end] * (rim.blocks[end] - 1) : rim.share[end]);
+    }
+    #pragma unroll
+    for (int end = 0; end < 2; end++) {
+        if (!at[end] || !rim.wait[end] || atomicAdd(&rim.wait[end]->left, 1) != rim.blocks[end] - 1) continue;
+        rim.wait[end]->left = 0;
+        rim.wait[end]->taken += MG_WHOLE;
     }
 }
 
@@ -380,10 +385,17 @@ FN u64 mg_value(const mg_item &it, u64 key) {
    in one 8-byte store with the number of the round, so that no word needs a fence. `inbox[r]` is rank r's memory: for each of two
    rounds and each sender, a line of 16 bytes a word, 72 a block. */
 #define MG_FINISHERS 96
+#define MG_ITEMS 8
+#define MG_PEERS 16
+struct mg_items {
+    mg_item item[MG_ITEMS];
+    uint4 *inbox[MG_PEERS];
+};
 extern "C" __global__ void __launch_bounds__(MG_FINISHERS) mgpu_finish(
-    const mg_item *items, u64 *scalars, u64 ranks, u64 me, uint4 *const *inbox, u64 most, u32 *rounds, const u32 *stop) {
+    u64 *scalars, u64 ranks, u64 me, u64 most, u32 *rounds, const u32 *stop, const __grid_constant__ mg_items all) {
     __shared__ i64 limb[72];
-    const mg_item it = items[blockIdx.x];
+    const mg_item &it = all.item[blockIdx.x];
+    uint4 *const *inbox = all.inbox;
     const u32 i = threadIdx.x, seq = ranks > 1 ? rounds[blockIdx.x] + 1 : 0;
     u64 v = 0;
     if (i < it.words) {

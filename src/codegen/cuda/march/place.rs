@@ -7,10 +7,10 @@ use crate::codegen::c_body::c_memory;
 use crate::codegen::cuda::Placed;
 use crate::ir::kernel::{Reg, Sym};
 
-/// With fewer threads of four rows (a few thousand warps) processors would idle: rows are shared out more finely.
+/// With fewer threads of four rows (a few thousand warps) than this, threads have four rows, and with fewer than
+/// [`MANY_THREADS`] eight, in blocks of several rows of threads; with more, long rows of vectors are faster. Measured on an H200
+/// with the 5-point stencil, 1024^2 to 16384^2.
 const FEW_THREADS: i64 = 1 << 17;
-/// With fewer threads than this, blocks of several rows of threads are a little faster; with more, long rows of vectors.
-/// Measured on an H200 with the 5-point stencil, 1024^2 to 16384^2.
 const MANY_THREADS: i64 = 1 << 19;
 
 impl March {
@@ -64,8 +64,8 @@ impl March {
             let threads = points / vector / 4;
             let block = |bx: u32, all: u32| (bx, all / bx);
             (m.block, m.rows) = match m.others[..] {
-                [] if threads < FEW_THREADS => (block(wide(128), 256), 2),
-                [] if threads < MANY_THREADS => (block(wide(64), 256), 4),
+                [] if threads < FEW_THREADS => (block(32, 256), 4),
+                [] if threads < MANY_THREADS => (block(32, 128), 8),
                 [] => (block(wide(128), 128), 4),
                 _ if threads < 8 * MANY_THREADS => (block(32, 256), 8),
                 _ => (block(32, 128), 32),

@@ -219,6 +219,8 @@ impl Marcher<'_> {
     fn unroll(&self) -> i64 {
         let most = match self.m.dim {
             Some(_) if !self.m.others.is_empty() => 2,
+            // Measured: a sum's long chunks of rows leave fewer threads, which need more loads each.
+            Some(_) if self.m.anchored => 16,
             _ => 8,
         };
         self.m.rows.min(most)
@@ -281,10 +283,10 @@ impl Marcher<'_> {
             // The same row in the memory of the rank below or above, if it is a ghost row there.
             let ty = c_memory(self.w.nest.operands[self.w.nest.stores[s].operand.0 as usize].ty);
             for (end, when) in
-                [format!("x{d} + r < rim->rows[0]"), format!("x{d} + r >= rim->rows[1]")].iter().enumerate()
+                [format!("x{d} + r < rim.rows[0]"), format!("x{d} + r >= rim.rows[1]")].iter().enumerate()
             {
-                let _ = writeln!(out, "            if (at_rim && rim->store[{end}] == {} && {when}) {{", s + 1);
-                let _ = writeln!(out, "            {ty} *far = ({ty} *)((u64)({at}) + rim->far[{end}]);");
+                let _ = writeln!(out, "            if (at_rim && rim.store[{end}] == {} && {when}) {{", s + 1);
+                let _ = writeln!(out, "            {ty} *far = ({ty} *)((u64)({at}) + rim.far[{end}]);");
                 self.store_at(out, s, "far");
                 out.push_str("            }\n");
             }

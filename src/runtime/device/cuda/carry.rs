@@ -103,6 +103,14 @@ pub fn keep<T: Copy>(gpu: &mut Gpu, items: &[T]) -> Result<u64> {
     Ok(at)
 }
 
+/// A structure of whole words as the end of a kernel's arguments.
+pub fn words<T: Copy>(value: &T) -> Vec<u64> {
+    bytes_of(std::slice::from_ref(value))
+        .chunks_exact(8)
+        .map(|b| u64::from_ne_bytes(b.try_into().unwrap_or_default()))
+        .collect()
+}
+
 /// The launch that runs a list of copies.
 pub fn launch(f: Function, list: u64, copies: &[DeviceCopy]) -> Launch {
     let most = copies.iter().map(|c| c.total).max().unwrap_or(1).max(1);

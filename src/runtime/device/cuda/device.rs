@@ -11,9 +11,10 @@ use super::edges::Edges;
 use super::engine::{Stop, device_code};
 use super::exchange::{List, Packed, Which};
 use super::launch::Around;
-use super::link::{Due, Known, Rim, Sweep, Waits};
+use super::link::{Due, Known, Sweep, Waits};
 use super::queue::Queue;
 use super::record::Recorder;
+use super::reduce::PEERS;
 use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
@@ -66,13 +67,10 @@ pub struct CudaDevice<'a> {
     pub(super) due: Option<Due>,
     pub(super) known: HashMap<(u32, u32, u64, usize), Known>,
     pub(super) waits: HashMap<(u32, u32, u64), Option<Waits>>,
-    pub(super) rims: HashMap<Rim, u64>,
     pub(super) awaited: HashMap<u32, Carrying>,
     /// Exchanges delivered by sweeps, and carried by a kernel of their own.
     pub(super) delivered: u64,
     pub(super) carried: u64,
-    /// Kernels that finish reductions, joined with other ranks or not.
-    pub(super) finishes: HashMap<(Vec<(PlanNestId, usize)>, bool), Launch>,
     /// A word in host memory: not zero when a rank of this process has given up.
     pub(super) stop: u64,
     pub(super) ended: bool,
@@ -179,7 +177,8 @@ impl<'a> CudaDevice<'a> {
             direct: vec![vec![]; schedules.len()],
             schedules: vec![],
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
-            all_peers: links.links.iter().flatten().all(|l| l.transport == Transport::Peer),
+            all_peers: plan.ranks as usize <= PEERS
+                && links.links.iter().flatten().all(|l| l.transport == Transport::Peer),
             links,
             packed: vec![],
             carrying: HashMap::new(),
@@ -187,11 +186,9 @@ impl<'a> CudaDevice<'a> {
             due: None,
             known: HashMap::new(),
             waits: HashMap::new(),
-            rims: HashMap::new(),
             awaited: HashMap::new(),
             delivered: 0,
             carried: 0,
-            finishes: HashMap::new(),
             stop,
             ended: false,
             verbose: false,

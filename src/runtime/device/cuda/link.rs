@@ -9,7 +9,7 @@ use super::carry;
 use super::device::{CudaDevice, lost};
 use super::driver::Launch;
 use super::storage::padded;
-use super::transport::peer::{Carrying, link};
+use super::transport::peer::{Carrying, WHOLE, link};
 use crate::codegen::cuda::{Form, Kernel, March};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Affine, ArrayId, Store, Sym};
@@ -21,7 +21,7 @@ use crate::runtime::failure::Failure;
 
 /// `mg_rim` of the prelude.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Rim {
     wait: [u64; 2],
     to: [u64; 2],
@@ -30,6 +30,7 @@ pub struct Rim {
     rows: [i64; 2],
     chunks: [u32; 2],
     blocks: [u32; 2],
+    share: [u32; 2],
     store: [u32; 2],
     first: u64,
     stop: u64,
@@ -108,6 +109,7 @@ impl Chunks {
         let high = self.count - i64::from(rim.chunks[1]).min(self.count);
         rim.first = (u64::from(rim.chunks[1])).min(self.count as u64) * self.blocks as u64;
         rim.blocks = [(i64::from(rim.chunks[0]) * self.blocks) as u32, (high * self.blocks) as u32];
+        rim.share = rim.blocks.map(|n| WHOLE / n.max(1));
     }
 }
 
@@ -320,19 +322,10 @@ impl CudaDevice<'_> {
     }
 
     /// The linked launch of a sweep.
-    fn linked(&mut self, k: usize, plain: &Launch, rim: Rim) -> Result<Launch, Failure> {
-        let at = match self.rims.get(&rim) {
-            Some(at) => *at,
-            None => {
-                let at = carry::keep(&mut self.gpu, &[rim]).map_err(lost)?;
-                self.rims.insert(rim, at);
-                at
-            }
-        };
+    fn linked(&self, k: usize, plain: &Launch, rim: Rim) -> Result<Launch, Failure> {
         let function = self.work[k].linked.ok_or_else(|| Failure::Internal("a sweep has no linked form".into()))?;
         // The rim is the last argument.
-        let mut words = plain.words.clone();
-        words.push(at);
+        let words = plain.words.iter().copied().chain(carry::words(&rim)).collect();
         Ok(Launch { function, words, ..plain.clone() })
     }
 

@@ -13,12 +13,14 @@ use crate::runtime::device::{ExactSum, Partial};
 use crate::runtime::failure::Failure;
 use crate::runtime::state::RankState;
 
-/// `MG_FINISHERS` of the prelude.
+/// `MG_FINISHERS`, `MG_ITEMS` and `MG_PEERS` of the prelude.
 const FINISHERS: u32 = 96;
+pub const ITEMS: usize = 8;
+pub const PEERS: usize = 16;
 
 /// `mg_item` of the prelude.
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Finishing {
     acc: u64,
     first: u64,
@@ -29,6 +31,14 @@ struct Finishing {
     ty: u32,
     into: u32,
     spare: u32,
+}
+
+/// `mg_items` of the prelude.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Finishings {
+    items: [Finishing; ITEMS],
+    inbox: [u64; PEERS],
 }
 
 impl CudaDevice<'_> {
@@ -84,17 +94,12 @@ impl CudaDevice<'_> {
             let mut partial = self.partial(n, r)?;
             state.set_reduced(self.plan, n, r, &mut partial);
         }
-        if device.is_empty() {
-            return Ok(());
+        for some in device.chunks(ITEMS) {
+            let launch = self.finishing(some, joined);
+            self.queue.push(launch);
         }
-        let key = (device, joined);
-        if !self.finishes.contains_key(&key) {
-            let launch = self.finishing(&key.0, joined)?;
-            self.finishes.insert(key.clone(), launch);
-        }
-        self.queue.push(self.finishes[&key].clone());
-        for (n, r) in &key.0 {
-            self.computed(self.plan.nest(*n).nest.reductions[*r].into, state);
+        for (n, r) in device {
+            self.computed(self.plan.nest(n).nest.reductions[r].into, state);
         }
         Ok(())
     }
@@ -120,9 +125,9 @@ impl CudaDevice<'_> {
     }
 
     /// The kernel that turns these accumulators into scalars, joined with those of all peers or not.
-    fn finishing(&mut self, items: &[(PlanNestId, usize)], joined: bool) -> Result<Launch, Failure> {
-        let mut list = vec![];
-        for (n, r) in items {
+    fn finishing(&self, items: &[(PlanNestId, usize)], joined: bool) -> Launch {
+        let mut all = Finishings::default();
+        for (item, (n, r)) in all.items.iter_mut().zip(items) {
             let (nest, work) = (&self.plan.nest(*n).nest, &self.work[n.0 as usize]);
             let red = &nest.reductions[*r];
             let ty = nest.code.regs[red.value.0 as usize];
@@ -135,7 +140,7 @@ impl CudaDevice<'_> {
                 FoldOp::All => 5,
             };
             let copies = copies(nest, *r);
-            list.push(Finishing {
+            *item = Finishing {
                 acc: work.accumulators[*r],
                 first: if ordered(nest, red) { 0 } else { first_key(red.op) },
                 nothing: nothing(red.op, ty),
@@ -145,22 +150,16 @@ impl CudaDevice<'_> {
                 ty: number(ty),
                 into: red.into.0,
                 spare: 0,
-            });
+            };
         }
         let inbox = self.memory.inbox - self.memory.arena;
-        let bases = self.links.remotes.iter().map(|r| r.as_ref().map_or(self.memory.arena, |r| r.base) + inbox);
-        let inboxes: Vec<u64> = bases.collect();
-        let words = vec![
-            carry::keep(&mut self.gpu, &list).map_err(lost)?,
-            self.scalars,
-            if joined { self.plan.ranks as u64 } else { 1 },
-            if joined { self.me as u64 } else { 0 },
-            carry::keep(&mut self.gpu, &inboxes).map_err(lost)?,
-            self.memory.most_lines as u64,
-            self.memory.rounds,
-            self.stop,
-        ];
-        Ok(Launch { function: self.finish, grid: (list.len() as u32, 1, 1), block: (FINISHERS, 1), words })
+        for (at, remote) in all.inbox.iter_mut().zip(&self.links.remotes) {
+            *at = remote.as_ref().map_or(self.memory.arena, |r| r.base) + inbox;
+        }
+        let (ranks, me) = if joined { (self.plan.ranks as u64, self.me as u64) } else { (1, 0) };
+        let first = [self.scalars, ranks, me, self.memory.most_lines as u64, self.memory.rounds, self.stop];
+        let words = first.into_iter().chain(carry::words(&all)).collect();
+        Launch { function: self.finish, grid: (items.len() as u32, 1, 1), block: (FINISHERS, 1), words }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a rank sets up on its GPU before step 0: memory that other ranks may write to, and each nest's functions and accumulators.
 
 use super::driver::{CudaError, Function, Gpu};
+use super::reduce::ITEMS;
 use super::storage::padded;
 use super::transport::peer::LINK;
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
@@ -55,6 +56,7 @@ impl Memory {
         let ranks = plan.ranks as u64;
         let mut most = 0;
         all_reduces(&plan.steps, &mut |items| most = items.len().max(most));
+        let most = most.min(ITEMS);
         let most_lines = SUM_WORDS * most;
         let mut bytes = 0u64;
         let mut take = |n: u64| {

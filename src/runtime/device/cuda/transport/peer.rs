@@ -13,6 +13,8 @@ use crate::runtime::exchange::Place;
 
 /// Bytes of a link: see `mg_link` of the prelude.
 pub const LINK: u64 = 32;
+/// What a message counts: `MG_WHOLE` of the prelude.
+pub const WHOLE: u32 = 65536;
 /// Threads of a block that carries.
 const THREADS: i64 = 256;
 /// Most blocks that carry one message: enough to fill NVLink.
