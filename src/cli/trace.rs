@@ -208,3 +208,35 @@ fn advice(total: [f64; KINDS], reached: f64, worst: &(f64, String, f64), ranks: 
     }
     format!("{} is arithmetic in sweeps: more ranks would help", share(compute))
 }
+
+#[cfg(all(test, feature = "cuda"))]
+mod tests {
+    use super::*;
+    use crate::cli::MessageFormat;
+    use crate::cli::compile::Session;
+
+    /// What a GPU was busy with has a track of its own, and stands in the table for the time of its step.
+    #[test]
+    fn kernels_have_a_track_and_count_as_the_steps_time() {
+        let program = "array u: f32[8] in (block)\nworkflow main { u[i] = f32(i) }\n";
+        let mut session = Session::new(MessageFormat::Human);
+        let plan = session.plan_of("p.mgpu", program, 1).unwrap();
+        let mut trace = Trace::new(&plan);
+        plan.each_step(&plan.steps, &mut |s| {
+            trace.at(s);
+        });
+        trace.busy(vec![Event { step: 0, kind: Kind::Compute, start: 1000, end: 4000 }]);
+        trace.busy(vec![Event { step: 0, kind: Kind::Compute, start: 5000, end: 7000 }]);
+        let text = json(&plan, &session.sources, &[&trace]);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let events = value["traceEvents"].as_array().unwrap();
+        let name = |e: &&Value| e["args"]["name"] == "rank 0, GPU";
+        let track = events.iter().find(name).unwrap()["tid"].clone();
+        let slices: Vec<&Value> = events.iter().filter(|e| e["ph"] == "X" && e["tid"] == track).collect();
+        assert_eq!(slices.len(), 2);
+        assert_eq!((slices[1]["ts"].as_f64(), slices[1]["dur"].as_f64()), (Some(5.0), Some(2.0)));
+        assert_eq!(slices[0]["args"]["line"], "p.mgpu:2");
+        let table = table(&plan, &session.sources, &[&trace]);
+        assert!(table.lines().nth(1).is_some_and(|l| l.contains("5.0 us")), "{table}");
+    }
+}

@@ -30,9 +30,12 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     }
     match rank.checked_sub(1) {
         Some(d) => {
+            // Blocks have no third dimension, which the assembler does not know: it keeps the step in a register. Else it multiplies
+            // again in every round, on the unit that random numbers need most.
+            out.push_str("        const i64 step = (i64)gridDim.x * blockDim.x + threadIdx.z;\n");
             let _ = writeln!(
                 out,
-                "        for (i64 x{d} = (i64)blockIdx.x * blockDim.x + threadIdx.x; x{d} < hi{d} - lo{d}; x{d} += (i64)gridDim.x * blockDim.x) {{"
+                "        for (i64 x{d} = (i64)blockIdx.x * blockDim.x + threadIdx.x; x{d} < hi{d} - lo{d}; x{d} += step) {{"
             );
         }
         None => out.push_str("        if (!(blockIdx.x | threadIdx.x)) {\n"),
