@@ -28,7 +28,13 @@ pub struct Tiles {
     pub rows: i64,
     pub columns: i64,
     pub threads: u32,
+    /// Bytes of shared memory that a launch gives besides what the kernel declares.
+    pub shared: u32,
 }
+
+/// Fragments of f64 on tensor cores: warps along rows and columns, fragments of 16 by 8 results of a warp, terms of a panel, panels
+/// under way, and elements of padding (`mg_tensor`).
+const TENSOR: ((i64, i64), (i64, i64), i64, i64, i64) = ((2, 4), (4, 4), 16, 2, 4);
 
 /// Warps, lanes of a warp, and results of a thread along rows and columns; terms of a panel; panels under way.
 struct Shape {
@@ -62,8 +68,18 @@ impl Shape {
             rows: self.warps.0 * self.lanes.0 * self.each.0,
             columns: self.warps.1 * self.lanes.1 * self.each.1,
             threads: 32 * (self.warps.0 * self.warps.1) as u32,
+            shared: 0,
         }
     }
+}
+
+/// The tiles of a product on tensor cores; `left` and `right` say whether terms lie beside each other.
+fn tensor_tiles(row: usize, column: usize, left: bool, right: bool) -> Tiles {
+    let ((wm, wn), (m, n), terms, stages, pad) = TENSOR;
+    let (rows, columns) = (wm * m * 16, wn * n * 8);
+    let panel = |lines: i64, along: bool| if along { lines * (terms + pad) } else { terms * (lines + pad) };
+    let elements = stages * (panel(rows, left) + panel(columns, right));
+    Tiles { row, column, rows, columns, threads: 32 * (wm * wn) as u32, shared: 8 * elements as u32 }
 }
 
 /// Declares the registers that some instructions of a nest assign.
@@ -87,12 +103,27 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let row = c.row?;
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
-    let shape = Shape::of(c.chain.ty, placed.extent[row], placed.extent[column]);
-    let tiles = shape.tiles(row, column);
+    let (rows, columns) = (placed.extent[row], placed.extent[column]);
+    let shape = Shape::of(c.chain.ty, rows, columns);
+    let tensor = c.chain.ty == Ty::F64 && rows > 64 && columns > 64;
+    let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));
+    let tiles = if tensor { tensor_tiles(row, column, left, right) } else { shape.tiles(row, column) };
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());
-    let bounds = format!("__launch_bounds__({}, {})", tiles.threads, shape.resident);
+    let bounds = format!("__launch_bounds__({}, {})", tiles.threads, if tensor { 1 } else { shape.resident });
     w.w.head(out, &name, &words, &bounds);
-    w.body(out, &shape, &tiles);
+    let ty = c_ty(c.chain.ty);
+    if tensor {
+        let ((wm, wn), (m, n), _, stages, _) = TENSOR;
+        let _ = writeln!(out, "    typedef mg_tensor<{wm}, {wn}, {m}, {n}, {stages}, {left}, {right}> Tiles;");
+        let _ = writeln!(out, "    extern __shared__ __align__(16) f64 room[];");
+    } else {
+        let ((wm, wn), (lm, ln), (m, n)) = (shape.warps, shape.lanes, shape.each);
+        let (terms, stages) = (shape.terms, shape.stages);
+        let numbers = format!("{wm}, {wn}, {lm}, {ln}, {m}, {n}, {terms}, {stages}");
+        let _ = writeln!(out, "    typedef mg_contraction<{ty}, {numbers}, {left}, {right}> Tiles;");
+        let _ = writeln!(out, "    __shared__ __align__(16) {ty} room[Tiles::ROOM];");
+    }
+    w.body(out, &tiles);
     out.push_str("}\n");
     Some(Kernel { name, words, groups: w.w.groups, form: Form::Product(tiles) })
 }
@@ -103,22 +134,8 @@ struct Generator<'a> {
 }
 
 impl Generator<'_> {
-    fn body(&self, out: &mut String, shape: &Shape, tiles: &Tiles) {
-        let (ty, row, column) = (c_ty(self.c.chain.ty), tiles.row, tiles.column);
-        let (left, right) = (self.along(&self.c.left, row), self.along(&self.c.right, column));
-        let _ = writeln!(
-            out,
-            "    typedef mg_contraction<{ty}, {}, {}, {}, {}, {}, {}, {}, {}, {left}, {right}> Tiles;",
-            shape.warps.0,
-            shape.warps.1,
-            shape.lanes.0,
-            shape.lanes.1,
-            shape.each.0,
-            shape.each.1,
-            shape.terms,
-            shape.stages
-        );
-        let _ = writeln!(out, "    __shared__ __align__(16) {ty} room[Tiles::ROOM];");
+    fn body(&self, out: &mut String, tiles: &Tiles) {
+        let (row, column) = (tiles.row, tiles.column);
         let _ = writeln!(out, "    const i64 rows = hi{row} - lo{row}, columns = hi{column} - lo{column};");
         out.push_str("    const i64 high = (rows + Tiles::ROWS - 1) / Tiles::ROWS, wide = (columns + Tiles::COLUMNS - 1) / Tiles::COLUMNS;\n");
         out.push_str("    i64 rest = blockIdx.x / (high * wide), tile = blockIdx.x % (high * wide);\n");

@@ -228,7 +228,7 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                self.queue.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), words });
+                self.queue.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), shared: 0, words });
             }
         }
         Ok(())
@@ -353,7 +353,7 @@ impl Device for CudaDevice<'_> {
             return Ok(());
         };
         self.send_scalars(&inputs.into_iter().collect::<Vec<_>>(), state)?;
-        self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), words: vec![self.scalars] });
+        self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![self.scalars] });
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
     }

@@ -284,7 +284,7 @@ impl Gpu {
             bx,
             by,
             1,
-            0,
+            l.shared,
             self.stream,
             words.as_mut_ptr(),
             std::ptr::null_mut()
@@ -399,12 +399,22 @@ impl Module {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Function(sys::CUfunction);
 
+impl Function {
+    /// Lets launches give so many bytes of shared memory, which may be more than a kernel could declare.
+    pub fn allow_shared(&self, bytes: u32) -> Result<()> {
+        let what = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        call!(cuFuncSetAttribute(self.0, what, bytes as i32))
+    }
+}
+
 /// A kernel with its grid and arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Launch {
     pub function: Function,
     pub grid: (u32, u32, u32),
     pub block: (u32, u32),
+    /// Bytes of shared memory besides what the kernel declares.
+    pub shared: u32,
     pub words: Vec<u64>,
 }
 

@@ -118,7 +118,7 @@ impl Around<'_> {
             return None;
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);
-        Some(Launch { function: f, grid, block: m.block, words: self.words(k, shift) })
+        Some(Launch { function: f, grid, block: m.block, shared: 0, words: self.words(k, shift) })
     }
 
     /// The launch of a product of matrices: a block of threads for each tile of results.
@@ -132,7 +132,7 @@ impl Around<'_> {
             n.checked_mul((r.len() + tile - 1) / tile)
         })?;
         let grid = (i32::try_from(blocks).ok()? as u32, 1, 1);
-        Some(Launch { function: f, grid, block: (tiles.threads, 1), words: self.words(k, 0) })
+        Some(Launch { function: f, grid, block: (tiles.threads, 1), shared: tiles.shared, words: self.words(k, 0) })
     }
 
     /// The launch of the general kernel.
@@ -155,7 +155,7 @@ impl Around<'_> {
             }
             _ => self.points(),
         };
-        Launch { function: f, grid, block, words }
+        Launch { function: f, grid, block, shared: 0, words }
     }
 
     /// Blocks over the last dimension and the rows before it.

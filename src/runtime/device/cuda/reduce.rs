@@ -159,7 +159,7 @@ impl CudaDevice<'_> {
         let (ranks, me) = if joined { (self.plan.ranks as u64, self.me as u64) } else { (1, 0) };
         let first = [self.scalars, ranks, me, self.memory.most_lines as u64, self.memory.rounds, self.stop];
         let words = first.into_iter().chain(carry::words(&all)).collect();
-        Launch { function: self.finish, grid: (items.len() as u32, 1, 1), block: (FINISHERS, 1), words }
+        Launch { function: self.finish, grid: (items.len() as u32, 1, 1), block: (FINISHERS, 1), shared: 0, words }
     }
 }
 

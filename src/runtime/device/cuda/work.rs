@@ -161,12 +161,19 @@ pub fn work_of(
     }
     let function = |k: &Kernel| module.function(&k.name);
     let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_) | Form::Product(_)));
+    let allowed = |k: &Kernel| {
+        let f = function(k)?;
+        match &k.form {
+            Form::Product(tiles) if tiles.shared > 0 => f.allow_shared(tiles.shared).map(|()| f),
+            _ => Ok(f),
+        }
+    };
     Ok(Work {
         part,
         boxes: boxes.collect(),
         places,
         general: function(&kernels.general)?,
-        fast: fast.map(function).transpose()?,
+        fast: fast.map(allowed).transpose()?,
         linked: kernels.linked.as_ref().map(function).transpose()?,
         accumulators,
         acc_words: words,

@@ -109,7 +109,13 @@ impl Carrying {
     /// The launch; `ask` and `tell` have a bit a message.
     pub fn launch(&self, carry: Function, ask: u64, tell: u64, stop: u64) -> Launch {
         let words = self.words.iter().copied().chain([ask, tell, stop]).collect();
-        Launch { function: carry, grid: (self.blocks, self.messages + 1, 1), block: (THREADS as u32, 1), words }
+        Launch {
+            function: carry,
+            grid: (self.blocks, self.messages + 1, 1),
+            block: (THREADS as u32, 1),
+            shared: 0,
+            words,
+        }
     }
 }
 
