@@ -33,7 +33,7 @@ def seconds(a, program, ranks, params):
     done = subprocess.run(command + words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-600:])
-    return json.loads(done.stderr.strip().splitlines()[-1])["run_s"], done.stdout.strip()
+    return json.loads(done.stderr.strip().splitlines()[-1])["steps_s"], done.stdout.strip()
 
 
 def step(a, program, ranks, steps, **params):

@@ -10,18 +10,20 @@ DEFAULT = os.path.join(HERE, "../target/release/mgpu")
 
 
 def mgpu_seconds(mgpu, program, params, steps, ranks=1, more=()):
-    """Seconds of a run of `bench/PROGRAM.mgpu` without start-up and compilation."""
+    """Seconds that the steps of a run of `bench/PROGRAM.mgpu` take, without start-up and compilation."""
     words = [x for k, v in {**params, "steps": steps}.items() for x in ("-p", f"{k}={v}")]
     command = [mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--json", *words, *more]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-600:])
-    return json.loads(done.stderr.strip().splitlines()[-1])["run_s"]
+    return json.loads(done.stderr.strip().splitlines()[-1])["steps_s"]
 
 
 def mgpu_step(mgpu, program, params, steps, ranks=1, more=()):
     """Seconds a step: the difference of two runs with many and few steps."""
     few = max(1, steps // 10)
+    # A first run compiles.
+    mgpu_seconds(mgpu, program, params, 1, ranks, more)
     low = mgpu_seconds(mgpu, program, params, few, ranks, more)
     return max(1e-9, (mgpu_seconds(mgpu, program, params, steps, ranks, more) - low) / (steps - few))
 

@@ -344,6 +344,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     if args.json {
         let value = serde_json::json!({
             "ranks": plan.ranks, "executor": executor, "compile_s": compiled.as_secs_f64(), "run_s": seconds,
+            "steps_s": stats.first().map_or(0.0, |s| s.ran.as_secs_f64()),
             "computation_s": computation, "communication_s": communication, "messages": messages, "bytes": bytes,
             "reductions": stats.first().map_or(0, |s| s.reductions), "steps": stats.first().map_or(0, |s| s.steps),
             "compulsory_bytes": sum(&|s| s.touched), "exchanges": stats.first().map(|s| &s.exchanges),

@@ -13,7 +13,7 @@ use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
 use crate::runtime::watch::Watch;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a run leaves behind: the statistics of the ranks that ran here, lowest first, or the failure that all agreed on.
 pub type Outcome = Result<Vec<Stats>, Failure>;
@@ -161,7 +161,9 @@ fn rank_to_end(
         rank.state.stats.trace = Some(trace);
     }
     startup::ended("allocation");
+    let clock = Instant::now();
     rank.run()?;
+    rank.state.stats.ran = clock.elapsed();
     if manner.trace {
         let kernels = rank.device.recorded()?;
         if let Some(trace) = &mut rank.state.stats.trace {

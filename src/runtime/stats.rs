@@ -24,6 +24,8 @@ pub struct Stats {
     pub planned: (u64, u64),
     /// All-reduces taken part in.
     pub reductions: u64,
+    /// From the first step to the end.
+    pub ran: Duration,
     pub computation: Duration,
     /// Packing, sending, waiting and unpacking.
     pub communication: Duration,
