@@ -23,6 +23,19 @@ if ! "$mgpu" run bench/empty.mgpu -n 1 --device cuda -q; then
 fi
 
 step "programs on GPUs against the CPU" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "$ranks"
+most="${ranks##*,}"
+if [ "$most" -gt 1 ]; then
+    step "the same by NCCL and through the host" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "$most:nccl,$most:staged"
+    if command -v mpirun >/dev/null; then
+        step "the same as MPI processes" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "" --mpirun "$most,$most:nccl,$most:staged"
+        if ompi_info --parsable 2>/dev/null | grep -q "mpi_built_with_cuda_support:value:true"; then
+            step "the same by an MPI library that knows GPUs" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "" --mpirun "$most:gpu-aware"
+        else
+            say "SKIPPED: gpu-aware transport; this MPI library does not know GPUs"
+        fi
+    fi
+fi
+step "a trace with a track for the GPU" python3 bench/gpu_trace.py --mgpu "$mgpu"
 step "speed" python3 bench/gpu.py --mgpu "$mgpu"
 step "against CuPy, JAX and PyTorch" python3 bench/gpu_compare.py --mgpu "$mgpu"
 step "solvers" python3 bench/solvers.py --mgpu "$mgpu" --device cuda
