@@ -27,9 +27,9 @@ print((time.perf_counter() - start) / steps)
 """
 
 
-def seconds(a, program, ranks, params):
+def seconds(a, program, ranks, params, more=()):
     words = [x for k, v in params.items() for x in ("-p", f"{k}={v}")]
-    command = [a.mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--device", a.device, "--json"]
+    command = [a.mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--device", a.device, "--json", *more]
     done = subprocess.run(command + words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-600:])
@@ -86,11 +86,11 @@ def cublas(n, name):
     return flops / best / 1e12
 
 
-def least(a, program, steps, **params):
+def least(a, program, steps, more=(), **params):
     """Seconds a step: many steps less one, the least of two, after a run that fills the cache of kernels."""
-    seconds(a, program, 1, {**params, "steps": 1})
-    low = min(seconds(a, program, 1, {**params, "steps": 1})[0] for _ in range(2))
-    runs = [seconds(a, program, 1, {**params, "steps": steps}) for _ in range(2)]
+    seconds(a, program, 1, {**params, "steps": 1}, more)
+    low = min(seconds(a, program, 1, {**params, "steps": 1}, more)[0] for _ in range(2))
+    runs = [seconds(a, program, 1, {**params, "steps": steps}, more) for _ in range(2)]
     return (min(r[0] for r in runs) - low) / (steps - 1), runs[0][1]
 
 
@@ -103,10 +103,16 @@ def on_gpu(a):
         ("float64", "product64", 4096, 400),
         ("float32", "product", 2048, 6000),
     ):
-        mine, _ = least(a, program, steps, n=n)
         peer = cublas(n, name)
-        beside = f", cuBLAS {peer:.1f}, ratio {2 * n**3 / mine / 1e12 / peer:.2f}" if peer else ""
-        print(f"{name} {n}^2: {2 * n**3 / mine / 1e12:.1f} TFLOP/s{beside}", flush=True)
+        for math in ["exact", "library"] + (["tf32"] if name == "float32" else []):
+            try:
+                mine, out = least(a, program, steps, ["--math", math], n=n)
+            except RuntimeError as e:
+                print(f"{name} {n}^2 --math {math} failed: {e}", flush=True)
+                continue
+            # TF32 has a peer of its own, which CuPy does not call.
+            beside = f", cuBLAS {peer:.1f}, ratio {2 * n**3 / mine / 1e12 / peer:.2f}" if peer and math != "tf32" else ""
+            print(f"{name} {n}^2 --math {math}: {2 * n**3 / mine / 1e12:.1f} TFLOP/s{beside} ({out})", flush=True)
 
 
 def check(a):

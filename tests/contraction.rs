@@ -95,3 +95,30 @@ fn explain_tells_of_a_contraction() {
     let one_line = story.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(one_line.contains("It is a contraction: each point adds up 50 products"), "{story}");
 }
+
+/// `--math library` may give cuBLAS products that stand alone, however their factors lie, and no others.
+#[cfg(feature = "cuda")]
+#[test]
+fn products_that_a_library_can_carry_out() {
+    let cases = [
+        ("c[i, j] = sum[k] a[i, k] * b[k, j]", true),
+        ("c[i, j] = sum[k] a[k, i] * b[j, k]", true),
+        ("c[i, j] = sum[k in 3..40] b[k, j] * a[i, k]", true),
+        ("d[i, j] = sum[k] d2[i, k] * d3[k, j]", true),
+        // Batches.
+        ("q[g, i, j] = sum[k] q2[g, i, k] * b[k, j]", true),
+        // Something stands around the sum, or a factor is computed.
+        ("c[i, j] += sum[k] a[i, k] * b[k, j]", false),
+        ("c[i, j] = 2 * (sum[k] a[i, k] * b[k, j])", false),
+        ("c[i, j] = sum[k] (a[i, k] - 1) * b[k, j]", false),
+        ("d[i, j] = sum[k] f64(a[i, k]) * f64(b[k, j])", false),
+        // Reads across an edge, and every other column.
+        ("c[i, j] = sum[k] a[i-1, k] * b[k, j]", false),
+        ("c[i, 2*j] = sum[k] a[i, k] * b[k, 2*j]", false),
+    ];
+    let arrays = "array d2, d3: f64[50, 50]\narray q, q2: f32[5, 50, 50]\n";
+    for (equation, wanted) in cases {
+        let text = mgpu(&["emit", "cuda"], &format!("{arrays}{}", program(equation)));
+        assert_eq!(text.contains("gives this product to cuBLAS"), wanted, "{equation}");
+    }
+}

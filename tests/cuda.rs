@@ -21,7 +21,9 @@ fn kernels_of_every_example_compile() {
     assert!(programs.len() > 10);
     // And the tiles of contractions of every kind.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    programs.extend(["kinds", "blocks", "sizes"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))));
+    programs.extend(
+        ["kinds", "blocks", "sizes", "tensor"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))),
+    );
     programs.extend(["product", "product64", "training"].map(|n| root.join(format!("bench/{n}.mgpu"))));
     let settings = [("sm_80", "1"), ("sm_90", "1"), ("sm_90", "3")];
     let work: Vec<_> = programs.iter().flat_map(|p| settings.map(|s| (p, s))).collect();

@@ -234,9 +234,13 @@ fn programs_that_are_rejected() {
 #[test]
 fn wrong_usage() {
     let text = "workflow main { print \"hello\" }";
-    for (ranks, more, code) in
-        [("0", &[][..], "E0003"), ("1", &["-p", "n"], "E0002"), ("1", &["-p", "@none.json"], "E0002")]
-    {
+    for (ranks, more, code) in [
+        ("0", &[][..], "E0003"),
+        ("1", &["-p", "n"], "E0002"),
+        ("1", &["-p", "@none.json"], "E0002"),
+        ("2", &["--math", "tf32"], "E0003"),
+        ("2", &["--transport", "nccl"], "E0003"),
+    ] {
         let got = run(text, ranks, more, |_| {});
         assert_eq!(got.exit, 2, "{more:?} on {ranks}: {}", got.err);
         assert!(got.err.contains(code) && got.out.is_empty(), "{}", got.err);

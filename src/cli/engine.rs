@@ -22,6 +22,10 @@ pub struct EngineArgs {
     /// How messages travel between GPUs [default: the fastest that works, for each pair of ranks]
     #[arg(long, value_enum, value_name = "HOW")]
     pub transport: Option<Transport>,
+    /// How GPUs multiply matrices: as defined, with the same bits everywhere, or as cuBLAS does, whose bits depend on the library,
+    /// the GPU and the shape of each rank's part
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Math::Exact)]
+    pub math: Math,
     /// Say what is done: executor, launcher command
     #[arg(short, long)]
     pub verbose: bool,
@@ -54,6 +58,17 @@ pub enum Device {
     Cuda,
 }
 
+/// How GPUs multiply matrices.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
+pub enum Math {
+    /// A chain of fused multiply-adds for every element
+    Exact,
+    /// By cuBLAS, in the elements' type
+    Library,
+    /// By cuBLAS, f32 rounded to TF32 on the way
+    Tf32,
+}
+
 /// What carries messages between GPUs.
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq)]
 pub enum Transport {
@@ -76,17 +91,25 @@ pub fn default_ranks(args: &EngineArgs) -> i64 {
 /// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
 pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     let verbose = args.verbose && speaks;
-    if !args.on_cpu() {
+    let for_gpus = [("--transport", args.transport.is_some()), ("--math", args.math != Math::Exact)];
+    let for_gpus = for_gpus.iter().find(|o| o.1).map(|o| o.0);
+    if args.on_cpu() {
+        if let Some(option) = for_gpus {
+            return Err(format!(
+                "`{option}` is for GPUs, and `--device cpu` or `--executor` keeps this run on the CPU"
+            ));
+        }
+    } else {
         match cuda(args, plan, sources) {
             Ok(engine) => {
                 crate::runtime::startup::ended("kernels written");
                 return Ok(engine);
             }
             Err(why) if args.device == Device::Cuda => return Err(why),
-            Err(why) if args.transport.is_some() => {
-                return Err(format!("`--transport` is for GPUs, and there are none: {why}"));
-            }
             Err(why) => {
+                if let Some(option) = for_gpus {
+                    return Err(format!("`{option}` is for GPUs, and there are none: {why}"));
+                }
                 if verbose {
                     eprintln!("GPUs are not used: {why}");
                 }
@@ -132,6 +155,7 @@ fn gpus(args: &EngineArgs) -> Option<i64> {
 
 #[cfg(feature = "cuda")]
 fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
+    use crate::runtime::device::cuda::blas::Math as Allowed;
     use crate::runtime::device::cuda::transport::Transport as Carrier;
     use crate::runtime::device::cuda::{CudaEngine, Options};
     let transport = args.transport.map(|t| match t {
@@ -140,7 +164,12 @@ fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn E
         Transport::GpuAware => Carrier::GpuAware,
         Transport::Staged => Carrier::Staged,
     });
-    let options = Options { devices: args.devices.clone(), verbose: args.verbose, transport };
+    let math = match args.math {
+        Math::Exact => Allowed::Exact,
+        Math::Library => Allowed::Library,
+        Math::Tf32 => Allowed::Tf32,
+    };
+    let options = Options { devices: args.devices.clone(), verbose: args.verbose, transport, math };
     Ok(Box::new(CudaEngine::new(plan, options, &|span| line(sources, span))?))
 }
 

@@ -67,13 +67,18 @@ struct Known<'a> {
 impl Contraction {
     /// How many terms an element has, where that is a number.
     pub fn count(&self) -> Option<i64> {
+        self.range().map(|(from, to)| (to - from).max(0))
+    }
+
+    /// The first term and the end of the terms, where those are numbers.
+    pub fn range(&self) -> Option<(i64, i64)> {
         let constant = |r: Reg| {
             self.chain.bounds.iter().find_map(|i| match i {
                 Inst::Op { dst, op: Op::Const(v) } if *dst == r => v.as_int().map(|n| n as i64),
                 _ => None,
             })
         };
-        Some((constant(self.chain.to)? - constant(self.chain.from)?).max(0))
+        Some((constant(self.chain.from)?, constant(self.chain.to)?))
     }
 }
 

@@ -103,6 +103,6 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
         c_const(c.start)
     );
     // No dimension of rows: every element but for the columns has a block of its own.
-    let tiles = Tiles { row: column, column, rows: COLUMNS, columns: COLUMNS, threads: THREADS, shared: 0 };
+    let tiles = Tiles { row: column, column, rows: COLUMNS, columns: COLUMNS, threads: THREADS, shared: 0, gemm: None };
     Some(Kernel { name, words, groups: w.groups, form: Form::Product(tiles) })
 }

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{Body, assigns, c_ty};
 use crate::codegen::cuda::body::Writer;
+use crate::codegen::cuda::gemm::{self, Gemm};
 use crate::codegen::cuda::{Form, Kernel, Placed};
 use crate::ir::contraction::{Contraction, Factor, product};
 use crate::ir::kernel::{AccessId, Inst, Nest, Op, ScalarId, Sym};
@@ -30,6 +31,8 @@ pub struct Tiles {
     pub threads: u32,
     /// Bytes of shared memory that a launch gives besides what the kernel declares.
     pub shared: u32,
+    /// The same product for a library, if it is one.
+    pub gemm: Option<Gemm>,
 }
 
 /// Fragments of f64 on tensor cores: warps along rows and columns, fragments of 16 by 8 results of a warp, terms of a panel, panels
@@ -69,6 +72,7 @@ impl Shape {
             columns: self.warps.1 * self.lanes.1 * self.each.1,
             threads: 32 * (self.warps.0 * self.warps.1) as u32,
             shared: 0,
+            gemm: None,
         }
     }
 }
@@ -79,7 +83,7 @@ fn tensor_tiles(row: usize, column: usize, left: bool, right: bool) -> Tiles {
     let (rows, columns) = (wm * m * 16, wn * n * 8);
     let panel = |lines: i64, along: bool| if along { lines * (terms + pad) } else { terms * (lines + pad) };
     let elements = stages * (panel(rows, left) + panel(columns, right));
-    Tiles { row, column, rows, columns, threads: 32 * (wm * wn) as u32, shared: 8 * elements as u32 }
+    Tiles { row, column, rows, columns, threads: 32 * (wm * wn) as u32, shared: 8 * elements as u32, gemm: None }
 }
 
 /// Declares the registers that some instructions of a nest assign.
@@ -107,10 +111,14 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let shape = Shape::of(c.chain.ty, rows, columns);
     let tensor = c.chain.ty == Ty::F64 && rows > 64 && columns > 64;
     let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));
-    let tiles = if tensor { tensor_tiles(row, column, left, right) } else { shape.tiles(row, column) };
+    let mut tiles = if tensor { tensor_tiles(row, column, left, right) } else { shape.tiles(row, column) };
+    tiles.gemm = gemm::of(&w.w, &c, row);
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());
     let bounds = format!("__launch_bounds__({}, {})", tiles.threads, if tensor { 1 } else { shape.resident });
     w.w.head(out, &name, &words, &bounds);
+    if tiles.gemm.is_some() {
+        out.push_str("    /* `--math library` gives this product to cuBLAS. */\n");
+    }
     let ty = c_ty(c.chain.ty);
     if tensor {
         let ((wm, wn), (m, n), _, stages, _) = TENSOR;

@@ -10,6 +10,7 @@ mod body;
 mod chains;
 mod contraction;
 mod fold;
+pub mod gemm;
 mod leaves;
 mod march;
 mod points;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::blas::Math;
 use super::carry::{self, DeviceCopy};
-use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
+use super::driver::{Call, CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
 use super::engine::{Stop, device_code};
 use super::exchange::{List, Packed, Which};
@@ -46,6 +47,7 @@ pub struct CudaDevice<'a> {
     pub(super) queue: Queue,
     pub(super) gpu: Gpu,
     pub(super) most_blocks: u32,
+    math: Math,
     pub(super) memory: Memory,
     /// In which block each array is now.
     pub(super) arrays: Vec<u32>,
@@ -94,6 +96,7 @@ pub struct Given<'a> {
     pub unit: &'a Unit,
     /// The transport that is forced.
     pub wish: Option<Transport>,
+    pub math: Math,
     pub stop: &'a Stop,
 }
 
@@ -110,7 +113,7 @@ impl<'a> CudaDevice<'a> {
         info: &GpuInfo,
         given: Given<'a>,
     ) -> Result<CudaDevice<'a>, Problem> {
-        let Given { gpu, code, unit, wish, stop } = given;
+        let Given { gpu, code, unit, wish, math, stop } = given;
         let me = comm.rank();
         let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
         let mut card = Card {
@@ -125,6 +128,10 @@ impl<'a> CudaDevice<'a> {
             let mut gpu = gpu.map_err(bad)?;
             refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
             let module = gpu.load(code).map_err(bad)?;
+            if math != Math::Exact {
+                let needs = |why| Problem::new("E0620", format!("`--math` other than `exact` needs cuBLAS: {why}"));
+                gpu.take_blas().map_err(needs)?;
+            }
             let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
             gpu.wait().map_err(bad)?;
             let stop = stop.address().map_err(bad)?;
@@ -168,6 +175,7 @@ impl<'a> CudaDevice<'a> {
             me,
             queue: Queue::default(),
             most_blocks: info.multiprocessors as u32 * 8,
+            math,
             order: Order::new(class.collect(), memory.views.len(), plan.ranks as usize),
             memory,
             arrays: plan.arrays.iter().map(|a| a.buffer).collect(),
@@ -228,7 +236,13 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                self.queue.push(Launch { function: self.set, grid: (1, 1, 1), block: (1, 1), shared: 0, words });
+                self.queue.push(Launch {
+                    call: Call::Kernel(self.set),
+                    grid: (1, 1, 1),
+                    block: (1, 1),
+                    shared: 0,
+                    words,
+                });
             }
         }
         Ok(())
@@ -254,6 +268,7 @@ impl<'a> CudaDevice<'a> {
             value: &|id| state.scalars.bits[id.0 as usize],
             accumulators: &work.accumulators,
             most_blocks: self.most_blocks,
+            math: self.math,
         };
         let fast = kernels.fast.as_ref().zip(work.fast).and_then(|(kernel, f)| around.fast(kernel, f));
         let launch = match &fast {
@@ -353,7 +368,13 @@ impl Device for CudaDevice<'_> {
             return Ok(());
         };
         self.send_scalars(&inputs.into_iter().collect::<Vec<_>>(), state)?;
-        self.queue.push(Launch { function: f, grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![self.scalars] });
+        self.queue.push(Launch {
+            call: Call::Kernel(f),
+            grid: (1, 1, 1),
+            block: (1, 1),
+            shared: 0,
+            words: vec![self.scalars],
+        });
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
     }

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use cudarc::driver::sys::{self, CUresult};
 
+use super::blas::{Blas, Product};
+
 /// A call that failed: its name and what the driver says. Most such errors leave the device unusable for this process.
 #[derive(Clone, Debug)]
 pub struct CudaError {
@@ -121,6 +123,7 @@ pub struct Gpu {
     pinned: Vec<*mut c_void>,
     /// Other processes' memory that is mapped here.
     opened: Vec<u64>,
+    blas: Option<Blas>,
     /// Memory for lists: where the next one goes, and what is left. Allocating while kernels wait for other ranks may wait too.
     pool: (u64, usize),
 }
@@ -141,7 +144,7 @@ impl Gpu {
         let mut stream = std::ptr::null_mut();
         call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
         let (owned, pinned, opened) = (vec![], vec![], vec![]);
-        let mut gpu = Gpu { context, device, stream, owned, pinned, opened, pool: (0, 0) };
+        let mut gpu = Gpu { context, device, stream, owned, pinned, opened, blas: None, pool: (0, 0) };
         gpu.pool = (gpu.alloc(POOL)?, POOL);
         Ok(gpu)
     }
@@ -272,12 +275,25 @@ impl Gpu {
         Ok(Module(module))
     }
 
-    /// Queues a kernel. Every argument is a word of 64 bits.
+    /// Lets products be computed by the library.
+    pub fn take_blas(&mut self) -> std::result::Result<(), String> {
+        self.blas = Some(Blas::new(self)?);
+        Ok(())
+    }
+
+    /// Queues a kernel, or a product of the library. Every argument is a word of 64 bits.
     pub fn launch(&self, l: &Launch) -> Result<()> {
+        let function = match &l.call {
+            Call::Kernel(f) => f,
+            Call::Product(p) => {
+                let queued = self.blas.as_ref().map_or(Err("no library for products".into()), |b| b.queue(p));
+                return queued.map_err(|what| CudaError { code: CUresult::CUDA_ERROR_UNKNOWN, what });
+            }
+        };
         let mut words: Vec<*mut c_void> = l.words.iter().map(|w| std::ptr::from_ref(w).cast_mut().cast()).collect();
         let ((gx, gy, gz), (bx, by)) = (l.grid, l.block);
         call!(cuLaunchKernel(
-            l.function.0,
+            function.0,
             gx,
             gy,
             gz,
@@ -341,6 +357,7 @@ impl Drop for Gpu {
     fn drop(&mut self) {
         // Errors no longer matter: the process ends or the device is lost.
         let _ = call!(cuStreamSynchronize(self.stream));
+        self.blas = None;
         for at in &self.opened {
             let _ = call!(cuIpcCloseMemHandle(*at));
         }
@@ -407,10 +424,17 @@ impl Function {
     }
 }
 
+/// What a launch runs: a kernel, or a product by the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    Kernel(Function),
+    Product(Product),
+}
+
 /// A kernel with its grid and arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Launch {
-    pub function: Function,
+    pub call: Call,
     pub grid: (u32, u32, u32),
     pub block: (u32, u32),
     /// Bytes of shared memory besides what the kernel declares.

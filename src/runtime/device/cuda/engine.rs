@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock};
 
+use super::blas::Math;
 use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
@@ -27,6 +28,8 @@ pub struct Options {
     pub verbose: bool,
     /// How messages travel; the fastest that works if none.
     pub transport: Option<Transport>,
+    /// How products of matrices may be computed.
+    pub math: Math,
 }
 
 /// A word of host memory that kernels look at while they wait for other ranks: not zero when one of this process has given up.
@@ -165,7 +168,14 @@ impl Engine for CudaEngine {
         comm.gathered(&[]).map_err(|e| bad(e.0))?;
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
         startup::ended("kernels compiled");
-        let given = Given { gpu: woken, code, unit: &self.unit, wish: self.options.transport, stop: &self.stop };
+        let given = Given {
+            gpu: woken,
+            code,
+            unit: &self.unit,
+            wish: self.options.transport,
+            math: self.options.math,
+            stop: &self.stop,
+        };
         let mut device = CudaDevice::new(plan, comm, gpu, given)?;
         device.verbose = self.options.verbose;
         for (q, link) in device.links() {

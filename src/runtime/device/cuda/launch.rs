@@ -1,9 +1,12 @@
 //! From a kernel and a part to a launch: grid, addresses, arguments.
 
-use super::driver::{Function, Launch};
+use super::blas::{Math, Product};
+use super::driver::{Call, Function, Launch};
+use crate::codegen::cuda::gemm::Matrix;
 use crate::codegen::cuda::{BLOCK, Form, Group, Kernel, March, Tiles, Word};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{Nest, ScalarId, Sym};
+use crate::ir::ty::Ty;
 
 /// What arguments are made of.
 pub struct Around<'a> {
@@ -16,6 +19,7 @@ pub struct Around<'a> {
     pub accumulators: &'a [u64],
     /// Most blocks of a kernel that ends with additions to device memory.
     pub most_blocks: u32,
+    pub math: Math,
 }
 
 const MOST_Y: i64 = 65535;
@@ -118,11 +122,14 @@ impl Around<'_> {
             return None;
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);
-        Some(Launch { function: f, grid, block: m.block, shared: 0, words: self.words(k, shift) })
+        Some(Launch { call: Call::Kernel(f), grid, block: m.block, shared: 0, words: self.words(k, shift) })
     }
 
     /// The launch of a product of matrices: a block of threads for each tile of results.
     fn product(&self, k: &Kernel, f: Function, tiles: &Tiles) -> Option<Launch> {
+        if let Some(launch) = self.by_library(k, tiles) {
+            return Some(launch);
+        }
         let blocks = self.part.dims.iter().enumerate().try_fold(1i64, |n, (d, r)| {
             let tile = match d {
                 d if d == tiles.row => tiles.rows,
@@ -132,7 +139,41 @@ impl Around<'_> {
             n.checked_mul((r.len() + tile - 1) / tile)
         })?;
         let grid = (i32::try_from(blocks).ok()? as u32, 1, 1);
-        Some(Launch { function: f, grid, block: (tiles.threads, 1), shared: tiles.shared, words: self.words(k, 0) })
+        Some(Launch {
+            call: Call::Kernel(f),
+            grid,
+            block: (tiles.threads, 1),
+            shared: tiles.shared,
+            words: self.words(k, 0),
+        })
+    }
+
+    /// The same product by the library, if it is one and no part is empty.
+    fn by_library(&self, k: &Kernel, tiles: &Tiles) -> Option<Launch> {
+        let g = tiles.gemm.as_ref()?;
+        if self.math == Math::Exact || self.part.is_empty() {
+            return None;
+        }
+        let size = g.ty.size() as i64;
+        let address = |m: &Matrix| self.address(&k.groups[m.group]).wrapping_add((m.from * size) as u64);
+        let len = |d: usize| self.part.dims[d].len();
+        let small = |n: i64| i32::try_from(n).ok();
+        let (count, apart) = g.batch.map_or((1, [0; 3]), |(d, apart)| (len(d), apart));
+        // Column-major: a factor whose lines go with the result's columns, or with the terms, lies as it should.
+        let factor = |m: &Matrix, lines: i64, transposed: bool, apart: i64| -> Option<(u64, bool, i32, i64)> {
+            let (line, step) = if m.across == 1 { (lines, m.along) } else { (g.terms, m.across) };
+            (step >= line).then_some((address(m), transposed, small(step)?, apart))
+        };
+        let product = Product {
+            ty: g.ty,
+            sizes: [small(len(tiles.column))?, small(len(tiles.row))?, small(g.terms)?],
+            right: factor(&g.right, len(tiles.column), g.right.across != 1, apart[1])?,
+            left: factor(&g.left, len(tiles.row), g.left.across == 1, apart[0])?,
+            out: (address(&g.out), small(g.out.across)?, apart[2]),
+            count: small(count)?,
+            tf32: self.math == Math::Tf32 && g.ty == Ty::F32,
+        };
+        Some(Launch { call: Call::Product(product), grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![] })
     }
 
     /// The launch of the general kernel.
@@ -155,7 +196,7 @@ impl Around<'_> {
             }
             _ => self.points(),
         };
-        Launch { function: f, grid, block, shared: 0, words }
+        Launch { call: Call::Kernel(f), grid, block, shared: 0, words }
     }
 
     /// Blocks over the last dimension and the rows before it.

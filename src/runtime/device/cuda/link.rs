@@ -7,7 +7,7 @@
 
 use super::carry;
 use super::device::{CudaDevice, lost};
-use super::driver::Launch;
+use super::driver::{Call, Launch};
 use super::storage::padded;
 use super::transport::peer::{Carrying, WHOLE, link};
 use crate::codegen::cuda::{Form, Kernel, March};
@@ -326,7 +326,7 @@ impl CudaDevice<'_> {
         let function = self.work[k].linked.ok_or_else(|| Failure::Internal("a sweep has no linked form".into()))?;
         // The rim is the last argument.
         let words = plain.words.iter().copied().chain(carry::words(&rim)).collect();
-        Ok(Launch { function, words, ..plain.clone() })
+        Ok(Launch { call: Call::Kernel(function), words, ..plain.clone() })
     }
 
     /// What comes next may read anything: waits for messages that are on the way, and leaves the last sweep as it is.

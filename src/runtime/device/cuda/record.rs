@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::time::Instant;
 
-use super::driver::{Event, Function, Gpu, Launch, Result};
+use super::driver::{Call, Event, Function, Gpu, Launch, Result};
 use crate::runtime::trace::{Event as Slice, Kind};
 
 /// Launches whose times are read together.
@@ -50,7 +50,8 @@ impl Recorder {
         }
         #[cfg(feature = "nvtx")]
         let _range = nvtx::LocalRange::new(self.titles.get(step as usize).map_or(c"", |t| t.as_c_str()));
-        let kind = self.kinds.get(&launch.function).copied().unwrap_or(Kind::Compute);
+        let known = if let Call::Kernel(f) = &launch.call { self.kinds.get(f) } else { None };
+        let kind = known.copied().unwrap_or(Kind::Compute);
         let start = gpu.event()?;
         gpu.launch(launch)?;
         let end = gpu.event()?;

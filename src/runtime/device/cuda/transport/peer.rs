@@ -8,7 +8,7 @@
 
 use super::card::Card;
 use crate::runtime::device::cuda::carry::{self, DeviceCopy};
-use crate::runtime::device::cuda::driver::{Function, Gpu, Launch, Result};
+use crate::runtime::device::cuda::driver::{Call, Function, Gpu, Launch, Result};
 use crate::runtime::exchange::Place;
 
 /// Bytes of a link: see `mg_link` of the prelude.
@@ -110,7 +110,7 @@ impl Carrying {
     pub fn launch(&self, carry: Function, ask: u64, tell: u64, stop: u64) -> Launch {
         let words = self.words.iter().copied().chain([ask, tell, stop]).collect();
         Launch {
-            function: carry,
+            call: Call::Kernel(carry),
             grid: (self.blocks, self.messages + 1, 1),
             block: (THREADS as u32, 1),
             shared: 0,
