@@ -52,6 +52,8 @@ pub struct CudaDevice<'a> {
     /// In which block each array is now.
     pub(super) arrays: Vec<u32>,
     pub(super) scalars: u64,
+    /// Where the host reads the table of scalars.
+    learned: *mut u8,
     /// The version of each scalar that the device's table holds.
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
@@ -153,6 +155,7 @@ impl<'a> CudaDevice<'a> {
         let links = Chooser { gpu: &mut gpu, comm, memory: &memory, carry, stop }.choose(&card, wish)?;
         startup::ended("transports");
         let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
+        let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
         let mut work = vec![];
         for (k, kernels) in unit.kernels.iter().enumerate() {
             work.push(work_of(plan, PlanNestId(k as u32), me, kernels, &module, &mut gpu).map_err(bad)?);
@@ -180,6 +183,7 @@ impl<'a> CudaDevice<'a> {
             memory,
             arrays: plan.arrays.iter().map(|a| a.buffer).collect(),
             scalars,
+            learned,
             table: vec![None; plan.program.scalars.len()],
             work,
             direct: vec![vec![]; schedules.len()],
@@ -414,8 +418,12 @@ impl Device for CudaDevice<'_> {
     fn learn(&mut self, state: &mut RankState) -> Result<(), Failure> {
         self.queue.flush(&self.gpu).map_err(lost)?;
         let n = self.table.len();
-        let mut data = vec![0u8; 8 * n];
-        self.gpu.get(self.scalars, &mut data).map_err(lost)?;
+        // Page-locked memory: the copy needs no buffer of the driver's, and loops may ask once an iteration.
+        // SAFETY: the block has room for every scalar and stays.
+        unsafe { self.gpu.download(self.learned, self.scalars, 8 * n) }.map_err(lost)?;
+        self.gpu.wait().map_err(lost)?;
+        // SAFETY: as above; the copy has ended.
+        let data = unsafe { std::slice::from_raw_parts(self.learned, 8 * n) };
         for k in 0..n {
             let id = ScalarId(k as u32);
             if !state.scalars.is_known(id) {
