@@ -143,6 +143,16 @@ impl Checker<'_> {
             return None;
         };
         let name = format!("{}[…]", self.program.arrays[id.0 as usize].name);
+        if v.ty.is_half() {
+            let wide = self.builder().cast(&v, Ty::F32);
+            let value = self.element_bits(name, wide, span)?;
+            return Some(self.builder().cast(&value, v.ty));
+        }
+        self.element_bits(name, v, span)
+    }
+
+    /// Ends the nest of one element.
+    fn element_bits(&mut self, name: String, v: Val, span: Span) -> Option<Val> {
         // The bits of a float travel as an integer: a sum would lose the sign of -0.
         let carrier = match v.ty {
             Ty::F32 => Ty::I32,
@@ -162,6 +172,11 @@ impl Checker<'_> {
 
     /// Ends the innermost nest with one reduction into a new scalar.
     pub(super) fn finish_reduction(&mut self, name: String, op: FoldOp, v: Val, span: Span) -> Option<Val> {
+        if v.ty.is_half() {
+            let wide = self.builder().cast(&v, Ty::F32);
+            let value = self.finish_reduction(name, op, wide, span)?;
+            return Some(self.builder().cast(&value, v.ty));
+        }
         let value = self.builder().materialise(&v);
         let into = self.new_scalar("", v.ty);
         let mut b = self.builders.pop()?;

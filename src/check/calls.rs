@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
+use super::types::widens;
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
@@ -226,6 +227,11 @@ impl Checker<'_> {
                     ("bits", Ty::F64) => Ty::I64,
                     ("from_bits", Ty::I32 | Ty::U32) => Ty::F32,
                     ("from_bits", Ty::I64 | Ty::U64) => Ty::F64,
+                    ("bits", ty) if ty.is_half() => {
+                        let help = "write `bits(f32(…))`, which has the bits of the same value";
+                        let message = "`bits` takes `f32` or `f64`";
+                        return self.fail_help("E0213", message, span, format!("this is `{ty}`"), help);
+                    }
                     (_, ty) => {
                         let takes = if name == "bits" { "a float" } else { "an integer" };
                         return self.fail("E0213", format!("`{name}` takes {takes}"), span, format!("this is `{ty}`"));
@@ -321,11 +327,28 @@ impl Checker<'_> {
             match v.ty {
                 Ty::Bool => return self.fail("E0213", format!("`{name}` takes floats"), *at, "this is `bool`"),
                 _ if v.is_flex() => {}
-                Ty::F32 => ty = ty.or(Some(Ty::F32)),
-                _ => ty = Some(Ty::F64),
+                found => {
+                    let found = if found.is_float() { found } else { Ty::F64 };
+                    ty = Some(match ty {
+                        None => found,
+                        Some(t) if t == found || widens(found, t) => t,
+                        Some(t) if widens(t, found) => found,
+                        Some(_) => Ty::F32,
+                    });
+                }
             }
         }
         let ty = ty.or(expected.filter(|t| t.is_float())).unwrap_or(Ty::F64);
+        if ty.is_half() {
+            // Computed in f32, rounded once.
+            let wide = vals.into_iter().map(|(v, at)| {
+                let v = self.convert(v, ty, at)?;
+                Some((self.builder().cast(&v, Ty::F32), at))
+            });
+            let wide = wide.collect::<Option<Vec<_>>>()?;
+            let out = self.elementary(name, wide, Some(Ty::F32), span)?;
+            return Some(self.builder().narrowed(&out, ty));
+        }
         let module = self.library("math", span)?;
         let item = match self.modules[module].globals.get(&format!("{name}_{ty}")) {
             Some((Global::Fn(m, item), _)) => (*m, *item),

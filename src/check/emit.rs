@@ -102,6 +102,8 @@ pub struct Builder {
     pub conditional: bool,
     /// The elementary functions among the code.
     pub calls: Vec<Call>,
+    /// Results of operations on floats of two bytes, and the registers that hold them before they are rounded.
+    exact: BTreeMap<Reg, Reg>,
 }
 
 impl Builder {
@@ -154,10 +156,84 @@ impl Builder {
         list
     }
 
-    /// Emits a pure operation, or finds the register that already holds it.
+    /// Emits a pure operation, or finds the register that already holds it. An operation on floats of two bytes becomes that of
+    /// `f32` on their values, rounded.
     pub fn emit(&mut self, ty: Ty, op: Op) -> Reg {
+        let of = |b: &Builder, r: Reg| b.regs[r.0 as usize];
+        match op {
+            Op::Unary(op, a) if ty.is_half() => {
+                let a = self.emit(Ty::F32, Op::Cast(a));
+                let exact = self.emit(Ty::F32, Op::Unary(op, a));
+                self.rounded(ty, exact)
+            }
+            Op::Binary(op, a, b) if of(self, a).is_half() => {
+                let (a, b) = (self.emit(Ty::F32, Op::Cast(a)), self.emit(Ty::F32, Op::Cast(b)));
+                if op.compares() {
+                    return self.emit(ty, Op::Binary(op, a, b));
+                }
+                let exact = self.emit(Ty::F32, Op::Binary(op, a, b));
+                self.rounded(ty, exact)
+            }
+            Op::Fma(a, b, c) if ty.is_half() => {
+                let [a, b, c] = [a, b, c].map(|r| self.emit(Ty::F32, Op::Cast(r)));
+                let exact = self.emit(Ty::F32, Op::Fma(a, b, c));
+                self.rounded(ty, exact)
+            }
+            Op::Cast(a) if of(self, a).is_half() && ty != Ty::F32 => {
+                let value = self.emit(Ty::F32, Op::Cast(a));
+                self.emit(ty, Op::Cast(value))
+            }
+            Op::Cast(a) if ty.is_half() && !of(self, a).is_float() => {
+                let value = self.emit(Ty::F64, Op::Cast(a));
+                self.emit(ty, Op::Cast(value))
+            }
+            op => self.emit_as(ty, op, ""),
+        }
+    }
+
+    /// The `f32` result of an operation, rounded to the type of its operands. A register of its own, apart from conversions that
+    /// the program asks for: sums take such values before they are rounded.
+    fn rounded(&mut self, ty: Ty, exact: Reg) -> Reg {
+        let r = self.emit_as(ty, Op::Cast(exact), "rounded ");
+        self.exact.insert(r, exact);
+        r
+    }
+
+    /// The `f32` result of several operations as the value of a float of two bytes.
+    pub fn narrowed(&mut self, v: &Val, ty: Ty) -> Val {
+        match v.kind {
+            ValKind::Const { .. } => self.cast(v, ty),
+            _ => {
+                let exact = self.materialise(v);
+                Val::reg(self.rounded(ty, exact), ty)
+            }
+        }
+    }
+
+    /// The `f32` value of a float of two bytes; of the result of an operation, what it was before it was rounded.
+    pub fn unrounded(&mut self, v: &Val) -> Val {
+        match v.kind {
+            ValKind::Reg(r) if self.exact.contains_key(&r) => Val::reg(self.exact[&r], Ty::F32),
+            _ => self.cast(v, Ty::F32),
+        }
+    }
+
+    /// The same of a term in the loop being written, where nothing else reads the rounded value.
+    pub fn unrounded_term(&mut self, v: &Val) -> Val {
+        if let ValKind::Reg(r) = v.kind
+            && let Some(&exact) = self.exact.get(&r)
+            && self.varying.contains(&r)
+            && let Some(block) = self.blocks.last_mut()
+        {
+            block.pop_if(|i| matches!(i, Inst::Op { dst, .. } if *dst == r));
+            return Val::reg(exact, Ty::F32);
+        }
+        self.unrounded(v)
+    }
+
+    fn emit_as(&mut self, ty: Ty, op: Op, what: &str) -> Reg {
         let varying = operands_of(&op).iter().any(|r| self.varying.contains(r)) || self.reads_counter(&op);
-        let key = (ty, format!("{op:?}"));
+        let key = (ty, format!("{what}{op:?}"));
         if !varying && let Some(&r) = self.shared.get(&key) {
             return r;
         }

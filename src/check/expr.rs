@@ -381,12 +381,13 @@ impl Checker<'_> {
                 );
             }
             if k.unsigned_abs() <= 64 {
-                let p = self.repeated_product(&base, k.unsigned_abs() as u32);
-                if k >= 0 {
-                    return Some(p);
+                if base.ty.is_half() {
+                    // In f32, rounded once.
+                    let wide = self.builder().cast(&base, Ty::F32);
+                    let p = self.whole_power(&wide, k as i64, rt)?;
+                    return Some(self.builder().narrowed(&p, base.ty));
                 }
-                let one = self.convert(Val::flex(Value::i64(1)), p.ty, rt)?;
-                return Some(self.builder().binary(B::Div, &one, &p));
+                return self.whole_power(&base, k as i64, rt);
             }
         }
         if base.ty.is_int() && !base.is_flex() {
@@ -401,6 +402,16 @@ impl Checker<'_> {
         let (base, exponent) = self.lift_integers(base, exponent, (lt, rt), expected)?;
         let (a, b) = self.unify((base, lt), (exponent, rt), "`^`")?;
         self.elementary("pow", vec![(a, lt), (b, rt)], expected, span)
+    }
+
+    /// A power of -64..=64.
+    fn whole_power(&mut self, base: &Val, k: i64, span: Span) -> Option<Val> {
+        let p = self.repeated_product(base, k.unsigned_abs() as u32);
+        if k >= 0 {
+            return Some(p);
+        }
+        let one = self.convert(Val::flex(Value::i64(1)), p.ty, span)?;
+        Some(self.builder().binary(B::Div, &one, &p))
     }
 
     fn repeated_product(&mut self, base: &Val, k: u32) -> Val {

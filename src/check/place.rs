@@ -301,7 +301,8 @@ pub(super) fn values(ty: Ty) -> String {
         Ty::I32 => format!("write an integer from {} to {}", i32::MIN, i32::MAX),
         Ty::U32 => format!("write an integer from 0 to {}", u32::MAX),
         Ty::U64 => format!("write an integer from 0 to {}", u64::MAX),
-        Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
+        Ty::F16 => "write a number up to 65504, such as `0.1` or `1e-3`, or `inf`".into(),
+        Ty::Bf16 | Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
         Ty::F64 => "write a number up to 1.8e308, such as `0.1` or `1e-3`, or `inf`".into(),
         _ => format!("write an integer from {} to {}", i64::MIN, i64::MAX),
     }
@@ -312,7 +313,7 @@ pub(super) fn parse_value(text: &str, ty: Ty) -> Option<Value> {
     let clean = text.trim().replace('_', "");
     match ty {
         Ty::Bool => clean.parse::<bool>().ok().map(Value::bool),
-        Ty::F32 | Ty::F64 => {
+        ty if ty.is_float() => {
             let v = Value::float(ty, clean.parse().ok()?);
             // Infinity is written, never what a number too large becomes.
             (!v.as_f64().is_infinite() || !clean.contains(|c: char| c.is_ascii_digit())).then_some(v)

@@ -186,14 +186,22 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         let space = self.space(indices, term, span)?;
+        let mut ty = None;
         let sum = self.over_space(&space, op.name(), fold_op(op), span, |c| {
-            c.within_space(&space, |c| c.term_value(op, term, expected), |_, ty| Val::constant(identity(op, ty)))
+            let value = |c: &mut Self| {
+                let v = c.term_value(op, term, expected)?;
+                ty = Some(v.ty);
+                Some(c.wide_term(v))
+            };
+            c.within_space(&space, value, |_, ty| Val::constant(identity(op, ty)))
         })?;
+        let ty = ty.unwrap_or(sum.ty);
         if op != ReduceOp::Mean {
-            return Some(sum);
+            return Some(self.builder().cast(&sum, ty));
         }
         if space.ends.is_empty() {
-            return Some(self.divide_by(sum, Val::constant(Value::i64(space.total))));
+            let mean = self.divide_by(sum, Val::constant(Value::i64(space.total)));
+            return Some(self.builder().cast(&mean, ty));
         }
         let count = self.over_space(&space, "count", FoldOp::Sum, span, |c| {
             c.within_space(
@@ -202,7 +210,13 @@ impl Checker<'_> {
                 |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
             )
         })?;
-        Some(self.divide_by(sum, count))
+        let mean = self.divide_by(sum, count);
+        Some(self.builder().cast(&mean, ty))
+    }
+
+    /// A term as reductions take it: of a float of two bytes its `f32` value, before the last rounding.
+    pub(super) fn wide_term(&mut self, v: Val) -> Val {
+        if v.ty.is_half() { self.builder().unrounded(&v) } else { v }
     }
 
     /// `sum / count` in f64, rounded to the sum's type.
@@ -249,7 +263,7 @@ impl Checker<'_> {
     }
 
     fn unroll(&mut self, op: ReduceOp, axes: &[Axis], term: ExprId, expected: Option<Ty>, total: i64) -> Option<Val> {
-        let mut acc: Option<Val> = None;
+        let (mut acc, mut ty): (Option<Val>, Option<Ty>) = (None, None);
         let env = self.env.clone();
         for k in 0..total {
             let mut rest = k;
@@ -268,18 +282,21 @@ impl Checker<'_> {
             let v = self.term_value(op, term, expected);
             self.env = env.clone();
             let v = v?;
+            ty = Some(v.ty);
+            let v = self.wide_term(v);
             acc = Some(match acc {
                 None => v,
                 Some(a) => self.builder().binary(combine(op), &a, &v),
             });
         }
-        let ty = expected.unwrap_or(Ty::F64);
+        let ty = ty.unwrap_or_else(|| result_type(op, expected.unwrap_or(Ty::F64)));
         let sum = match acc {
             Some(v) => v,
-            None => Val::constant(identity(op, result_type(op, ty))),
+            None => Val::constant(identity(op, ty)),
         };
         let count = Val::constant(Value::i64(total));
-        if op == ReduceOp::Mean { Some(self.divide_by(sum, count)) } else { Some(sum) }
+        let out = if op == ReduceOp::Mean { self.divide_by(sum, count) } else { sum };
+        Some(if out.ty == ty { out } else { self.builder().cast(&out, ty) })
     }
 
     /// A loop; `count` is the number of terms where that is known.
@@ -322,9 +339,11 @@ impl Checker<'_> {
     }
 
     /// Adds a term to a loop's accumulator and gives the accumulator its type. A product of two floats that both change with
-    /// the index joins a chain of `fma`s in its own type; other `f32` sums and products are accumulated in `f64`.
+    /// the index joins a chain of `fma`s in its own type; other `f32` sums and products are accumulated in `f64`. Floats of two bytes
+    /// are taken as `f32`.
     pub(super) fn accumulate_term(&mut self, op: ReduceOp, acc: Reg, v: &Val) -> Ty {
         let b = self.builder();
+        let v = if v.ty.is_half() { &b.unrounded_term(v) } else { v };
         let sum = matches!(op, ReduceOp::Sum | ReduceOp::Mean);
         if let (true, ValKind::Reg(r)) = (sum && v.ty.is_float(), &v.kind)
             && let Some((x, y)) = b.product(*r)
@@ -441,13 +460,13 @@ fn fold_op(op: ReduceOp) -> FoldOp {
 /// What a reduction of no terms gives.
 pub(super) fn identity(op: ReduceOp, ty: Ty) -> Value {
     let least = |ty: Ty| match ty {
-        Ty::F32 | Ty::F64 => Value::float(ty, f64::NEG_INFINITY),
+        ty if ty.is_float() => Value::float(ty, f64::NEG_INFINITY),
         Ty::I32 => Value::int(ty, i32::MIN as i128),
         Ty::I64 => Value::int(ty, i64::MIN as i128),
         _ => Value::int(ty, 0),
     };
     let greatest = |ty: Ty| match ty {
-        Ty::F32 | Ty::F64 => Value::float(ty, f64::INFINITY),
+        ty if ty.is_float() => Value::float(ty, f64::INFINITY),
         Ty::I32 => Value::int(ty, i32::MAX as i128),
         Ty::I64 => Value::int(ty, i64::MAX as i128),
         _ => Value::int(ty, -1),

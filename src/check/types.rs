@@ -14,7 +14,15 @@ pub fn widens(from: Ty, to: Ty) -> bool {
     from == to
         || matches!(
             (from, to),
-            (I32, I64) | (U32, U64) | (U32, I64) | (F32, F64) | (I32, F64) | (U32, F64) | (I64, F64) | (U64, F64)
+            (I32, I64)
+                | (U32, U64)
+                | (U32, I64)
+                | (F16 | Bf16, F32)
+                | (F16 | Bf16 | F32, F64)
+                | (I32, F64)
+                | (U32, F64)
+                | (I64, F64)
+                | (U64, F64)
         )
 }
 
@@ -46,18 +54,19 @@ impl Checker<'_> {
         if let ValKind::Const { value, flex: true } = v.kind {
             return self.convert_literal(value, ty, span);
         }
-        let exact_f32 = ty == Ty::F32 && v.ty.is_int() && self.fits_f32(&v);
+        let exact_float = v.ty.is_int() && self.fits_float(&v, ty);
         let exact_int = match v.as_const().and_then(|c| c.as_int()) {
             Some(i) => ty.is_int() && Value::int(ty, i).as_int() == Some(i),
             None => false,
         };
-        if widens(v.ty, ty) || exact_f32 || exact_int {
+        if widens(v.ty, ty) || exact_float || exact_int {
             return Some(self.cast_value(&v, ty));
         }
         let (from, to) = (v.ty, ty);
         let help = match (from, to) {
             (Ty::Bool, _) => format!("write `{to}(…)` for 0 and 1, or `if … {{ … }} else {{ … }}`"),
             (_, Ty::Bool) => "write a comparison, such as `… != 0`".to_string(),
+            _ if from.is_half() && to.is_half() => format!("neither holds the other's values: write `{to}(…)`"),
             _ => format!("narrowing is written: `{to}(…)`"),
         };
         self.fail_help("E0210", format!("expected `{to}`, found `{from}`"), span, format!("this is `{from}`"), help)
@@ -77,8 +86,10 @@ impl Checker<'_> {
                     format!("`{ty}` is expected here"),
                 )
             }
-            (Some(i), ty) if ty.is_float() => Some(Val::constant(Value::float(ty, i as f64))),
-            (None, ty) if ty.is_float() => {
+            (Some(_), ty) if ty.is_float() && !ty.is_half() => {
+                Some(Val::constant(Value::float(ty, value.as_f64())))
+            }
+            (_, ty) if ty.is_float() => {
                 let out = Value::float(ty, value.as_f64());
                 if value.as_f64().is_infinite() || !out.as_f64().is_infinite() {
                     return Some(Val::constant(out));
@@ -87,8 +98,8 @@ impl Checker<'_> {
                     "E0211",
                     format!("the literal {:e} does not fit `{ty}`", value.as_f64()),
                     span,
-                    "beyond 3.4e38",
-                    "write `inf` for infinity, or compute in `f64`",
+                    if ty == Ty::F16 { "beyond 65504" } else { "beyond 3.4e38" },
+                    format!("write `inf` for infinity, or compute in `{}`", if ty.is_half() { "f32" } else { "f64" }),
                 )
             }
             _ => {
@@ -99,15 +110,15 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether an integer is index arithmetic whose every value is exact in `f32`.
-    fn fits_f32(&mut self, v: &Val) -> bool {
-        let Some(affine) = v.as_affine() else { return false };
+    /// Whether an integer is index arithmetic whose every value is exact in the float type `ty`, narrower than `f64`.
+    fn fits_float(&mut self, v: &Val, ty: Ty) -> bool {
+        let (Some(affine), Some(bits), true) = (v.as_affine(), ty.precision(), ty != Ty::F64) else { return false };
         let within = self.builder().within.clone();
         let image = affine.image(&|s| match s {
             Sym::Dim(d) => within.get(d).copied(),
             _ => None,
         });
-        image.is_some_and(|r| r.lo >= -(1 << 24) && r.hi <= (1 << 24) + 1)
+        image.is_some_and(|r| r.lo >= -(1 << bits) && r.hi <= (1 << bits) + 1)
     }
 
     /// Brings two operands to one type; the message names the operator.
@@ -136,13 +147,16 @@ impl Checker<'_> {
             format!("this is `{}`", a.ty),
         )
         .label(bt, format!("this is `{}`", b.ty))
-        .help(format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty));
+        .help(match a.ty.is_half() && b.ty.is_half() {
+            true => "convert both: `f32(…)` holds all values of either".to_string(),
+            false => format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty),
+        });
         self.report(d);
         None
     }
 
     fn can_convert(&mut self, v: &Val, ty: Ty) -> bool {
-        widens(v.ty, ty) || (ty == Ty::F32 && v.ty.is_int() && self.fits_f32(v))
+        widens(v.ty, ty) || (v.ty.is_int() && self.fits_float(v, ty))
     }
 
     /// A literal that nothing around it gave a type is `i64` or `f64`.

@@ -450,6 +450,14 @@ macro_rules! with_ty {
                 type $t = u64;
                 $body
             }
+            $crate::ir::ty::Ty::F16 => {
+                type $t = $crate::ir::half::F16;
+                $body
+            }
+            $crate::ir::ty::Ty::Bf16 => {
+                type $t = $crate::ir::half::Bf16;
+                $body
+            }
             $crate::ir::ty::Ty::F32 => {
                 type $t = f32;
                 $body

@@ -174,6 +174,7 @@ impl Spec {
 fn positive(v: Value) -> Value {
     match v.ty {
         Ty::F32 => Value::f32(f32::from_bits(v.bits as u32).abs()),
+        Ty::F16 | Ty::Bf16 => Value { ty: v.ty, bits: v.bits & 0x7fff },
         _ => Value::f64(v.as_f64().abs()),
     }
 }

@@ -1,10 +1,11 @@
 //! Steps that reach outside: print, load, save and plot. Every one is agreed by all ranks.
 
+use crate::ir::elem;
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::ArrayId;
 use crate::ir::plan::region::Mode;
 use crate::ir::program::PrintPart;
-use crate::ir::ty::Value;
+use crate::ir::ty::{Ty, Value};
 use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::failure::{Failure, Problem, agree};
 use crate::runtime::io::format_array::{format_elements, shown};
@@ -153,7 +154,7 @@ impl Rank<'_> {
 
     fn save_file(&mut self, id: ArrayId, path: &str, span: Span) -> Result<(), Failure> {
         let array = &self.plan.array(id).array;
-        let (ty, shape) = (array.ty, &array.shape);
+        let (ty, shape) = (if vtk::is_image(path) { vtk::stored(array.ty) } else { array.ty }, &array.shape);
         let made = match self.state.comm.rank() {
             0 if vtk::is_image(path) => vtk::frame(path, &array.name, ty, shape)
                 .and_then(|(head, end)| npy::create_framed(self.root, path, ty, shape, (&head, &end)))
@@ -162,7 +163,7 @@ impl Rank<'_> {
             _ => Ok(None),
         };
         let part = made.as_ref().ok().and_then(Option::clone);
-        let outcome = self.save_as(id, made.map_err(Problem::from), span);
+        let outcome = self.save_as((id, ty), made.map_err(Problem::from), span);
         // Whatever went wrong, a lost peer included, the unfinished file does not stay.
         if let (Err(_), Some(part)) = (&outcome, part) {
             npy::discard(self.root, &part);
@@ -170,10 +171,10 @@ impl Rank<'_> {
         outcome
     }
 
-    /// The same with the unfinished file that rank 0 made.
+    /// The same with the unfinished file that rank 0 made, for elements of a type.
     fn save_as(
         &mut self,
-        id: ArrayId,
+        (id, ty): (ArrayId, Ty),
         made: Result<Option<npy::PartName>, Problem>,
         span: Span,
     ) -> Result<(), Failure> {
@@ -183,8 +184,8 @@ impl Rank<'_> {
         let told = self.state.comm.gathered(&mine)?;
         let part: Result<npy::PartName, Problem> =
             serde_json::from_slice(told.part(0)).map_err(|e| Problem::new("E0601", e.to_string()));
-        let data = self.saved_part(id)?;
-        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
+        let data = self.saved_part(id)?.map(|d| converted(d, self.plan.array(id).array.ty, ty));
+        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part((id, ty), p, data));
         agree(self.state.comm, written, span, label)?;
         let finished = match part {
             Ok(part) if self.state.comm.rank() == 0 => npy::finish(self.root, &part).map_err(Problem::from),
@@ -203,11 +204,16 @@ impl Rank<'_> {
         self.device.read(id, &own).map(Some)
     }
 
-    fn write_part(&self, id: ArrayId, part: &npy::PartName, data: Option<Vec<u8>>) -> Result<(), Problem> {
+    fn write_part(
+        &self,
+        (id, ty): (ArrayId, Ty),
+        part: &npy::PartName,
+        data: Option<Vec<u8>>,
+    ) -> Result<(), Problem> {
         let a = self.plan.array(id);
         let Some(data) = data else { return Ok(()) };
         let own = a.layout.part(self.state.comm.rank());
-        Ok(npy::write_box(self.root, part, a.array.ty, &a.array.shape, &own, &data)?)
+        Ok(npy::write_box(self.root, part, ty, &a.array.shape, &own, &data)?)
     }
 
     /// Rank 0 gathers the array and draws it.
@@ -273,4 +279,17 @@ impl Rank<'_> {
 /// The row-major position of an element.
 fn linear(shape: &[i64], at: &[i64]) -> u64 {
     at.iter().zip(shape).fold(0, |p, (&i, &n)| p * n as u64 + i as u64)
+}
+
+/// Elements in another type.
+fn converted(data: Vec<u8>, from: Ty, to: Ty) -> Vec<u8> {
+    if from == to {
+        return data;
+    }
+    let element = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        elem::cast(from, to, u64::from_le_bytes(word)).to_le_bytes()
+    };
+    data.chunks_exact(from.size()).flat_map(|e| element(e).into_iter().take(to.size())).collect()
 }

@@ -3,6 +3,7 @@
 //! At a tie `min` and `max` count for their first argument, `abs` at 0 for nothing; `floor` and its kin and conversions to
 //! integers have the derivative 0, conditions have none.
 
+use super::float;
 use super::expr::{E, R, add, binary, call, choose, div, leaf, mul, neg, sub};
 use crate::syntax::ast::BinaryOp as O;
 
@@ -113,8 +114,8 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     go(&a, choose(&rising, bar, &choose(&falling, &neg(bar), &zero)))?;
                 }
                 ("floor" | "ceil" | "round" | "trunc" | "i32" | "i64" | "u32" | "u64" | "bool", 1) => {}
-                ("f32" | "f64", 1) => match known.ty(&a) {
-                    Some(ty @ ("f32" | "f64")) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
+                (to, 1) if float(to).is_some() => match known.ty(&a).and_then(float) {
+                    Some(ty) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
                     _ => go(&a, bar.clone())?,
                 },
                 ("min" | "max", n) => {

@@ -115,7 +115,7 @@ fn floats(values: &[Value]) -> Vec<String> {
     values.iter().map(&mut word).collect()
 }
 
-/// NumPy's rule: scientific from 1e8 (1e6 for `f32`) up, below 1e-4, or when magnitudes differ by more than 1000.
+/// NumPy's rule: scientific from 1e8 (1e6 for `f32`, 1e3 for `f16`, and here `bf16`) up, below 1e-4, or when magnitudes differ by more than 1000.
 fn wants_scientific(finite: &[Value]) -> bool {
     let sizes = || finite.iter().map(|v| v.as_f64().abs()).filter(|&x| x != 0.0);
     let (largest, smallest) = (sizes().fold(0.0, f64::max), sizes().fold(f64::INFINITY, f64::min));
@@ -124,6 +124,10 @@ fn wants_scientific(finite: &[Value]) -> bool {
     }
     // Compared in the arrays' own type, as NumPy does.
     match finite[0].ty {
+        ty @ (Ty::F16 | Ty::Bf16) => {
+            let near = |x| Value::float(ty, x).as_f64();
+            largest >= 1000.0 || smallest < near(0.0001) || near(largest / smallest) > 1000.0
+        }
         Ty::F32 => largest >= 1e6 || (smallest as f32) < 0.0001f32 || largest as f32 / smallest as f32 > 1000.0,
         _ => largest >= 1e8 || smallest < 0.0001 || largest / smallest > 1000.0,
     }
@@ -147,15 +151,15 @@ impl Parts {
             (Some(n), _, false) => format!("{x:.n$}"),
             (None, Ty::F32, true) => format!("{:e}", x as f32),
             (None, Ty::F32, false) => format!("{}", x as f32),
-            (None, _, true) => format!("{x:e}"),
-            (None, _, false) => format!("{x}"),
+            (None, _, true) => v.shortest_digits(),
+            (None, _, false) => v.shortest_digits().parse().map_or_else(|_| x.to_string(), |d: f64| d.to_string()),
         };
         let mut parts = Parts::split(&text(None));
         // Of two equally near decimals Rust takes the larger, NumPy the even one, as rounding the exact value does.
         let even = text(Some(parts.fraction.len()));
         let reads_back = match v.ty {
             Ty::F32 => even.parse() == Ok(x as f32),
-            _ => even.parse() == Ok(x),
+            ty => even.parse().is_ok_and(|e| Value::float(ty, e).bits == v.bits),
         };
         if parts.fraction.len() > DIGITS {
             parts = Parts::split(&text(Some(DIGITS)));
