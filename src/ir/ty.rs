@@ -151,7 +151,13 @@ impl Value {
         let x = self.as_f64();
         match self.ty {
             Ty::F16 | Ty::Bf16 => {
-                let texts = (0..6).map(|n| format!("{x:.n$e}"));
+                // The nearest of so many digits; above a power of two, where steps double, also the next one.
+                let texts = (0..6).flat_map(|n| {
+                    let near = format!("{x:.n$e}");
+                    let last = near.split_once('e').and_then(|t| t.1.parse::<i32>().ok()).unwrap_or(0) - n as i32;
+                    let next = x + 10f64.powi(last).copysign(x);
+                    [near, format!("{next:.n$e}")]
+                });
                 let reads_back = |t: &String| t.parse().is_ok_and(|v| Value::float(self.ty, v).bits == self.bits);
                 texts.into_iter().find(reads_back).unwrap_or_else(|| format!("{x:e}"))
             }
@@ -231,7 +237,7 @@ mod tests {
             assert_eq!(Value::f64(v).to_string(), text);
         }
         assert_eq!(Value::f32(0.1).to_string(), "0.1");
-        for (bits, text) in [(0x2e66, "0.1"), (0x7bff, "65500.0"), (1, "6e-08"), (0xfc00, "-inf"), (0x3c01, "1.001")] {
+        for (bits, text) in [(0x2e66, "0.1"), (0x7bff, "65500.0"), (1, "6e-08"), (0xfc00, "-inf"), (0x2400, "0.01563")] {
             assert_eq!(Value { ty: Ty::F16, bits }.to_string(), text);
         }
         assert_eq!(Value::float(Ty::Bf16, 0.1).to_string(), "0.1");
