@@ -86,9 +86,7 @@ impl Checker<'_> {
                     format!("`{ty}` is expected here"),
                 )
             }
-            (Some(_), ty) if ty.is_float() && !ty.is_half() => {
-                Some(Val::constant(Value::float(ty, value.as_f64())))
-            }
+            (Some(_), ty) if ty.is_float() && !ty.is_half() => Some(Val::constant(Value::float(ty, value.as_f64()))),
             (_, ty) if ty.is_float() => {
                 let out = Value::float(ty, value.as_f64());
                 if value.as_f64().is_infinite() || !out.as_f64().is_infinite() {

@@ -21,8 +21,7 @@ pub enum Ty {
 
 impl Ty {
     /// All types, in the order of the declaration.
-    pub const ALL: [Ty; 9] =
-        [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F16, Ty::Bf16, Ty::F32, Ty::F64];
+    pub const ALL: [Ty; 9] = [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F16, Ty::Bf16, Ty::F32, Ty::F64];
 
     /// The name as written in a program.
     pub fn name(self) -> &'static str {
@@ -237,7 +236,8 @@ mod tests {
             assert_eq!(Value::f64(v).to_string(), text);
         }
         assert_eq!(Value::f32(0.1).to_string(), "0.1");
-        for (bits, text) in [(0x2e66, "0.1"), (0x7bff, "65500.0"), (1, "6e-08"), (0xfc00, "-inf"), (0x2400, "0.01563")] {
+        for (bits, text) in [(0x2e66, "0.1"), (0x7bff, "65500.0"), (1, "6e-08"), (0xfc00, "-inf"), (0x2400, "0.01563")]
+        {
             assert_eq!(Value { ty: Ty::F16, bits }.to_string(), text);
         }
         assert_eq!(Value::float(Ty::Bf16, 0.1).to_string(), "0.1");

@@ -109,6 +109,8 @@ pub const TYPES: &[Entry] = &[
     ("i64", "i64", "Integers from -2^63 to 2^63 - 1; arithmetic wraps. Literals without a context are `i64`."),
     ("u32", "u32", "Integers from 0 to 2^32 - 1; arithmetic wraps."),
     ("u64", "u64", "Integers from 0 to 2^64 - 1; arithmetic wraps."),
+    ("f16", "f16", "IEEE 754 half precision, two bytes: operations are those of `f32`, rounded."),
+    ("bf16", "bf16", "The upper half of an `f32`, two bytes: operations are those of `f32`, rounded."),
     ("f32", "f32", "IEEE 754 single precision."),
     ("f64", "f64", "IEEE 754 double precision."),
 ];

@@ -72,7 +72,9 @@ impl Py {
     /// The text of a number with its type, where nothing beside it decides.
     pub fn typed(&self) -> String {
         match (self.literal, self.ty) {
-            (true, Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::I32 | Ty::U32 | Ty::U64) => format!("{}({})", dtype(self.ty), self.text),
+            (true, Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::I32 | Ty::U32 | Ty::U64) => {
+                format!("{}({})", dtype(self.ty), self.text)
+            }
             _ => self.text.clone(),
         }
     }

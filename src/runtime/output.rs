@@ -204,12 +204,7 @@ impl Rank<'_> {
         self.device.read(id, &own).map(Some)
     }
 
-    fn write_part(
-        &self,
-        (id, ty): (ArrayId, Ty),
-        part: &npy::PartName,
-        data: Option<Vec<u8>>,
-    ) -> Result<(), Problem> {
+    fn write_part(&self, (id, ty): (ArrayId, Ty), part: &npy::PartName, data: Option<Vec<u8>>) -> Result<(), Problem> {
         let a = self.plan.array(id);
         let Some(data) = data else { return Ok(()) };
         let own = a.layout.part(self.state.comm.rank());

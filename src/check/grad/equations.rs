@@ -1,8 +1,8 @@
 //! From one value to the equations of its derivative: reductions inside others get arrays, and adjoints are gathered.
 
-use super::float;
 use super::expr::{E, Index, R, add, binary, call, choose, div, leaf, mul, rebuilt, sub};
 use super::expr::{substituted, text, var};
+use super::float;
 use super::reverse::{Known, Partial, Unknown, partials};
 use super::scatter;
 use crate::ir::program::Edge;

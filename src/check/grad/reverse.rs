@@ -3,8 +3,8 @@
 //! At a tie `min` and `max` count for their first argument, `abs` at 0 for nothing; `floor` and its kin and conversions to
 //! integers have the derivative 0, conditions have none.
 
-use super::float;
 use super::expr::{E, R, add, binary, call, choose, div, leaf, mul, neg, sub};
+use super::float;
 use crate::syntax::ast::BinaryOp as O;
 
 /// What a term is made of, and the derivative of the result by it.
