@@ -35,8 +35,21 @@ impl Rng {
         match ty {
             Ty::Bool => Value::bool(self.chance(50)),
             ty if ty.is_float() && special => {
-                let of =
-                    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.0, 1e-310, 1e-42, 3e38, 1e300, -1e18, 0.5, 65519.0, 3e-8];
+                let of = [
+                    f64::NAN,
+                    f64::INFINITY,
+                    f64::NEG_INFINITY,
+                    -0.0,
+                    0.0,
+                    1e-310,
+                    1e-42,
+                    3e38,
+                    1e300,
+                    -1e18,
+                    0.5,
+                    65519.0,
+                    3e-8,
+                ];
                 Value::float(ty, self.pick(&of))
             }
             ty if ty.is_float() => {
@@ -65,14 +78,7 @@ pub struct Case {
 pub fn tables() -> Vec<Table> {
     let of = |ty, n: i128| Table { ty, values: (0..n).map(|i| Value::int(ty, i * i - 7)).collect() };
     let floats = |ty, n| Table { ty, values: (0..n).map(|i| Value::float(ty, i as f64 * 0.3)).collect() };
-    vec![
-        floats(Ty::F32, 5),
-        of(Ty::I64, 7),
-        of(Ty::U32, 16),
-        floats(Ty::F64, 3),
-        of(Ty::Bool, 4),
-        floats(Ty::F16, 6),
-    ]
+    vec![floats(Ty::F32, 5), of(Ty::I64, 7), of(Ty::U32, 16), floats(Ty::F64, 3), of(Ty::Bool, 4), floats(Ty::F16, 6)]
 }
 
 const SCALARS: [Ty; 7] = [Ty::I64, Ty::I64, Ty::F32, Ty::F64, Ty::Bool, Ty::U64, Ty::Bf16];
