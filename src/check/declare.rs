@@ -133,7 +133,11 @@ impl Checker<'_> {
 
     fn param(&mut self, name: &Ident, ty: &TypeExpr, default: ExprId) -> Option<Val> {
         self.params_seen.push(name.name.clone());
+        let at = ty.span;
         let ty = self.elem_type(ty)?;
+        if ty.is_complex() {
+            return self.not_yet("a complex parameter", at);
+        }
         let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
         let default = self.const_as(default, ty, "a parameter's default");
         if let Some(value) = self.set_by_test(&name.name) {
@@ -166,7 +170,7 @@ impl Checker<'_> {
             Some(ty) => self.convert(v, ty, span)?,
             None => v,
         };
-        if v.as_const().is_none() {
+        if !v.is_known() {
             return self.fail_help(
                 "E0221",
                 "a `let` at the top must be known before the program runs",
@@ -183,6 +187,10 @@ impl Checker<'_> {
         for &x in list {
             let v = self.expr(x, want)?;
             match v.as_const() {
+                None if v.ty.is_complex() => {
+                    let at = self.span(x);
+                    return self.not_yet("a table of complex numbers", at);
+                }
                 Some(_) => vals.push((v, self.span(x))),
                 None => {
                     let at = self.span(x);

@@ -25,6 +25,8 @@ pub enum ValKind {
     Slot(ScalarId),
     /// A register of the builder in whose code it was made.
     Reg(Reg),
+    /// The real and the imaginary part of a complex number. One in registers or scalars is two that follow one another.
+    Parts(Box<(Val, Val)>),
 }
 
 impl Val {
@@ -47,6 +49,22 @@ impl Val {
     pub fn slot(id: ScalarId, ty: Ty) -> Val {
         Val { ty, kind: ValKind::Slot(id), range: None }
     }
+    /// A complex number of two values of one type.
+    pub fn complex(re: Val, im: Val) -> Val {
+        let ty = if re.ty == Ty::F32 { Ty::C64 } else { Ty::C128 };
+        Val { ty, kind: ValKind::Parts(Box::new((re, im))), range: None }
+    }
+    /// The real and the imaginary part, of a complex number.
+    pub fn parts(&self) -> Option<(Val, Val)> {
+        let part = self.ty.part();
+        match &self.kind {
+            ValKind::Parts(parts) => Some((parts.0.clone(), parts.1.clone())),
+            _ if !self.ty.is_complex() => None,
+            ValKind::Slot(id) => Some((Val::slot(*id, part), Val::slot(ScalarId(id.0 + 1), part))),
+            ValKind::Reg(r) => Some((Val::reg(*r, part), Val::reg(Reg(r.0 + 1), part))),
+            _ => None,
+        }
+    }
     /// The same value, known to lie in `range`.
     pub fn ranged(self, range: Option<Interval>) -> Val {
         Val { range, ..self }
@@ -58,6 +76,13 @@ impl Val {
         match self.kind {
             ValKind::Const { value, .. } => Some(value),
             _ => None,
+        }
+    }
+    /// Whether the value is known before the program runs.
+    pub fn is_known(&self) -> bool {
+        match &self.kind {
+            ValKind::Parts(parts) => parts.0.is_known() && parts.1.is_known(),
+            _ => self.as_const().is_some(),
         }
     }
     /// The affine form of an integer: constants, indices, `i64` scalars.
@@ -104,6 +129,8 @@ pub struct Builder {
     pub calls: Vec<Call>,
     /// Results of operations on floats of two bytes, and the registers that hold them before they are rounded.
     exact: BTreeMap<Reg, Reg>,
+    /// Registers that hold the real part of a complex number, whose imaginary part is in the next one.
+    complex: BTreeSet<Reg>,
 }
 
 impl Builder {
@@ -118,8 +145,13 @@ impl Builder {
     }
 
     pub fn fresh(&mut self, ty: Ty) -> Reg {
-        self.regs.push(ty);
-        Reg(self.regs.len() as u32 - 1)
+        let r = Reg(self.regs.len() as u32);
+        self.regs.push(ty.part());
+        if ty.is_complex() {
+            self.regs.push(ty.part());
+            self.complex.insert(r);
+        }
+        r
     }
 
     pub fn push(&mut self, inst: Inst) {
@@ -256,6 +288,9 @@ impl Builder {
     pub fn variable(&mut self, ty: Ty) -> Reg {
         let r = self.fresh(ty);
         self.varying.insert(r);
+        if ty.is_complex() {
+            self.varying.insert(Reg(r.0 + 1));
+        }
         r
     }
 
@@ -265,6 +300,9 @@ impl Builder {
 
     pub fn set(&mut self, dst: Reg, from: Reg) {
         self.push(Inst::Op { dst, op: Op::Copy(from) });
+        if self.complex.contains(&from) {
+            self.push(Inst::Op { dst: Reg(dst.0 + 1), op: Op::Copy(Reg(from.0 + 1)) });
+        }
     }
 
     /// The factors of a register that holds a product, if both change with the loop being written. The product itself is
@@ -282,13 +320,25 @@ impl Builder {
         Some((x, y))
     }
 
-    /// The register that holds a value.
+    /// The register that holds a value; of a complex number, the first of two.
     pub fn materialise(&mut self, v: &Val) -> Reg {
+        if let Some((re, im)) = v.parts() {
+            let (re, im) = (self.materialise(&re), self.materialise(&im));
+            if self.complex.contains(&re) && im.0 == re.0 + 1 {
+                return re;
+            }
+            let r = self.variable(v.ty);
+            self.push(Inst::Op { dst: r, op: Op::Copy(re) });
+            self.push(Inst::Op { dst: Reg(r.0 + 1), op: Op::Copy(im) });
+            return r;
+        }
         match &v.kind {
             ValKind::Const { value, .. } => self.emit(v.ty, Op::Const(*value)),
             ValKind::Slot(id) => self.emit(v.ty, Op::Scalar(*id)),
             ValKind::Reg(r) => *r,
             ValKind::Affine(a) => self.affine(a),
+            // Taken apart above.
+            ValKind::Parts(parts) => self.materialise(&parts.0),
         }
     }
 
@@ -321,6 +371,13 @@ impl Builder {
                 self.emit(Ty::I64, Op::Binary(BinaryOp::Add, s, k))
             }
         }
+    }
+
+    /// The registers of a value with the scalars that they go to.
+    pub fn results(&mut self, v: &Val, into: ScalarId) -> Vec<(Reg, ScalarId)> {
+        let r = self.materialise(v);
+        let next = v.ty.is_complex().then_some((Reg(r.0 + 1), ScalarId(into.0 + 1)));
+        std::iter::once((r, into)).chain(next).collect()
     }
 
     /// The operand for an array, added at first use.
@@ -379,6 +436,9 @@ impl Builder {
 
     /// An operation on two values of one type, folded when both are constants.
     pub fn binary(&mut self, op: BinaryOp, a: &Val, b: &Val) -> Val {
+        if let (Some(x), Some(y)) = (a.parts(), b.parts()) {
+            return self.complex_binary(op, x, y);
+        }
         let ty = if op.compares() { Ty::Bool } else { a.ty };
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
             let value = fold::binary(op, x, y);
@@ -395,6 +455,9 @@ impl Builder {
     }
 
     pub fn unary(&mut self, op: UnaryOp, a: &Val) -> Val {
+        if let Some((re, im)) = a.parts() {
+            return Val::complex(self.unary(op, &re), self.unary(op, &im));
+        }
         if let Some(x) = a.as_const() {
             let kind = ValKind::Const { value: fold::unary(op, x), flex: a.is_flex() };
             return Val { ty: a.ty, kind, range: None };
@@ -413,6 +476,11 @@ impl Builder {
         if a.ty == ty && !a.is_flex() {
             return a.clone();
         }
+        if ty.is_complex() {
+            let zero = Val::constant(Value::float(ty.part(), 0.0));
+            let (re, im) = a.parts().unwrap_or((a.clone(), zero));
+            return Val::complex(self.cast(&re, ty.part()), self.cast(&im, ty.part()));
+        }
         if let Some(x) = a.as_const() {
             return Val::constant(fold::cast(x, ty));
         }
@@ -423,6 +491,9 @@ impl Builder {
     pub fn select(&mut self, c: &Val, a: &Val, b: &Val) -> Val {
         if let Some(c) = c.as_const() {
             return if c.as_bool() { a.clone() } else { b.clone() };
+        }
+        if let (Some(x), Some(y)) = (a.parts(), b.parts()) {
+            return Val::complex(self.select(c, &x.0, &y.0), self.select(c, &x.1, &y.1));
         }
         let (c, x, y) = (self.materialise(c), self.materialise(a), self.materialise(b));
         if x == y {

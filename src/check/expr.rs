@@ -230,7 +230,7 @@ impl Checker<'_> {
     pub(super) fn wants_hint(&self, id: ExprId) -> bool {
         match &self.modules[self.module].ast.expr(id).kind {
             ExprKind::If { .. } | ExprKind::Block(_) | ExprKind::Reduce { .. } => true,
-            ExprKind::Call { callee, .. } => matches!(callee.name.as_str(), "min" | "max" | "select" | "abs"),
+            ExprKind::Call { callee, .. } => matches!(callee.name.as_str(), "min" | "max" | "select" | "abs" | "complex"),
             ExprKind::Binary { left, right, .. } => self.wants_hint(*left) || self.wants_hint(*right),
             ExprKind::Unary { arg, .. } => self.wants_hint(*arg),
             _ => false,
@@ -275,6 +275,9 @@ impl Checker<'_> {
         }
         if let Some(compare) = comparison(op) {
             let (a, b) = self.compared(op, left, right)?;
+            if a.ty.is_complex() && !matches!(op, O::Eq | O::Ne) {
+                return self.no_order(a.ty, op_span);
+            }
             return Some(self.arithmetic(compare, &a, &b));
         }
         let (a, b) = self.operands(left, right, expected)?;
@@ -308,6 +311,9 @@ impl Checker<'_> {
                     _ => B::Xor,
                 };
                 return self.integers(op, a, b, op_span);
+            }
+            _ if a.ty.is_complex() => {
+                return self.fail("E0213", "`mod` takes real numbers", op_span, format!("the operands are `{}`", a.ty));
             }
             _ => B::Mod,
         };
@@ -371,7 +377,7 @@ impl Checker<'_> {
             return self.fail("E0213", "`^` takes numbers", span, "an operand is `bool`");
         }
         if let Some(k) = exponent.as_const().and_then(|c| c.as_int()) {
-            if k < 0 && !base.ty.is_float() {
+            if k < 0 && !base.ty.part().is_float() {
                 return self.fail_help(
                     "E0213",
                     "an integer to a negative power is not an integer",
@@ -418,7 +424,7 @@ impl Checker<'_> {
         if k == 0 {
             return match base.is_flex() {
                 true => Val::flex(Value::i64(1)),
-                false => Val::constant(crate::ir::fold::cast(Value::i64(1), base.ty)),
+                false => self.builder().cast(&Val::constant(Value::i64(1)), base.ty),
             };
         }
         let half = if k == 1 { return base.clone() } else { self.repeated_product(base, k / 2) };

@@ -240,7 +240,7 @@ impl Checker<'_> {
             placement: Placement::Divided { dists, over: vec![] },
             edges: vec![Edge::None; shape.len()],
             span,
-            temporary: true,
+            temporary: true, complex: false,
             shape,
         })
     }

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
+use super::space::Space;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
@@ -168,7 +169,10 @@ impl Checker<'_> {
                         "write `count`, `any` or `all`",
                     );
                 }
-                if op == ReduceOp::Mean && !v.ty.is_float() {
+                if v.ty.is_complex() && !matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod) {
+                    return self.no_order(v.ty, at);
+                }
+                if op == ReduceOp::Mean && !v.ty.part().is_float() {
                     return self.convert(v, Ty::F64, at);
                 }
                 Some(v)
@@ -186,32 +190,56 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         let space = self.space(indices, term, span)?;
+        let (re, ty) = self.reduce_space(op, &space, term, expected, span, false)?;
+        if !ty.is_complex() {
+            return Some(re);
+        }
+        if op == ReduceOp::Prod {
+            return self.not_yet("a product of complex numbers over a whole index space", span);
+        }
+        let (im, _) = self.reduce_space(op, &space, term, expected, span, true)?;
+        Some(Val::complex(re, im))
+    }
+
+    /// The same with the type of the terms; of complex ones a reduction of one part.
+    fn reduce_space(
+        &mut self,
+        op: ReduceOp,
+        space: &Space,
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+        imaginary: bool,
+    ) -> Option<(Val, Ty)> {
         let mut ty = None;
-        let sum = self.over_space(&space, op.name(), fold_op(op), span, |c| {
+        let sum = self.over_space(space, op.name(), fold_op(op), span, |c| {
             let value = |c: &mut Self| {
                 let v = c.term_value(op, term, expected)?;
                 ty = Some(v.ty);
-                Some(c.wide_term(v))
+                Some(match v.parts() {
+                    Some((re, im)) => if imaginary { im } else { re },
+                    None => c.wide_term(v),
+                })
             };
-            c.within_space(&space, value, |_, ty| Val::constant(identity(op, ty)))
+            c.within_space(space, value, |_, ty| Val::constant(identity(op, ty)))
         })?;
         let ty = ty.unwrap_or(sum.ty);
         if op != ReduceOp::Mean {
-            return Some(self.builder().cast(&sum, ty));
+            return Some((self.builder().cast(&sum, ty.part()), ty));
         }
         if space.ends.is_empty() {
             let mean = self.divide_by(sum, Val::constant(Value::i64(space.total)));
-            return Some(self.builder().cast(&mean, ty));
+            return Some((self.builder().cast(&mean, ty.part()), ty));
         }
-        let count = self.over_space(&space, "count", FoldOp::Sum, span, |c| {
+        let count = self.over_space(space, "count", FoldOp::Sum, span, |c| {
             c.within_space(
-                &space,
+                space,
                 |_| Some(Val::constant(Value::i64(1))),
                 |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
             )
         })?;
         let mean = self.divide_by(sum, count);
-        Some(self.builder().cast(&mean, ty))
+        Some((self.builder().cast(&mean, ty.part()), ty))
     }
 
     /// A term as reductions take it: of a float of two bytes its `f32` value, before the last rounding.
@@ -221,6 +249,9 @@ impl Checker<'_> {
 
     /// `sum / count` in f64, rounded to the sum's type.
     pub(super) fn divide_by(&mut self, sum: Val, count: Val) -> Val {
+        if let Some((re, im)) = sum.parts() {
+            return Val::complex(self.divide_by(re, count.clone()), self.divide_by(im, count));
+        }
         let b = self.builder();
         let wide = b.cast(&sum, Ty::F64);
         let n = b.cast(&count, Ty::F64);
@@ -248,6 +279,7 @@ impl Checker<'_> {
             count = total;
             if let ([axis], 1) = (&axes[..], axes.first().map_or(0, |a| a.by))
                 && let Some(ends) = axis.constants()
+                && !self.mentions_complex(term)
                 && let Some(v) = self.long_fold(op, &axis.name, ends, term, expected, span)
             {
                 return v;
@@ -292,6 +324,10 @@ impl Checker<'_> {
         let ty = ty.unwrap_or_else(|| result_type(op, expected.unwrap_or(Ty::F64)));
         let sum = match acc {
             Some(v) => v,
+            None if ty.is_complex() => {
+                let re = Val::constant(identity(op, ty.part()));
+                Val::complex(re, Val::constant(Value::float(ty.part(), 0.0)))
+            }
             None => Val::constant(identity(op, ty)),
         };
         let count = Val::constant(Value::i64(total));
@@ -311,15 +347,29 @@ impl Checker<'_> {
         let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
         let counted = op == ReduceOp::Mean && count.is_none();
         let terms = self.builder().variable(Ty::I64);
+        let mut held = None;
         let ((ty, wide), list) = self.loops(indices, term, |c, _| {
             let v = c.term_value(op, term, expected)?;
-            let (ty, wide) = (v.ty, c.accumulate_term(op, acc, &v));
+            let wide = if v.ty.is_complex() {
+                let acc = c.builder().variable(Ty::C128);
+                held = Some(acc);
+                c.accumulate(acc, Ty::C128, combine(op), &v);
+                Ty::C128
+            } else {
+                c.accumulate_term(op, acc, &v)
+            };
+            let ty = v.ty;
             if counted {
                 c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
             }
             Some((ty, wide))
         })?;
-        self.start_at(acc, identity(op, wide));
+        let acc = held.unwrap_or(acc);
+        self.start_at(acc, identity(op, wide.part()));
+        if held.is_some() {
+            // The real part begins as that of real numbers does, the imaginary one with zero.
+            self.start_at(Reg(acc.0 + 1), Value::f64(0.0));
+        }
         if counted {
             self.start_at(terms, Value::i64(0));
         }

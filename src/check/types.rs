@@ -12,6 +12,8 @@ use crate::syntax::ast::TypeExpr;
 pub fn widens(from: Ty, to: Ty) -> bool {
     use Ty::*;
     from == to
+        || from == C64 && to == C128
+        || !from.is_complex() && to.is_complex() && widens(from, to.part())
         || matches!(
             (from, to),
             (I32, I64)
@@ -41,15 +43,32 @@ impl Checker<'_> {
                 "a workflow takes it as `step: kernel` and calls it: `u = step(u)`",
             );
         }
-        // The grammar lets no other words through than the types of later versions.
-        let what = format!("the type `{}`", t.elem.name);
-        self.not_yet(&what, t.elem.span)
+        self.unknown(&t.elem.name, t.elem.span, "type")
     }
 
     /// `v` as a value of `ty`, by the widening rule.
     pub(super) fn convert(&mut self, v: Val, ty: Ty, span: Span) -> Option<Val> {
         if v.ty == ty && !v.is_flex() {
             return Some(v);
+        }
+        if ty.is_complex() {
+            if let Some((re, im)) = v.parts() {
+                let narrow = ty == Ty::C64;
+                if narrow {
+                    let help = "narrowing is written: `c64(…)`";
+                    let message = "expected `c64`, found `c128`";
+                    return self.fail_help("E0210", message, span, "this is `c128`", help);
+                }
+                return Some(Val::complex(self.convert(re, ty.part(), span)?, self.convert(im, ty.part(), span)?));
+            }
+            if v.ty == Ty::Bool {
+                return self.fail("E0210", format!("expected `{ty}`, found `bool`"), span, "this is `bool`");
+            }
+            let re = self.convert(v, ty.part(), span)?;
+            return Some(Val::complex(re, Val::constant(Value::float(ty.part(), 0.0))));
+        }
+        if v.ty.is_complex() {
+            return self.complex_as(v.ty, ty, span);
         }
         if let ValKind::Const { value, flex: true } = v.kind {
             return self.convert_literal(value, ty, span);
@@ -122,6 +141,11 @@ impl Checker<'_> {
     /// Brings two operands to one type; the message names the operator.
     pub(super) fn unify(&mut self, a: (Val, Span), b: (Val, Span), what: &str) -> Option<(Val, Val)> {
         let ((a, at), (b, bt)) = (a, b);
+        // A `c64` beside an `f64`, or an integer that `f32` does not hold, becomes a `c128`.
+        let wide = |x: &Val, y: &Val, c: &mut Self| x.ty == Ty::C64 && !y.is_flex() && !c.can_convert(y, Ty::C64);
+        if (wide(&a, &b, self) && widens(b.ty, Ty::C128)) || (wide(&b, &a, self) && widens(a.ty, Ty::C128)) {
+            return Some((self.convert(a, Ty::C128, at)?, self.convert(b, Ty::C128, bt)?));
+        }
         if a.is_flex() && b.is_flex() {
             let ty = if a.ty == b.ty { a.ty } else { Ty::F64 };
             let lift = |v: &Val| match v.as_const() {
@@ -154,7 +178,7 @@ impl Checker<'_> {
     }
 
     fn can_convert(&mut self, v: &Val, ty: Ty) -> bool {
-        widens(v.ty, ty) || (v.ty.is_int() && self.fits_float(v, ty))
+        widens(v.ty, ty) || (v.ty.is_int() && self.fits_float(v, ty.part()))
     }
 
     /// A literal that nothing around it gave a type is `i64` or `f64`.

@@ -17,11 +17,18 @@ pub enum Ty {
     Bf16,
     F32,
     F64,
+    /// Complex numbers, of `f32` and of `f64`. They are types of a program's text and of files: the checker makes two values of
+    /// each, and an array of them is one of their parts with a last dimension of two, so nothing behind it meets these types.
+    C64,
+    C128,
 }
 
 impl Ty {
-    /// All types, in the order of the declaration.
+    /// The types of elements and registers, in the order of the declaration.
     pub const ALL: [Ty; 9] = [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F16, Ty::Bf16, Ty::F32, Ty::F64];
+
+    /// The types of complex numbers.
+    pub const COMPLEX: [Ty; 2] = [Ty::C64, Ty::C128];
 
     /// The name as written in a program.
     pub fn name(self) -> &'static str {
@@ -35,12 +42,14 @@ impl Ty {
             Ty::Bf16 => "bf16",
             Ty::F32 => "f32",
             Ty::F64 => "f64",
+            Ty::C64 => "c64",
+            Ty::C128 => "c128",
         }
     }
 
     /// The type with this name, if it is one.
     pub fn from_name(name: &str) -> Option<Ty> {
-        Ty::ALL.into_iter().find(|t| t.name() == name)
+        Ty::ALL.into_iter().chain(Ty::COMPLEX).find(|t| t.name() == name)
     }
 
     /// Bytes of one element in memory and in files.
@@ -49,7 +58,8 @@ impl Ty {
             Ty::Bool => 1,
             Ty::F16 | Ty::Bf16 => 2,
             Ty::I32 | Ty::U32 | Ty::F32 => 4,
-            Ty::I64 | Ty::U64 | Ty::F64 => 8,
+            Ty::I64 | Ty::U64 | Ty::F64 | Ty::C64 => 8,
+            Ty::C128 => 16,
         }
     }
 
@@ -70,6 +80,19 @@ impl Ty {
             Ty::F32 => Some(24),
             Ty::F64 => Some(53),
             _ => None,
+        }
+    }
+
+    pub fn is_complex(self) -> bool {
+        matches!(self, Ty::C64 | Ty::C128)
+    }
+
+    /// The type of the real and the imaginary part; of another type, itself.
+    pub fn part(self) -> Ty {
+        match self {
+            Ty::C64 => Ty::F32,
+            Ty::C128 => Ty::F64,
+            ty => ty,
         }
     }
 
@@ -130,7 +153,7 @@ impl Value {
             Ty::Bool | Ty::U32 | Ty::U64 => Some(self.bits as i128),
             Ty::I32 => Some(self.bits as u32 as i32 as i128),
             Ty::I64 => Some(self.bits as i64 as i128),
-            Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 => None,
+            Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 | Ty::C64 | Ty::C128 => None,
         }
     }
 

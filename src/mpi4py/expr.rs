@@ -108,6 +108,8 @@ pub fn dtype(ty: Ty) -> &'static str {
         Ty::Bf16 => "bfloat16",
         Ty::F32 => "np.float32",
         Ty::F64 => "np.float64",
+        Ty::C64 => "np.complex64",
+        Ty::C128 => "np.complex128",
     }
 }
 

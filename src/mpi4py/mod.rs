@@ -88,6 +88,9 @@ pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Resu
         uses_exchange: false,
         uses_gather: false,
     };
+    if let Some(a) = plan.program.arrays.iter().find(|a| a.complex) {
+        return Err(Uncovered { what: "complex numbers".into(), span: a.span });
+    }
     s.find_constants();
     s.find_unmoved();
     s.declare(part);

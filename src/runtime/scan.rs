@@ -45,8 +45,8 @@ impl Rank<'_> {
             // Minima and maxima of the narrower types are exact in either type.
             Ty::F16 => self.scan_as::<F16, f64>(array, dim, op),
             Ty::Bf16 => self.scan_as::<Bf16, f64>(array, dim, op),
-            Ty::F32 => self.scan_as::<f32, f64>(array, dim, op),
-            Ty::F64 => self.scan_as::<f64, f64>(array, dim, op),
+            Ty::F32 | Ty::C64 => self.scan_as::<f32, f64>(array, dim, op),
+            Ty::F64 | Ty::C128 => self.scan_as::<f64, f64>(array, dim, op),
             Ty::I32 => self.scan_as::<i32, i32>(array, dim, op),
             Ty::I64 => self.scan_as::<i64, i64>(array, dim, op),
             Ty::U32 => self.scan_as::<u32, u32>(array, dim, op),

@@ -127,7 +127,7 @@ pub fn identity(op: FoldOp, ty: Ty) -> u64 {
                 0
             }
         }
-        Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 => {
+        Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 | Ty::C64 | Ty::C128 => {
             Value::float(ty, if highest { f64::INFINITY } else { f64::NEG_INFINITY }).bits
         }
     };

@@ -1,6 +1,6 @@
 //! Arrays as NumPy's `str` prints them: brackets, aligned columns, at most eight digits, large ones abridged.
 
-use crate::ir::format::format_value;
+use crate::ir::format::{complex_text, format_value};
 use crate::ir::index_box::Interval;
 use crate::ir::ty::{Ty, Value};
 
@@ -48,10 +48,38 @@ pub fn format_elements(ty: Ty, shape: &[i64], element: &dyn Fn(&[i64]) -> Value,
     let words = match spec.filter(|s| !s.is_empty()) {
         Some(spec) => columns(values.iter().map(|&v| format_value(v, Some(spec)).unwrap_or_else(|_| v.to_string()))),
         None if shape.is_empty() => values.iter().map(|&v| alone(v)).collect(),
-        None if ty.is_float() => floats(&values),
+        None if ty.is_float() => floats(&values, false),
         // A column of only true is as wide as one with false.
         None if ty == Ty::Bool => values.iter().map(|&v| format!("{:>5}", alone(v))).collect(),
         None => columns(values.iter().map(|&v| alone(v))),
+    };
+    let mut words = words.into_iter();
+    if axes.is_empty() {
+        return words.next().unwrap_or_default();
+    }
+    brackets(&axes, &mut words, " ", LINE)
+}
+
+/// Prints an array of complex numbers, whose parts `element` fetches, as [`format_elements`] does.
+pub fn format_complex(shape: &[i64], element: &dyn Fn(&[i64]) -> (Value, Value), spec: Option<&str>) -> String {
+    if shape.contains(&0) {
+        return "[]".into();
+    }
+    let axes = shown(shape);
+    let mut values = vec![];
+    visit(&axes, &mut vec![], &mut |index| values.push(element(index)));
+    let words = match spec.filter(|s| !s.is_empty()) {
+        Some(_) => columns(values.iter().map(|(re, im)| complex_text(*re, *im, spec))),
+        None if shape.is_empty() => values.iter().map(|(re, im)| complex_text(*re, *im, None)).collect(),
+        None => {
+            let (re, im): (Vec<Value>, Vec<Value>) = values.into_iter().unzip();
+            // The `j` stands before the blanks that pad a number.
+            let imaginary = |text: String| {
+                let digits = text.trim_end().len();
+                format!("{}j{}", &text[..digits], &text[digits..])
+            };
+            floats(&re, false).into_iter().zip(floats(&im, true)).map(|(re, im)| re + &imaginary(im)).collect()
+        }
     };
     let mut words = words.into_iter();
     if axes.is_empty() {
@@ -85,16 +113,23 @@ fn columns(words: impl Iterator<Item = String>) -> Vec<String> {
     words.into_iter().map(|w| " ".repeat(width - w.chars().count()) + &w).collect()
 }
 
-/// Floats as NumPy's `FloatingFormat` aligns them: point under point, scientific when the magnitudes ask for it.
-fn floats(values: &[Value]) -> Vec<String> {
+/// Floats as NumPy's `FloatingFormat` aligns them: point under point, scientific when the magnitudes ask for it; with `plus`
+/// every one has a sign.
+fn floats(values: &[Value], plus: bool) -> Vec<String> {
     let finite: Vec<Value> = values.iter().copied().filter(|v| v.as_f64().is_finite()).collect();
     let scientific = wants_scientific(&finite);
-    let mut parts: Vec<Parts> = finite.iter().map(|&v| Parts::of(v, scientific)).collect();
+    let signed = |p: Parts| match plus && !p.whole.starts_with('-') {
+        true => Parts { whole: format!("+{}", p.whole), ..p },
+        false => p,
+    };
+    let mut parts: Vec<Parts> = finite.iter().map(|&v| signed(Parts::of(v, scientific))).collect();
     let longest = |f: fn(&Parts) -> usize| parts.iter().map(f).max().unwrap_or(0);
     let (fraction, exponent) = (longest(|p| p.fraction.len()), longest(|p| p.exponent.len()));
     let right = if scientific { fraction + exponent + 2 } else { fraction };
     let special = |v: &Value| match v.as_f64() {
+        x if x.is_nan() && plus => "+nan",
         x if x.is_nan() => "nan",
+        x if x > 0.0 && plus => "+inf",
         x if x > 0.0 => "inf",
         _ => "-inf",
     };
@@ -102,7 +137,7 @@ fn floats(values: &[Value]) -> Vec<String> {
     let left = longest(|p| p.whole.len()).max(specials.max().unwrap_or(0).saturating_sub(right + 1));
     if scientific {
         // All get equally many digits: those of the exact value, where the shortest are fewer.
-        parts = finite.iter().map(|v| Parts::exact(v.as_f64(), fraction)).collect();
+        parts = finite.iter().map(|v| signed(Parts::exact(v.as_f64(), fraction))).collect();
     }
     let mut next = parts.into_iter();
     let mut word = |v: &Value| match if v.as_f64().is_finite() { next.next() } else { None } {

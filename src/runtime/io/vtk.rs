@@ -38,6 +38,10 @@ pub fn frame(path: &str, name: &str, ty: Ty, shape: &[i64]) -> Result<(Vec<u8>, 
         Ty::U64 => "UInt64",
         Ty::F16 | Ty::Bf16 | Ty::F32 => "Float32",
         Ty::F64 => "Float64",
+        Ty::C64 | Ty::C128 => {
+            let what = format!("cannot write {}: image data has real numbers, not {ty}", quoted(path));
+            return Err(IoError::new(what).help("save `re(…)` and `im(…)` as arrays of their own, or all as `.npy`"));
+        }
     };
     let bytes = super::npy::array_bytes(stored(ty), shape)?;
     let name = escaped(name);

@@ -91,12 +91,15 @@ fn descr(ty: Ty) -> &'static str {
         Ty::Bf16 => "<V2",
         Ty::F32 => "<f4",
         Ty::F64 => "<f8",
+        Ty::C64 => "<c8",
+        Ty::C128 => "<c16",
     }
 }
 
 /// The type that a `descr` names, or why it is refused and what to do.
 fn element_type(code: &str) -> Result<Ty, (String, String)> {
-    if let Some(ty) = Ty::ALL.into_iter().find(|&t| descr(t) == code) {
+    let types = || Ty::ALL.into_iter().chain(Ty::COMPLEX);
+    if let Some(ty) = types().find(|&t| descr(t) == code) {
         return Ok(ty);
     }
     if code == "|V2" {
@@ -106,7 +109,7 @@ fn element_type(code: &str) -> Result<Ty, (String, String)> {
     let (order, kind) = code.split_at_checked(1).unwrap_or(("", code));
     if order == ">" {
         let why = format!("its elements are big-endian (`{}`)", code.escape_default());
-        let little = Ty::ALL.into_iter().find(|&t| descr(t).get(1..) == Some(kind));
+        let little = types().find(|&t| descr(t).get(1..) == Some(kind));
         return Err((why, near(little.map_or("float64", numpy_name))));
     }
     let (what, to) = match kind {
@@ -115,7 +118,6 @@ fn element_type(code: &str) -> Result<Ty, (String, String)> {
         "i2" => ("16-bit integers", "int32"),
         "u2" => ("16-bit unsigned integers", "uint32"),
         "f16" | "g" => ("long doubles", "float64"),
-        "c8" | "c16" => ("complex numbers", "float64"),
         k if k.starts_with('O') => ("Python objects", "float64"),
         k if k.starts_with(['U', 'S']) => ("texts", "float64"),
         k if k.starts_with(['M', 'm']) => ("dates or time spans", "int64"),
@@ -135,6 +137,8 @@ fn numpy_name(ty: Ty) -> &'static str {
         Ty::Bf16 => "float32",
         Ty::F32 => "float32",
         Ty::F64 => "float64",
+        Ty::C64 => "complex64",
+        Ty::C128 => "complex128",
     }
 }
 
