@@ -230,7 +230,9 @@ impl Checker<'_> {
     pub(super) fn wants_hint(&self, id: ExprId) -> bool {
         match &self.modules[self.module].ast.expr(id).kind {
             ExprKind::If { .. } | ExprKind::Block(_) | ExprKind::Reduce { .. } => true,
-            ExprKind::Call { callee, .. } => matches!(callee.name.as_str(), "min" | "max" | "select" | "abs" | "complex"),
+            ExprKind::Call { callee, .. } => {
+                matches!(callee.name.as_str(), "min" | "max" | "select" | "abs" | "complex")
+            }
             ExprKind::Binary { left, right, .. } => self.wants_hint(*left) || self.wants_hint(*right),
             ExprKind::Unary { arg, .. } => self.wants_hint(*arg),
             _ => false,

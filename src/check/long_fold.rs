@@ -240,7 +240,8 @@ impl Checker<'_> {
             placement: Placement::Divided { dists, over: vec![] },
             edges: vec![Edge::None; shape.len()],
             span,
-            temporary: true, complex: false,
+            temporary: true,
+            complex: false,
             shape,
         })
     }

@@ -217,7 +217,13 @@ impl Checker<'_> {
                 let v = c.term_value(op, term, expected)?;
                 ty = Some(v.ty);
                 Some(match v.parts() {
-                    Some((re, im)) => if imaginary { im } else { re },
+                    Some((re, im)) => {
+                        if imaginary {
+                            im
+                        } else {
+                            re
+                        }
+                    }
                     None => c.wide_term(v),
                 })
             };

@@ -58,7 +58,16 @@ impl Checker<'_> {
         if exclusive {
             edges[dim] = Edge::Constant(identity(reduce, ty));
         }
-        let array = self.add_array(Array { name: "scan".into(), ty, placement, edges, span, temporary: true, complex: false, shape });
+        let array = self.add_array(Array {
+            name: "scan".into(),
+            ty,
+            placement,
+            edges,
+            span,
+            temporary: true,
+            complex: false,
+            shape,
+        });
         let index: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let rank = domain.len();
