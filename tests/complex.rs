@@ -113,11 +113,7 @@ impl Random {
                     let a = literal(self.number());
                     both(a.text.clone(), a, literal(0.0))
                 }
-                2 => both(
-                    format!("x[{index}]"),
-                    Part { text: format!("x[{index}]"), value: None },
-                    literal(0.0),
-                ),
+                2 => both(format!("x[{index}]"), Part { text: format!("x[{index}]"), value: None }, literal(0.0)),
                 _ => {
                     let (k, by) = (self.below(3), self.below(7) as i64 - 3);
                     let at = format!("[{index} + {by}]");
@@ -186,11 +182,13 @@ fn programs(r: &mut Random) -> (String, String) {
     for at in 0..2 {
         let e = r.expr(2, "i");
         a += &format!("    t[{at}] = sum[i in 0..{n}] {}\n", e.text);
-        b += &format!("    tre[{at}] = sum[i in 0..{n}] {}\n    tim[{at}] = sum[i in 0..{n}] {}\n", e.re.text, e.im.text);
+        b += &format!(
+            "    tre[{at}] = sum[i in 0..{n}] {}\n    tim[{at}] = sum[i in 0..{n}] {}\n",
+            e.re.text, e.im.text
+        );
     }
-    let saved = |names: &str| -> String {
-        names.split(' ').map(|n| format!("    save {n} to \"{n}.npy\"\n")).collect()
-    };
+    let saved =
+        |names: &str| -> String { names.split(' ').map(|n| format!("    save {n} to \"{n}.npy\"\n")).collect() };
     one += &format!("workflow main {{\n{a}{}}}\n", saved("z0 z1 z2 t"));
     two += QUOTIENT;
     two += &format!("workflow main {{\n{b}{}}}\n", saved("re0 re1 re2 im0 im1 im2 tre tim"));
@@ -221,7 +219,8 @@ fn complex_programs_do_what_real_ones_do() {
         let wanted = files(&two, 1);
         for ranks in [1, 3] {
             let found = files(&one, ranks);
-            for (z, parts) in [("z0", ["re0", "im0"]), ("z1", ["re1", "im1"]), ("z2", ["re2", "im2"]), ("t", ["tre", "tim"])]
+            for (z, parts) in
+                [("z0", ["re0", "im0"]), ("z1", ["re1", "im1"]), ("z2", ["re2", "im2"]), ("t", ["tre", "tim"])]
             {
                 let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
                 for (k, c) in found[z].chunks(2).enumerate() {

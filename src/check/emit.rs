@@ -298,9 +298,10 @@ impl Builder {
         self.varying.contains(&r)
     }
 
+    /// Copies a register, or both of a complex number. (The first of two is also that of the real part alone.)
     pub fn set(&mut self, dst: Reg, from: Reg) {
         self.push(Inst::Op { dst, op: Op::Copy(from) });
-        if self.complex.contains(&from) {
+        if self.complex.contains(&dst) && self.complex.contains(&from) {
             self.push(Inst::Op { dst: Reg(dst.0 + 1), op: Op::Copy(Reg(from.0 + 1)) });
         }
     }
