@@ -13,6 +13,7 @@ use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::{Env, Global, Local};
 use super::infer::children;
+use super::place::parse_value;
 use crate::ir::kernel::{ArrayId, BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -76,6 +77,19 @@ impl Builder {
 /// Whether an imaginary part is zero: that of a real number.
 fn is_zero(v: &Val) -> bool {
     v.as_const().is_some_and(|c| c.bits == 0)
+}
+
+/// A complex number as Python writes it: `1.5-2j`, `3`, `0.5j`.
+pub(super) fn parse_complex(text: &str, ty: Ty) -> Option<Val> {
+    let clean = text.trim().trim_start_matches('(').trim_end_matches(')');
+    let part = |t: &str| parse_value(t, ty.part()).map(Val::constant);
+    let Some(parts) = clean.strip_suffix('j') else { return Some(Val::complex(part(clean)?, part("0")?)) };
+    // The sign of the imaginary part is the last one that belongs to no exponent.
+    let signs = parts.char_indices().filter(|(k, c)| matches!(c, '+' | '-') && !parts[..*k].ends_with(['e', 'E']));
+    let at = signs.last().map_or(0, |s| s.0);
+    let (re, im) = parts.split_at(at);
+    let im = if matches!(im, "" | "+" | "-") { format!("{im}1") } else { im.to_string() };
+    Some(Val::complex(part(if re.is_empty() { "0" } else { re })?, part(&im)?))
 }
 
 impl Checker<'_> {
@@ -195,5 +209,28 @@ impl Checker<'_> {
         let message = format!("expected `{to}`, found `{from}`");
         let help = "write `re(…)`, `im(…)` or `abs(…)`";
         self.fail_help("E0210", message, span, format!("this is `{from}`"), help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complex_numbers_are_read_as_python_writes_them() {
+        for (text, want) in [
+            ("1+2j", "(1+2j)"),
+            ("3", "(3+0j)"),
+            ("-0.5j", "-0.5j"),
+            ("(1e-3-2.5e+2j)", "(0.001-250j)"),
+            ("-j", "-1j"),
+            ("inf-infj", "(inf-infj)"),
+        ] {
+            let v = parse_complex(text, Ty::C128).and_then(|v| v.text());
+            assert_eq!(v.as_deref(), Some(want));
+        }
+        for text in ["", "i", "1+2i", "1+", "j1", "1+2j+3j", "1+é"] {
+            assert!(parse_complex(text, Ty::C64).is_none(), "{text}");
+        }
     }
 }

@@ -92,10 +92,10 @@ impl Checker<'_> {
         match item {
             ItemKind::Param { name, ty, default } => {
                 let v = self.param(name, ty, *default);
-                if let Some(v) = v.as_ref().and_then(|v| v.as_const())
+                if let Some(text) = v.as_ref().and_then(Val::text)
                     && self.module == 0
                 {
-                    self.program.params.push((name.name.clone(), v));
+                    self.program.params.push((name.name.clone(), text));
                 }
                 self.declare(name, v.map_or(Global::Broken, Global::Const));
             }
@@ -133,19 +133,19 @@ impl Checker<'_> {
 
     fn param(&mut self, name: &Ident, ty: &TypeExpr, default: ExprId) -> Option<Val> {
         self.params_seen.push(name.name.clone());
-        let at = ty.span;
         let ty = self.elem_type(ty)?;
-        if ty.is_complex() {
-            return self.not_yet("a complex parameter", at);
-        }
         let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
-        let default = self.const_as(default, ty, "a parameter's default");
+        let default = self.known_as(default, ty, "a parameter's default");
         if let Some(value) = self.set_by_test(&name.name) {
-            return self.const_as(value, ty, "a parameter's value").map(Val::constant);
+            return self.known_as(value, ty, "a parameter's value");
         }
-        let Some((_, text)) = given else { return default.map(Val::constant) };
-        match super::place::parse_value(text, ty) {
-            Some(v) => Some(Val::constant(v)),
+        let Some((_, text)) = given else { return default };
+        let value = match ty.is_complex() {
+            true => super::complex::parse_complex(text, ty),
+            false => super::place::parse_value(text, ty).map(Val::constant),
+        };
+        match value {
+            Some(v) => Some(v),
             None => self.fail_help(
                 "E0205",
                 format!("`{text}` is not a value of `{ty}`"),

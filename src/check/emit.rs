@@ -1,6 +1,7 @@
 //! Builds the code of one nest (or of one scalar computation), sharing equal pure operations as it goes.
 
 use crate::ir::fold;
+use crate::ir::format::complex_text;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::*;
 use crate::ir::ty::{Ty, Value};
@@ -76,6 +77,13 @@ impl Val {
         match self.kind {
             ValKind::Const { value, .. } => Some(value),
             _ => None,
+        }
+    }
+    /// The text of a value that is known before the program runs.
+    pub fn text(&self) -> Option<String> {
+        match &self.kind {
+            ValKind::Parts(parts) => Some(complex_text(parts.0.as_const()?, parts.1.as_const()?, None)),
+            _ => self.as_const().map(|v| v.to_string()),
         }
     }
     /// Whether the value is known before the program runs.

@@ -88,10 +88,15 @@ impl Checker<'_> {
 
     /// An expression with a constant value of type `ty`.
     pub(super) fn const_as(&mut self, id: ExprId, ty: Ty, what: &str) -> Option<Value> {
+        self.known_as(id, ty, what)?.as_const()
+    }
+
+    /// An expression of type `ty` whose value is known, complex or not.
+    pub(super) fn known_as(&mut self, id: ExprId, ty: Ty, what: &str) -> Option<Val> {
         let v = self.expr_as(id, ty)?;
-        match v.as_const() {
-            Some(c) => Some(c),
-            None => {
+        match v.is_known() {
+            true => Some(v),
+            false => {
                 let span = self.span(id);
                 self.fail_help(
                     "E0221",

@@ -316,6 +316,7 @@ pub(super) fn values(ty: Ty) -> String {
         Ty::I32 => format!("write an integer from {} to {}", i32::MIN, i32::MAX),
         Ty::U32 => format!("write an integer from 0 to {}", u32::MAX),
         Ty::U64 => format!("write an integer from 0 to {}", u64::MAX),
+        Ty::C64 | Ty::C128 => "write it as Python does: `1.5-2j`, `3`, `0.5j`".into(),
         Ty::F16 => "write a number up to 65504, such as `0.1` or `1e-3`, or `inf`".into(),
         Ty::Bf16 | Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
         Ty::F64 => "write a number up to 1.8e308, such as `0.1` or `1e-3`, or `inf`".into(),

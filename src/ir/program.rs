@@ -200,7 +200,7 @@ pub enum PrintPart {
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Bound parameters, for the plan's header.
-    pub params: Vec<(String, Value)>,
+    pub params: Vec<(String, String)>,
     pub arrays: Vec<Array>,
     pub scalars: Vec<Scalar>,
     pub tables: Vec<Table>,
