@@ -19,9 +19,10 @@
       "sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax",
     ],
     builtin: [
-      "abs", "acos", "asin", "atan", "atan2", "bits", "cbrt", "ceil", "cos", "cosh", "erf", "exp", "exp2", "expm1",
-      "floor", "fma", "from_bits", "hypot", "inf", "log", "log10", "log1p", "log2", "max", "min", "mulhi", "nan", "pi",
-      "pow", "ranks", "round", "select", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+      "abs", "acos", "arg", "asin", "atan", "atan2", "bits", "cbrt", "ceil", "complex", "conj", "cos", "cosh", "erf",
+      "exp", "exp2", "expm1", "floor", "fma", "from_bits", "hypot", "im", "inf", "log", "log10", "log1p", "log2", "max",
+      "min", "mulhi", "nan", "pi", "pow", "ranks", "re", "round", "select", "sin", "sinh", "sqrt", "tan", "tanh",
+      "trunc",
     ],
   };
   // words: end

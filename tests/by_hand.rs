@@ -80,6 +80,7 @@ fn scripts_do_what_mgpu_does() {
         found.extend(wrong(&forms, "", ranks, &[]));
         found.extend(wrong(&forms, ":20-47", ranks, &[]));
     }
+    found.extend(wrong(&root().join("tests/by_hand/half.mgpu"), "", 3, &[]));
     found.extend(wrong(&example("04_ring"), "", 4, &[]));
     found.extend(wrong(&example("05_heat"), "", 3, &["n=48", "steps=20"]));
     found.extend(wrong(&example("10_power"), "", 3, &[]));

@@ -107,6 +107,10 @@ fn products_that_a_library_can_carry_out() {
         ("d[i, j] = sum[k] d2[i, k] * d3[k, j]", true),
         // Batches.
         ("q[g, i, j] = sum[k] q2[g, i, k] * b[k, j]", true),
+        // Two bytes, added in f32.
+        ("h[i, j] = sum[k] h2[i, k] * h3[k, j]", true),
+        ("c[i, j] = sum[k] h2[i, k] * h3[j, k]", true),
+        ("h[i, j] = sum[k] h2[i, k] * a[k, j]", false),
         // Something stands around the sum, or a factor is computed.
         ("c[i, j] += sum[k] a[i, k] * b[k, j]", false),
         ("c[i, j] = 2 * (sum[k] a[i, k] * b[k, j])", false),
@@ -116,7 +120,7 @@ fn products_that_a_library_can_carry_out() {
         ("c[i, j] = sum[k] a[i-1, k] * b[k, j]", false),
         ("c[i, 2*j] = sum[k] a[i, k] * b[k, 2*j]", false),
     ];
-    let arrays = "array d2, d3: f64[50, 50]\narray q, q2: f32[5, 50, 50]\n";
+    let arrays = "array d2, d3: f64[50, 50]\narray q, q2: f32[5, 50, 50]\narray h, h2, h3: bf16[50, 50]\n";
     for (equation, wanted) in cases {
         let text = mgpu(&["emit", "cuda"], &format!("{arrays}{}", program(equation)));
         assert_eq!(text.contains("gives this product to cuBLAS"), wanted, "{equation}");

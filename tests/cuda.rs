@@ -24,6 +24,9 @@ fn kernels_of_every_example_compile() {
     programs.extend(
         ["kinds", "blocks", "sizes", "tensor"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))),
     );
+    // Types of two bytes, complex numbers.
+    let kinds = ["half/moves", "half/products", "half/sums", "complex/everywhere"];
+    programs.extend(kinds.map(|n| root.join(format!("tests/suite/run/{n}.mgpu"))));
     programs.extend(["product", "product64", "training"].map(|n| root.join(format!("bench/{n}.mgpu"))));
     let settings = [("sm_80", "1"), ("sm_90", "1"), ("sm_90", "3")];
     let work: Vec<_> = programs.iter().flat_map(|p| settings.map(|s| (p, s))).collect();

@@ -137,7 +137,7 @@ impl Checker<'_> {
         let (placement, _) = self.temporary_like(&shape, ty, &[]);
         let edges = vec![Edge::Clamp; shape.len()];
         let (name, span) = (p.name.name.clone(), p.name.span);
-        let id = self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true });
+        let id = self.add_array(Array { temporary: true, ..Array::of(name, ty, shape, (placement, edges), span) });
         Some(Arg::Array(id, span))
     }
 }

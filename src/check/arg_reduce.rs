@@ -44,9 +44,14 @@ impl Checker<'_> {
         }
         let (fold, extreme) =
             if op == ReduceOp::ArgMin { (FoldOp::Min, ReduceOp::Min) } else { (FoldOp::Max, ReduceOp::Max) };
-        let best = self.over_space(&space, op.name(), fold, span, |c| c.term_value(extreme, term, None))?;
-        let place = self.over_space(&space, op.name(), FoldOp::Min, span, |c| {
+        // Both nests compare in a type that reductions have.
+        let compared = |c: &mut Self| {
             let v = c.term_value(extreme, term, None)?;
+            Some(if v.ty.is_half() { c.builder().cast(&v, Ty::F32) } else { v })
+        };
+        let best = self.over_space(&space, op.name(), fold, span, compared)?;
+        let place = self.over_space(&space, op.name(), FoldOp::Min, span, |c| {
+            let v = compared(c)?;
             let hit = c.as_extreme(&v, &best);
             let here = Val::affine(place_in(&space)?);
             Some(c.builder().select(&hit, &here, &Val::constant(Value::i64(i64::MAX))))

@@ -230,7 +230,7 @@ impl Checker<'_> {
             }
         }
         // All right sides are read before any left side changes.
-        let regs: Vec<_> = scalars.iter().map(|(id, v)| (self.builder().materialise(v), *id)).collect();
+        let regs: Vec<_> = scalars.iter().flat_map(|(id, v)| self.builder().results(v, *id)).collect();
         if !regs.is_empty() {
             let code = self.builder().finish();
             *self.builder() = Builder::new(vec![]);
@@ -288,12 +288,12 @@ impl Checker<'_> {
     /// contents, else the two buffers change roles.
     fn take_over(&mut self, target: ArrayId, result: ArrayId, first_nest: Option<usize>, span: Span) -> Option<()> {
         let (t, r) = (self.program.arrays[target.0 as usize].clone(), self.program.arrays[result.0 as usize].clone());
-        if t.shape != r.shape || t.ty != r.ty {
+        if t.extents() != r.extents() || t.element() != r.element() {
             let d = Diagnostic::error(
                 "E0310",
-                format!("`{}` is {}{}, and this result is {}{}", t.name, t.ty, extents(&t), r.ty, extents(&r)),
+                format!("`{}` is {}, and this result is {}", t.name, kind(&t), kind(&r)),
                 span,
-                format!("{}{}", r.ty, extents(&r)),
+                kind(&r),
             )
             .label(t.span, format!("`{}` is declared here", t.name));
             self.report(d);
@@ -353,12 +353,12 @@ impl Checker<'_> {
     /// Two arrays have one type and shape.
     fn same_kind(&mut self, to: ArrayId, from: ArrayId, span: Span) -> Option<()> {
         let (t, f) = (self.program.arrays[to.0 as usize].clone(), self.program.arrays[from.0 as usize].clone());
-        if t.shape != f.shape || t.ty != f.ty {
+        if t.extents() != f.extents() || t.element() != f.element() {
             let d = Diagnostic::error(
                 "E0310",
-                format!("`{}` is {}{}, and `{}` is {}{}", t.name, t.ty, extents(&t), f.name, f.ty, extents(&f)),
+                format!("`{}` is {}, and `{}` is {}", t.name, kind(&t), f.name, kind(&f)),
                 span,
-                format!("{}{}", f.ty, extents(&f)),
+                kind(&f),
             )
             .label(t.span, format!("`{}` is declared here", t.name));
             self.report(d);
@@ -374,8 +374,8 @@ impl Checker<'_> {
         if to == from {
             return Some(());
         }
-        let domain = t.shape.iter().map(|&n| Interval::new(0, n)).collect();
-        self.copy_region(to, from, domain, |d| Affine::sym(Sym::Dim(d)), t.shape.len(), span);
+        let domain = t.extents().iter().map(|&n| Interval::new(0, n)).collect();
+        self.copy_region(to, from, domain, |d| Affine::sym(Sym::Dim(d)), t.extents().len(), span);
         Some(())
     }
 
@@ -389,7 +389,14 @@ impl Checker<'_> {
         span: Span,
     ) {
         let (ty, name) = (self.program.arrays[to.0 as usize].ty, self.program.arrays[to.0 as usize].name.clone());
-        let index: Vec<Affine> = (0..rank).map(index).collect();
+        let mut index: Vec<Affine> = (0..rank).map(index).collect();
+        let (mut domain, mut rank) = (domain, rank);
+        if self.program.arrays[to.0 as usize].complex {
+            // Both parts.
+            index.push(Affine::sym(Sym::Dim(domain.len())));
+            domain.push(Interval::new(0, 2));
+            rank += 1;
+        }
         let mut b = Builder::new_nest(domain);
         let operand = b.operand(from, ty, rank, false);
         let within = b.within_box();
@@ -429,7 +436,7 @@ impl Checker<'_> {
             return self.scatter(&left, op, value, clause);
         }
         let proto = self.program.arrays[array.0 as usize].clone();
-        let shape = proto.shape.clone();
+        let shape = proto.extents().to_vec();
         let temp = self.add_array(Array { name: format!("{}'", proto.name), temporary: true, ..proto });
         let first = self.program.nests.len();
         let regions = self.equation(target, array, temp, op, value, clause, &[])?;
@@ -471,8 +478,8 @@ impl Checker<'_> {
     }
 }
 
-/// `[4096, 512]`
-fn extents(a: &Array) -> String {
-    let dims: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
-    format!("[{}]", dims.join(", "))
+/// `f32[4096, 512]`
+fn kind(a: &Array) -> String {
+    let dims: Vec<String> = a.extents().iter().map(|n| n.to_string()).collect();
+    format!("{}[{}]", a.element(), dims.join(", "))
 }

@@ -7,7 +7,7 @@ use super::partial::is_kernel;
 use super::{Checker, counted};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::ArrayId;
-use crate::ir::program::{Array, Placement};
+use crate::ir::program::Array;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprId, ExprKind, Parameter, ResultDecl};
@@ -104,21 +104,24 @@ impl Checker<'_> {
             match (a, &p.ty.shape) {
                 (Arg::Array(id, at), Some(dims)) => {
                     let array = self.program.arrays[id.0 as usize].clone();
-                    if array.ty != ty {
+                    if array.element() != ty {
                         let d = Diagnostic::error(
                             "E0311",
                             format!(
                                 "`{name}` takes `{ty}` for `{}`, and `{}` is `{}`",
-                                p.name.name, array.name, array.ty
+                                p.name.name,
+                                array.name,
+                                array.element()
                             ),
                             *at,
-                            format!("this is `{}`", array.ty),
+                            format!("this is `{}`", array.element()),
                         )
                         .label(p.ty.span, format!("declared as `{ty}`"));
                         self.report(d);
                         return None;
                     }
-                    if array.shape.len() != dims.len() {
+                    let rank = array.extents().len();
+                    if rank != dims.len() {
                         let d = Diagnostic::error(
                             "E0312",
                             format!(
@@ -126,16 +129,16 @@ impl Checker<'_> {
                                 counted(dims.len(), "dimension"),
                                 p.name.name,
                                 array.name,
-                                array.shape.len()
+                                rank
                             ),
                             *at,
-                            counted(array.shape.len(), "dimension"),
+                            counted(rank, "dimension"),
                         )
                         .label(p.ty.span, counted(dims.len(), "dimension"));
                         self.report(d);
                         return None;
                     }
-                    for (&d, &n) in dims.iter().zip(&array.shape) {
+                    for (&d, &n) in dims.iter().zip(array.extents()) {
                         later.push((d, n, *at, p.name.name.clone()));
                     }
                     self.env = self.env.with(&p.name.name, Local::Array(*id));
@@ -199,13 +202,12 @@ impl Checker<'_> {
         let (mut name, mut proto) = (name.to_string(), self.temporary_like(&shape, ty, among));
         if let Some(t) = target {
             let t = self.program.arrays[t.0 as usize].clone();
-            if t.shape == shape && t.ty == ty {
+            if t.extents() == shape && t.element() == ty {
                 name = format!("{}'", t.name);
-                proto = (t.placement, t.edges);
+                proto = t.declared();
             }
         }
-        let (placement, edges): (Placement, _) = proto;
-        Some(self.add_array(Array { name, ty, shape, placement, edges, span, temporary: true }))
+        Some(self.add_array(Array { temporary: true, ..Array::of(name, ty, shape, proto, span) }))
     }
 
     /// The results of a kernel or workflow, each with a name; `whose` says so where one lacks it. `targets`: arrays whose

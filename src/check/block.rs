@@ -140,6 +140,13 @@ impl Checker<'_> {
             // A variable's value now, not when the name is read.
             let v = match v.kind {
                 ValKind::Reg(r) => Val::reg(self.snapshot(r, v.ty), v.ty).ranged(v.range),
+                ValKind::Parts(parts) => {
+                    let [re, im] = [parts.0, parts.1].map(|p| match p.kind {
+                        ValKind::Reg(r) => Val::reg(self.snapshot(r, p.ty), p.ty),
+                        _ => p,
+                    });
+                    Val::complex(re, im)
+                }
                 _ => v,
             };
             self.env = self.env.with(&t.name.name, Local::Val(v));

@@ -103,7 +103,10 @@ impl Checker<'_> {
     }
 
     fn read(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
-        let (ty, rank) = (self.program.arrays[id.0 as usize].ty, self.program.arrays[id.0 as usize].shape.len());
+        let (ty, complex, rank) = {
+            let a = &self.program.arrays[id.0 as usize];
+            (a.ty, a.complex, a.extents().len())
+        };
         if ids.len() != rank {
             let name = self.program.arrays[id.0 as usize].name.clone();
             return self.fail(
@@ -125,24 +128,55 @@ impl Checker<'_> {
         counters.extend(computed.iter().map(bound));
         let checks = computed.iter().filter_map(|c| c.check.clone()).collect();
         let within = self.builder().within_box();
-        let operand = self.builder().operand(id, ty, rank, false);
+        let operand = self.builder().operand(id, ty, rank + usize::from(complex), false);
         let access = Access { operand, index, within, counters, checks, span };
         self.prove_read(id, &access, ids)?;
+        if complex {
+            let [re, im] = [0, 1].map(|part| {
+                let index = super::equation::with_part(&access.index, part);
+                let v = self.load_of(Access { index, ..access.clone() }, ty);
+                self.mended(v, &computed)
+            });
+            return Some(Val::complex(re, im));
+        }
+        let v = self.load_of(access, ty);
+        Some(self.mended(v, &computed))
+    }
+
+    fn load_of(&mut self, access: Access, ty: Ty) -> Val {
         let b = self.builder();
         let access = b.access(access);
-        let v = Val::reg(b.emit(ty, Op::Load(access)), ty);
-        Some(self.mended(v, &computed))
+        Val::reg(b.emit(ty, Op::Load(access)), ty)
     }
 
     /// One element read by the workflow: its owner contributes it to a sum that every rank gets.
     fn single_element(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
+        if self.program.arrays[id.0 as usize].complex {
+            let re = self.single_part(id, ids, span, |z| z.0)?;
+            return Some(Val::complex(re, self.single_part(id, ids, span, |z| z.1)?));
+        }
+        self.single_part(id, ids, span, |z| z.0)
+    }
+
+    /// One element, or of a complex one the part that `which` chooses.
+    fn single_part(&mut self, id: ArrayId, ids: &[ExprId], span: Span, which: fn((Val, Val)) -> Val) -> Option<Val> {
         self.push_builder(Builder::new_nest(vec![]));
-        let v = self.read(id, ids, span);
+        let v = self.read(id, ids, span).map(|v| v.parts().map_or(v, which));
         let Some(v) = v else {
             self.builders.pop();
             return None;
         };
         let name = format!("{}[…]", self.program.arrays[id.0 as usize].name);
+        if v.ty.is_half() {
+            let wide = self.builder().cast(&v, Ty::F32);
+            let value = self.element_bits(name, wide, span)?;
+            return Some(self.builder().cast(&value, v.ty));
+        }
+        self.element_bits(name, v, span)
+    }
+
+    /// Ends the nest of one element.
+    fn element_bits(&mut self, name: String, v: Val, span: Span) -> Option<Val> {
         // The bits of a float travel as an integer: a sum would lose the sign of -0.
         let carrier = match v.ty {
             Ty::F32 => Ty::I32,
@@ -162,6 +196,11 @@ impl Checker<'_> {
 
     /// Ends the innermost nest with one reduction into a new scalar.
     pub(super) fn finish_reduction(&mut self, name: String, op: FoldOp, v: Val, span: Span) -> Option<Val> {
+        if v.ty.is_half() {
+            let wide = self.builder().cast(&v, Ty::F32);
+            let value = self.finish_reduction(name, op, wide, span)?;
+            return Some(self.builder().cast(&value, v.ty));
+        }
         let value = self.builder().materialise(&v);
         let into = self.new_scalar("", v.ty);
         let mut b = self.builders.pop()?;
@@ -177,7 +216,7 @@ impl Checker<'_> {
         let image = access.image(&access.within, &|s| self.scalar_range(s));
         let (shape, edges, name) = {
             let a = &self.program.arrays[id.0 as usize];
-            (a.shape.clone(), a.edges.clone(), a.name.clone())
+            (a.extents().to_vec(), a.edges.clone(), a.name.clone())
         };
         let mut ok = Some(());
         for (d, (&n, edge)) in shape.iter().zip(&edges).enumerate() {

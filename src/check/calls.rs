@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
+use super::types::widens;
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
@@ -23,6 +24,11 @@ pub const NAMES: &[&str] = &[
     "mulhi",
     "bits",
     "from_bits",
+    "complex",
+    "re",
+    "im",
+    "conj",
+    "arg",
     "exp",
     "exp2",
     "log",
@@ -148,7 +154,7 @@ impl Checker<'_> {
         )
     }
 
-    fn arity(&mut self, name: &str, want: usize, args: &[ExprId], span: Span) -> Option<()> {
+    pub(super) fn arity(&mut self, name: &str, want: usize, args: &[ExprId], span: Span) -> Option<()> {
         if args.len() == want {
             return Some(());
         }
@@ -157,7 +163,10 @@ impl Checker<'_> {
 
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
         self.arity(ty.name(), 1, args, span)?;
-        let v = self.expr(args[0], if ty.is_float() { Some(ty) } else { None })?;
+        let v = self.expr(args[0], if ty.is_float() || ty.is_complex() { Some(ty) } else { None })?;
+        if v.ty.is_complex() && !ty.is_complex() {
+            return self.complex_as(v.ty, ty, span);
+        }
         Some(self.cast_value(&v, ty))
     }
 
@@ -175,6 +184,10 @@ impl Checker<'_> {
         if let Some(op) = unary {
             self.arity(name, 1, args, span)?;
             let v = self.expr(args[0], expected)?;
+            if let Some(z) = v.parts() {
+                let at = self.span(args[0]);
+                return self.complex_function(name, z, at, span);
+            }
             let v = if op == U::Abs { v } else { self.as_float(v, args[0])? };
             if v.ty == Ty::Bool {
                 let at = self.span(args[0]);
@@ -183,6 +196,7 @@ impl Checker<'_> {
             return Some(self.arithmetic_unary(op, &v));
         }
         match name {
+            "complex" | "re" | "im" | "conj" | "arg" => self.complex_call(name, args, expected, span),
             "min" | "max" => self.min_max(name, args, expected, span),
             "mulhi" => {
                 self.arity(name, 2, args, span)?;
@@ -200,7 +214,7 @@ impl Checker<'_> {
                 let (a, c) = self.unify((a, at), (c, bt), "`fma`")?;
                 let (a, b) = self.unify((a, at), (b, bt), "`fma`")?;
                 let (a, b, c) = (self.settle(a), self.settle(b), self.settle(c));
-                if !a.ty.is_float() {
+                if !a.ty.is_float() || !b.ty.is_float() || !c.ty.is_float() {
                     return self.fail("E0213", "`fma` takes floats", span, format!("the operands are `{}`", a.ty));
                 }
                 if let (Some(x), Some(y), Some(z)) = (a.as_const(), b.as_const(), c.as_const()) {
@@ -226,6 +240,11 @@ impl Checker<'_> {
                     ("bits", Ty::F64) => Ty::I64,
                     ("from_bits", Ty::I32 | Ty::U32) => Ty::F32,
                     ("from_bits", Ty::I64 | Ty::U64) => Ty::F64,
+                    ("bits", ty) if ty.is_half() => {
+                        let help = "write `bits(f32(…))`, which has the bits of the same value";
+                        let message = "`bits` takes `f32` or `f64`";
+                        return self.fail_help("E0213", message, span, format!("this is `{ty}`"), help);
+                    }
                     (_, ty) => {
                         let takes = if name == "bits" { "a float" } else { "an integer" };
                         return self.fail("E0213", format!("`{name}` takes {takes}"), span, format!("this is `{ty}`"));
@@ -274,7 +293,7 @@ impl Checker<'_> {
         self.convert(v, Ty::F64, at)
     }
 
-    fn pair(&mut self, args: &[ExprId], expected: Option<Ty>, name: &str) -> Option<(Val, Val)> {
+    pub(super) fn pair(&mut self, args: &[ExprId], expected: Option<Ty>, name: &str) -> Option<(Val, Val)> {
         let a = self.expr(args[0], expected)?;
         let hint = if a.is_flex() { expected } else { Some(a.ty) };
         let b = self.expr(args[1], hint)?;
@@ -298,6 +317,9 @@ impl Checker<'_> {
         }
         let op = if name == "min" { B::Min } else { B::Max };
         let (mut best, mut b) = self.pair(args, expected, name)?;
+        if best.ty.is_complex() {
+            return self.no_order(best.ty, span);
+        }
         best = self.arithmetic(op, &best, &b);
         for &next in &args[2..] {
             b = self.expr(next, Some(best.ty))?;
@@ -316,16 +338,37 @@ impl Checker<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Option<Val> {
+        if let Some((z, at)) = vals.iter().find_map(|(v, at)| v.parts().map(|z| (z, *at))) {
+            let name = if vals.len() == 1 { name } else { "pow" };
+            return self.complex_function(name, z, at, span);
+        }
         let mut ty = None;
         for (v, at) in &vals {
             match v.ty {
                 Ty::Bool => return self.fail("E0213", format!("`{name}` takes floats"), *at, "this is `bool`"),
                 _ if v.is_flex() => {}
-                Ty::F32 => ty = ty.or(Some(Ty::F32)),
-                _ => ty = Some(Ty::F64),
+                found => {
+                    let found = if found.is_float() { found } else { Ty::F64 };
+                    ty = Some(match ty {
+                        None => found,
+                        Some(t) if t == found || widens(found, t) => t,
+                        Some(t) if widens(t, found) => found,
+                        Some(_) => Ty::F32,
+                    });
+                }
             }
         }
         let ty = ty.or(expected.filter(|t| t.is_float())).unwrap_or(Ty::F64);
+        if ty.is_half() {
+            // Computed in f32, rounded once.
+            let wide = vals.into_iter().map(|(v, at)| {
+                let v = self.convert(v, ty, at)?;
+                Some((self.builder().cast(&v, Ty::F32), at))
+            });
+            let wide = wide.collect::<Option<Vec<_>>>()?;
+            let out = self.elementary(name, wide, Some(Ty::F32), span)?;
+            return Some(self.builder().narrowed(&out, ty));
+        }
         let module = self.library("math", span)?;
         let item = match self.modules[module].globals.get(&format!("{name}_{ty}")) {
             Some((Global::Fn(m, item), _)) => (*m, *item),

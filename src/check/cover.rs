@@ -126,7 +126,7 @@ impl Checker<'_> {
         if self.generic {
             return;
         }
-        let shape = self.program.arrays[array.0 as usize].shape.clone();
+        let shape = self.program.arrays[array.0 as usize].extents().to_vec();
         for (k, a) in regions.iter().enumerate() {
             let found = regions[..k].iter().find_map(|b| Some((b, b.first_shared(a)?)));
             if let Some((b, first)) = found {

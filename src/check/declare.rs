@@ -92,10 +92,10 @@ impl Checker<'_> {
         match item {
             ItemKind::Param { name, ty, default } => {
                 let v = self.param(name, ty, *default);
-                if let Some(v) = v.as_ref().and_then(|v| v.as_const())
+                if let Some(text) = v.as_ref().and_then(Val::text)
                     && self.module == 0
                 {
-                    self.program.params.push((name.name.clone(), v));
+                    self.program.params.push((name.name.clone(), text));
                 }
                 self.declare(name, v.map_or(Global::Broken, Global::Const));
             }
@@ -135,13 +135,17 @@ impl Checker<'_> {
         self.params_seen.push(name.name.clone());
         let ty = self.elem_type(ty)?;
         let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
-        let default = self.const_as(default, ty, "a parameter's default");
+        let default = self.known_as(default, ty, "a parameter's default");
         if let Some(value) = self.set_by_test(&name.name) {
-            return self.const_as(value, ty, "a parameter's value").map(Val::constant);
+            return self.known_as(value, ty, "a parameter's value");
         }
-        let Some((_, text)) = given else { return default.map(Val::constant) };
-        match super::place::parse_value(text, ty) {
-            Some(v) => Some(Val::constant(v)),
+        let Some((_, text)) = given else { return default };
+        let value = match ty.is_complex() {
+            true => super::complex::parse_complex(text, ty),
+            false => super::place::parse_value(text, ty).map(Val::constant),
+        };
+        match value {
+            Some(v) => Some(v),
             None => self.fail_help(
                 "E0205",
                 format!("`{text}` is not a value of `{ty}`"),
@@ -166,7 +170,7 @@ impl Checker<'_> {
             Some(ty) => self.convert(v, ty, span)?,
             None => v,
         };
-        if v.as_const().is_none() {
+        if !v.is_known() {
             return self.fail_help(
                 "E0221",
                 "a `let` at the top must be known before the program runs",
@@ -183,6 +187,10 @@ impl Checker<'_> {
         for &x in list {
             let v = self.expr(x, want)?;
             match v.as_const() {
+                None if v.ty.is_complex() => {
+                    let at = self.span(x);
+                    return self.not_yet("a table of complex numbers", at);
+                }
                 Some(_) => vals.push((v, self.span(x))),
                 None => {
                     let at = self.span(x);

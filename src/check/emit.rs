@@ -1,6 +1,7 @@
 //! Builds the code of one nest (or of one scalar computation), sharing equal pure operations as it goes.
 
 use crate::ir::fold;
+use crate::ir::format::complex_text;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::*;
 use crate::ir::ty::{Ty, Value};
@@ -25,6 +26,8 @@ pub enum ValKind {
     Slot(ScalarId),
     /// A register of the builder in whose code it was made.
     Reg(Reg),
+    /// The real and the imaginary part of a complex number. One in registers or scalars is two that follow one another.
+    Parts(Box<(Val, Val)>),
 }
 
 impl Val {
@@ -47,6 +50,22 @@ impl Val {
     pub fn slot(id: ScalarId, ty: Ty) -> Val {
         Val { ty, kind: ValKind::Slot(id), range: None }
     }
+    /// A complex number of two values of one type.
+    pub fn complex(re: Val, im: Val) -> Val {
+        let ty = if re.ty == Ty::F32 { Ty::C64 } else { Ty::C128 };
+        Val { ty, kind: ValKind::Parts(Box::new((re, im))), range: None }
+    }
+    /// The real and the imaginary part, of a complex number.
+    pub fn parts(&self) -> Option<(Val, Val)> {
+        let part = self.ty.part();
+        match &self.kind {
+            ValKind::Parts(parts) => Some((parts.0.clone(), parts.1.clone())),
+            _ if !self.ty.is_complex() => None,
+            ValKind::Slot(id) => Some((Val::slot(*id, part), Val::slot(ScalarId(id.0 + 1), part))),
+            ValKind::Reg(r) => Some((Val::reg(*r, part), Val::reg(Reg(r.0 + 1), part))),
+            _ => None,
+        }
+    }
     /// The same value, known to lie in `range`.
     pub fn ranged(self, range: Option<Interval>) -> Val {
         Val { range, ..self }
@@ -58,6 +77,20 @@ impl Val {
         match self.kind {
             ValKind::Const { value, .. } => Some(value),
             _ => None,
+        }
+    }
+    /// The text of a value that is known before the program runs.
+    pub fn text(&self) -> Option<String> {
+        match &self.kind {
+            ValKind::Parts(parts) => Some(complex_text(parts.0.as_const()?, parts.1.as_const()?, None)),
+            _ => self.as_const().map(|v| v.to_string()),
+        }
+    }
+    /// Whether the value is known before the program runs.
+    pub fn is_known(&self) -> bool {
+        match &self.kind {
+            ValKind::Parts(parts) => parts.0.is_known() && parts.1.is_known(),
+            _ => self.as_const().is_some(),
         }
     }
     /// The affine form of an integer: constants, indices, `i64` scalars.
@@ -102,6 +135,10 @@ pub struct Builder {
     pub conditional: bool,
     /// The elementary functions among the code.
     pub calls: Vec<Call>,
+    /// Results of operations on floats of two bytes, and the registers that hold them before they are rounded.
+    exact: BTreeMap<Reg, Reg>,
+    /// Registers that hold the real part of a complex number, whose imaginary part is in the next one.
+    complex: BTreeSet<Reg>,
 }
 
 impl Builder {
@@ -116,8 +153,13 @@ impl Builder {
     }
 
     pub fn fresh(&mut self, ty: Ty) -> Reg {
-        self.regs.push(ty);
-        Reg(self.regs.len() as u32 - 1)
+        let r = Reg(self.regs.len() as u32);
+        self.regs.push(ty.part());
+        if ty.is_complex() {
+            self.regs.push(ty.part());
+            self.complex.insert(r);
+        }
+        r
     }
 
     pub fn push(&mut self, inst: Inst) {
@@ -154,10 +196,84 @@ impl Builder {
         list
     }
 
-    /// Emits a pure operation, or finds the register that already holds it.
+    /// Emits a pure operation, or finds the register that already holds it. An operation on floats of two bytes becomes that of
+    /// `f32` on their values, rounded.
     pub fn emit(&mut self, ty: Ty, op: Op) -> Reg {
+        let of = |b: &Builder, r: Reg| b.regs[r.0 as usize];
+        match op {
+            Op::Unary(op, a) if ty.is_half() => {
+                let a = self.emit(Ty::F32, Op::Cast(a));
+                let exact = self.emit(Ty::F32, Op::Unary(op, a));
+                self.rounded(ty, exact)
+            }
+            Op::Binary(op, a, b) if of(self, a).is_half() => {
+                let (a, b) = (self.emit(Ty::F32, Op::Cast(a)), self.emit(Ty::F32, Op::Cast(b)));
+                if op.compares() {
+                    return self.emit(ty, Op::Binary(op, a, b));
+                }
+                let exact = self.emit(Ty::F32, Op::Binary(op, a, b));
+                self.rounded(ty, exact)
+            }
+            Op::Fma(a, b, c) if ty.is_half() => {
+                let [a, b, c] = [a, b, c].map(|r| self.emit(Ty::F32, Op::Cast(r)));
+                let exact = self.emit(Ty::F32, Op::Fma(a, b, c));
+                self.rounded(ty, exact)
+            }
+            Op::Cast(a) if of(self, a).is_half() && ty != Ty::F32 => {
+                let value = self.emit(Ty::F32, Op::Cast(a));
+                self.emit(ty, Op::Cast(value))
+            }
+            Op::Cast(a) if ty.is_half() && !of(self, a).is_float() => {
+                let value = self.emit(Ty::F64, Op::Cast(a));
+                self.emit(ty, Op::Cast(value))
+            }
+            op => self.emit_as(ty, op, ""),
+        }
+    }
+
+    /// The `f32` result of an operation, rounded to the type of its operands. A register of its own, apart from conversions that
+    /// the program asks for: sums take such values before they are rounded.
+    fn rounded(&mut self, ty: Ty, exact: Reg) -> Reg {
+        let r = self.emit_as(ty, Op::Cast(exact), "rounded ");
+        self.exact.insert(r, exact);
+        r
+    }
+
+    /// The `f32` result of several operations as the value of a float of two bytes.
+    pub fn narrowed(&mut self, v: &Val, ty: Ty) -> Val {
+        match v.kind {
+            ValKind::Const { .. } => self.cast(v, ty),
+            _ => {
+                let exact = self.materialise(v);
+                Val::reg(self.rounded(ty, exact), ty)
+            }
+        }
+    }
+
+    /// The `f32` value of a float of two bytes; of the result of an operation, what it was before it was rounded.
+    pub fn unrounded(&mut self, v: &Val) -> Val {
+        match v.kind {
+            ValKind::Reg(r) if self.exact.contains_key(&r) => Val::reg(self.exact[&r], Ty::F32),
+            _ => self.cast(v, Ty::F32),
+        }
+    }
+
+    /// The same of a term in the loop being written, where nothing else reads the rounded value.
+    pub fn unrounded_term(&mut self, v: &Val) -> Val {
+        if let ValKind::Reg(r) = v.kind
+            && let Some(&exact) = self.exact.get(&r)
+            && self.varying.contains(&r)
+            && let Some(block) = self.blocks.last_mut()
+        {
+            block.pop_if(|i| matches!(i, Inst::Op { dst, .. } if *dst == r));
+            return Val::reg(exact, Ty::F32);
+        }
+        self.unrounded(v)
+    }
+
+    fn emit_as(&mut self, ty: Ty, op: Op, what: &str) -> Reg {
         let varying = operands_of(&op).iter().any(|r| self.varying.contains(r)) || self.reads_counter(&op);
-        let key = (ty, format!("{op:?}"));
+        let key = (ty, format!("{what}{op:?}"));
         if !varying && let Some(&r) = self.shared.get(&key) {
             return r;
         }
@@ -180,6 +296,9 @@ impl Builder {
     pub fn variable(&mut self, ty: Ty) -> Reg {
         let r = self.fresh(ty);
         self.varying.insert(r);
+        if ty.is_complex() {
+            self.varying.insert(Reg(r.0 + 1));
+        }
         r
     }
 
@@ -187,8 +306,12 @@ impl Builder {
         self.varying.contains(&r)
     }
 
+    /// Copies a register, or both of a complex number. (The first of two is also that of the real part alone.)
     pub fn set(&mut self, dst: Reg, from: Reg) {
         self.push(Inst::Op { dst, op: Op::Copy(from) });
+        if self.complex.contains(&dst) && self.complex.contains(&from) {
+            self.push(Inst::Op { dst: Reg(dst.0 + 1), op: Op::Copy(Reg(from.0 + 1)) });
+        }
     }
 
     /// The factors of a register that holds a product, if both change with the loop being written. The product itself is
@@ -206,13 +329,25 @@ impl Builder {
         Some((x, y))
     }
 
-    /// The register that holds a value.
+    /// The register that holds a value; of a complex number, the first of two.
     pub fn materialise(&mut self, v: &Val) -> Reg {
+        if let Some((re, im)) = v.parts() {
+            let (re, im) = (self.materialise(&re), self.materialise(&im));
+            if self.complex.contains(&re) && im.0 == re.0 + 1 {
+                return re;
+            }
+            let r = self.variable(v.ty);
+            self.push(Inst::Op { dst: r, op: Op::Copy(re) });
+            self.push(Inst::Op { dst: Reg(r.0 + 1), op: Op::Copy(im) });
+            return r;
+        }
         match &v.kind {
             ValKind::Const { value, .. } => self.emit(v.ty, Op::Const(*value)),
             ValKind::Slot(id) => self.emit(v.ty, Op::Scalar(*id)),
             ValKind::Reg(r) => *r,
             ValKind::Affine(a) => self.affine(a),
+            // Taken apart above.
+            ValKind::Parts(parts) => self.materialise(&parts.0),
         }
     }
 
@@ -245,6 +380,13 @@ impl Builder {
                 self.emit(Ty::I64, Op::Binary(BinaryOp::Add, s, k))
             }
         }
+    }
+
+    /// The registers of a value with the scalars that they go to.
+    pub fn results(&mut self, v: &Val, into: ScalarId) -> Vec<(Reg, ScalarId)> {
+        let r = self.materialise(v);
+        let next = v.ty.is_complex().then_some((Reg(r.0 + 1), ScalarId(into.0 + 1)));
+        std::iter::once((r, into)).chain(next).collect()
     }
 
     /// The operand for an array, added at first use.
@@ -303,6 +445,9 @@ impl Builder {
 
     /// An operation on two values of one type, folded when both are constants.
     pub fn binary(&mut self, op: BinaryOp, a: &Val, b: &Val) -> Val {
+        if let (Some(x), Some(y)) = (a.parts(), b.parts()) {
+            return self.complex_binary(op, x, y);
+        }
         let ty = if op.compares() { Ty::Bool } else { a.ty };
         if let (Some(x), Some(y)) = (a.as_const(), b.as_const()) {
             let value = fold::binary(op, x, y);
@@ -319,6 +464,9 @@ impl Builder {
     }
 
     pub fn unary(&mut self, op: UnaryOp, a: &Val) -> Val {
+        if let Some((re, im)) = a.parts() {
+            return Val::complex(self.unary(op, &re), self.unary(op, &im));
+        }
         if let Some(x) = a.as_const() {
             let kind = ValKind::Const { value: fold::unary(op, x), flex: a.is_flex() };
             return Val { ty: a.ty, kind, range: None };
@@ -337,6 +485,11 @@ impl Builder {
         if a.ty == ty && !a.is_flex() {
             return a.clone();
         }
+        if ty.is_complex() {
+            let zero = Val::constant(Value::float(ty.part(), 0.0));
+            let (re, im) = a.parts().unwrap_or((a.clone(), zero));
+            return Val::complex(self.cast(&re, ty.part()), self.cast(&im, ty.part()));
+        }
         if let Some(x) = a.as_const() {
             return Val::constant(fold::cast(x, ty));
         }
@@ -347,6 +500,9 @@ impl Builder {
     pub fn select(&mut self, c: &Val, a: &Val, b: &Val) -> Val {
         if let Some(c) = c.as_const() {
             return if c.as_bool() { a.clone() } else { b.clone() };
+        }
+        if let (Some(x), Some(y)) = (a.parts(), b.parts()) {
+            return Val::complex(self.select(c, &x.0, &y.0), self.select(c, &x.1, &y.1));
         }
         let (c, x, y) = (self.materialise(c), self.materialise(a), self.materialise(b));
         if x == y {

@@ -10,7 +10,6 @@ use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Access, Affine, ArrayId, Nest, Op, Reduction, Store, Sym};
 use crate::ir::layout::granule;
 use crate::ir::program::{NestId, StmtKind};
-use crate::ir::ty::Ty;
 use crate::source::Span;
 use crate::syntax::ast::{AssignOp, BinaryOp, Clause, ExprId, ExprKind, Target};
 
@@ -175,9 +174,9 @@ impl Checker<'_> {
         let out = self.equation_body(left, &indices, &domain, op, value);
         (self.env, self.index_names) = (outer, names);
         let mut b = self.builders.pop()?;
-        let (region, store) = out?;
+        let (region, stores) = out?;
         if domain.iter().all(|d| !d.is_empty()) {
-            self.push_nest(&mut b, format!("{} =", left.name), vec![store], vec![], left.target.span);
+            self.push_nest(&mut b, format!("{} =", left.name), stores, vec![], left.target.span);
         }
         Some(region)
     }
@@ -189,9 +188,9 @@ impl Checker<'_> {
         domain: &[Interval],
         op: AssignOp,
         value: ExprId,
-    ) -> Option<(Region, Store)> {
+    ) -> Option<(Region, Vec<Store>)> {
         let (index, dims) = self.left_subscripts(left, indices, domain)?;
-        let ty = self.program.arrays[left.array.0 as usize].ty;
+        let ty = self.program.arrays[left.array.0 as usize].element();
         let updated = |c: &mut Self, old: Option<&Val>| {
             let v = c.expr_as(value, ty)?;
             let Some(op) = super::block::compound(op) else { return Some(v) };
@@ -210,20 +209,35 @@ impl Checker<'_> {
                 self.guarded(&cond, &facts, |c| updated(c, Some(&old)), |_, _| old.clone())?
             }
         };
-        let value = self.builder().materialise(&v);
-        let operand = self.builder().operand(left.into, ty, left.shape.len(), true);
-        Some((Region { dims, span: left.target.span }, Store { operand, index, value }))
+        let parts = match v.parts() {
+            Some((re, im)) => vec![(with_part(&index, 0), re), (with_part(&index, 1), im)],
+            None => vec![(index, v)],
+        };
+        let b = self.builder();
+        let mut stores = vec![];
+        for (index, v) in parts {
+            let value = b.materialise(&v);
+            let operand = b.operand(left.into, ty.part(), index.len(), true);
+            stores.push(Store { operand, index, value });
+        }
+        Some((Region { dims, span: left.target.span }, stores))
     }
 
     /// The element at subscripts that are inside the array.
     fn element(&mut self, array: ArrayId, index: &[Affine], span: Span) -> Val {
-        let ty: Ty = self.program.arrays[array.0 as usize].ty;
+        let (ty, complex) = (self.program.arrays[array.0 as usize].ty, self.program.arrays[array.0 as usize].complex);
         let b = self.builder();
-        let operand = b.operand(array, ty, index.len(), false);
-        let within = b.within_box();
-        let access =
-            b.access(Access { operand, index: index.to_vec(), within, counters: vec![], checks: vec![], span });
-        Val::reg(b.emit(ty, Op::Load(access)), ty)
+        let mut load = |index: Vec<Affine>| {
+            let operand = b.operand(array, ty, index.len(), false);
+            let within = b.within_box();
+            let access = b.access(Access { operand, index, within, counters: vec![], checks: vec![], span });
+            Val::reg(b.emit(ty, Op::Load(access)), ty)
+        };
+        if complex {
+            let re = load(with_part(index, 0));
+            return Val::complex(re, load(with_part(index, 1)));
+        }
+        load(index.to_vec())
     }
 
     /// Adds a finished nest and the statement that runs it.
@@ -269,4 +283,9 @@ impl Checker<'_> {
         };
         (0..nest.domain.rank()).map(leaf).collect()
     }
+}
+
+/// The subscripts of the real (0) or the imaginary part (1) of an element of an array of complex numbers.
+pub(super) fn with_part(index: &[Affine], part: i64) -> Vec<Affine> {
+    index.iter().cloned().chain([Affine::constant(part)]).collect()
 }

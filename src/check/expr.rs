@@ -88,10 +88,15 @@ impl Checker<'_> {
 
     /// An expression with a constant value of type `ty`.
     pub(super) fn const_as(&mut self, id: ExprId, ty: Ty, what: &str) -> Option<Value> {
+        self.known_as(id, ty, what)?.as_const()
+    }
+
+    /// An expression of type `ty` whose value is known, complex or not.
+    pub(super) fn known_as(&mut self, id: ExprId, ty: Ty, what: &str) -> Option<Val> {
         let v = self.expr_as(id, ty)?;
-        match v.as_const() {
-            Some(c) => Some(c),
-            None => {
+        match v.is_known() {
+            true => Some(v),
+            false => {
                 let span = self.span(id);
                 self.fail_help(
                     "E0221",
@@ -230,7 +235,9 @@ impl Checker<'_> {
     pub(super) fn wants_hint(&self, id: ExprId) -> bool {
         match &self.modules[self.module].ast.expr(id).kind {
             ExprKind::If { .. } | ExprKind::Block(_) | ExprKind::Reduce { .. } => true,
-            ExprKind::Call { callee, .. } => matches!(callee.name.as_str(), "min" | "max" | "select" | "abs"),
+            ExprKind::Call { callee, .. } => {
+                matches!(callee.name.as_str(), "min" | "max" | "select" | "abs" | "complex")
+            }
             ExprKind::Binary { left, right, .. } => self.wants_hint(*left) || self.wants_hint(*right),
             ExprKind::Unary { arg, .. } => self.wants_hint(*arg),
             _ => false,
@@ -275,6 +282,9 @@ impl Checker<'_> {
         }
         if let Some(compare) = comparison(op) {
             let (a, b) = self.compared(op, left, right)?;
+            if a.ty.is_complex() && !matches!(op, O::Eq | O::Ne) {
+                return self.no_order(a.ty, op_span);
+            }
             return Some(self.arithmetic(compare, &a, &b));
         }
         let (a, b) = self.operands(left, right, expected)?;
@@ -308,6 +318,9 @@ impl Checker<'_> {
                     _ => B::Xor,
                 };
                 return self.integers(op, a, b, op_span);
+            }
+            _ if a.ty.is_complex() => {
+                return self.fail("E0213", "`mod` takes real numbers", op_span, format!("the operands are `{}`", a.ty));
             }
             _ => B::Mod,
         };
@@ -371,7 +384,7 @@ impl Checker<'_> {
             return self.fail("E0213", "`^` takes numbers", span, "an operand is `bool`");
         }
         if let Some(k) = exponent.as_const().and_then(|c| c.as_int()) {
-            if k < 0 && !base.ty.is_float() {
+            if k < 0 && !base.ty.part().is_float() {
                 return self.fail_help(
                     "E0213",
                     "an integer to a negative power is not an integer",
@@ -381,12 +394,13 @@ impl Checker<'_> {
                 );
             }
             if k.unsigned_abs() <= 64 {
-                let p = self.repeated_product(&base, k.unsigned_abs() as u32);
-                if k >= 0 {
-                    return Some(p);
+                if base.ty.is_half() {
+                    // In f32, rounded once.
+                    let wide = self.builder().cast(&base, Ty::F32);
+                    let p = self.whole_power(&wide, k as i64, rt)?;
+                    return Some(self.builder().narrowed(&p, base.ty));
                 }
-                let one = self.convert(Val::flex(Value::i64(1)), p.ty, rt)?;
-                return Some(self.builder().binary(B::Div, &one, &p));
+                return self.whole_power(&base, k as i64, rt);
             }
         }
         if base.ty.is_int() && !base.is_flex() {
@@ -403,11 +417,21 @@ impl Checker<'_> {
         self.elementary("pow", vec![(a, lt), (b, rt)], expected, span)
     }
 
+    /// A power of -64..=64.
+    fn whole_power(&mut self, base: &Val, k: i64, span: Span) -> Option<Val> {
+        let p = self.repeated_product(base, k.unsigned_abs() as u32);
+        if k >= 0 {
+            return Some(p);
+        }
+        let one = self.convert(Val::flex(Value::i64(1)), p.ty, span)?;
+        Some(self.builder().binary(B::Div, &one, &p))
+    }
+
     fn repeated_product(&mut self, base: &Val, k: u32) -> Val {
         if k == 0 {
             return match base.is_flex() {
                 true => Val::flex(Value::i64(1)),
-                false => Val::constant(crate::ir::fold::cast(Value::i64(1), base.ty)),
+                false => self.builder().cast(&Val::constant(Value::i64(1)), base.ty),
             };
         }
         let half = if k == 1 { return base.clone() } else { self.repeated_product(base, k / 2) };

@@ -105,7 +105,7 @@ impl Checker<'_> {
                 }
                 match env.find(&base.name) {
                     Some(Local::Array(a)) => {
-                        out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span)))
+                        out.extend(self.program.arrays[a.0 as usize].extents().get(k).map(|&n| (n, e.span)))
                     }
                     Some(Local::Indexed(def)) if depth < 64 => {
                         if let Some(inner) = def.indices.get(k) {
@@ -115,7 +115,7 @@ impl Checker<'_> {
                     Some(_) => {}
                     None => match self.modules[module].globals.get(&base.name) {
                         Some((Global::Array(a), _)) => {
-                            out.extend(self.program.arrays[a.0 as usize].shape.get(k).map(|&n| (n, e.span)))
+                            out.extend(self.program.arrays[a.0 as usize].extents().get(k).map(|&n| (n, e.span)))
                         }
                         Some((Global::Table(_, _, n), _)) => out.push((*n as i64, e.span)),
                         _ => {}
@@ -177,6 +177,9 @@ fn local_varies(l: &Local) -> bool {
     match l {
         Local::Var(..) => true,
         Local::Val(Val { kind: ValKind::Reg(_), .. }) => true,
+        Local::Val(Val { kind: ValKind::Parts(parts), .. }) => {
+            [&parts.0, &parts.1].into_iter().any(|v| local_varies(&Local::Val(v.clone())))
+        }
         Local::Val(Val { kind: ValKind::Affine(a), .. }) => a.terms.iter().any(|t| !matches!(t.0, Sym::Scalar(_))),
         _ => false,
     }

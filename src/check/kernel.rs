@@ -146,7 +146,7 @@ impl Checker<'_> {
         if vals.is_empty() {
             return;
         }
-        let results = vals.iter().map(|(id, v)| (self.builder().materialise(v), *id)).collect();
+        let results = vals.iter().flat_map(|(id, v)| self.builder().results(v, *id)).collect();
         let code = self.builder().finish();
         *self.builder() = Builder::new(vec![]);
         let span = Span::new(crate::source::FileId(0), 0, 0);

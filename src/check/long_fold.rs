@@ -241,6 +241,7 @@ impl Checker<'_> {
             edges: vec![Edge::None; shape.len()],
             span,
             temporary: true,
+            complex: false,
             shape,
         })
     }

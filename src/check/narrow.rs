@@ -303,8 +303,8 @@ impl Checker<'_> {
         for (v, code) in [(&a, &mut then), (&b, &mut otherwise)] {
             let scope = self.builder().open();
             let r = self.builder().materialise(v);
+            self.builder().set(dst, r);
             code.extend(self.builder().close(scope, false));
-            code.push(Inst::Op { dst, op: Op::Copy(r) });
         }
         let cond = self.builder().materialise(c);
         self.builder().push(Inst::If { cond, then, otherwise });

@@ -176,7 +176,7 @@ impl Checker<'_> {
                 }
                 None => {
                     let id = self.new_scalar(&r.name, r.ty);
-                    let zero = Val::constant(crate::ir::fold::cast(Value::i64(0), r.ty));
+                    let zero = self.builder().cast(&Val::constant(Value::i64(0)), r.ty);
                     self.assign_slot(id, &zero);
                     results.push(Outcome::Scalar(Val::slot(id, r.ty)));
                     Local::Slot(id, r.ty)

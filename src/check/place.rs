@@ -5,7 +5,7 @@ use super::counted;
 use super::env::Global;
 use crate::ir::kernel::ArrayId;
 use crate::ir::layout::{Dist, choose_mesh};
-use crate::ir::program::{Array, Edge, Placement};
+use crate::ir::program::{Array, Edge, Placement, Scalar};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{self, ArrayBody, ArrayDecl, ExprId};
@@ -77,7 +77,7 @@ impl Checker<'_> {
             },
             ast::Placement::Aligned(name) => {
                 let other = self.array_named(name)?;
-                let theirs = self.program.arrays[other.0 as usize].shape.len();
+                let theirs = self.program.arrays[other.0 as usize].extents().len();
                 if theirs != rank {
                     return self.fail(
                         "E0280",
@@ -175,12 +175,18 @@ impl Checker<'_> {
                 ast::Edge::Clamp(_) => Edge::Clamp,
                 ast::Edge::Periodic(_) => Edge::Periodic,
                 ast::Edge::Mirror(_) => Edge::Mirror,
-                ast::Edge::Odd(at) if !ty.is_float() && !ty.is_signed() => {
+                ast::Edge::Odd(at) if !ty.part().is_float() && !ty.is_signed() => {
                     return self.fail("E0284", format!("`odd` turns signs, and `{ty}` has none"), *at, "edge");
                 }
                 ast::Edge::Odd(_) => Edge::Odd,
                 ast::Edge::None(_) => Edge::None,
-                ast::Edge::Constant(id, _) => Edge::Constant(self.const_as(*id, ty, "an edge's constant")?),
+                ast::Edge::Constant(id, at) => {
+                    let v = self.const_as(*id, ty.part(), "an edge's constant")?;
+                    if ty.is_complex() && v.as_f64() != 0.0 {
+                        return self.not_yet("a constant edge other than 0 of complex numbers", *at);
+                    }
+                    Edge::Constant(v)
+                }
             });
         }
         match out.len() {
@@ -229,7 +235,7 @@ impl Checker<'_> {
                     None => Placement::Divided { dists: vec![Dist::Block; rank], over: vec![] },
                 };
                 let edges = self.edges(edges, elem, rank)?;
-                Array { name: String::new(), ty: elem, shape, placement, edges, span: decl.span, temporary: false }
+                Array::of(String::new(), elem, shape, (placement, edges), decl.span)
             }
         };
         let mut ids = vec![];
@@ -264,23 +270,31 @@ impl Checker<'_> {
         }
     }
 
-    /// A new scalar of the workflow; `name` is empty for one that the compiler made.
+    /// A new scalar of the workflow; `name` is empty for one that the compiler made. A complex one is two, the first of which is
+    /// given.
     pub(super) fn new_scalar(&mut self, name: &str, ty: Ty) -> crate::ir::kernel::ScalarId {
-        self.program.scalars.push(crate::ir::program::Scalar { name: name.to_string(), ty });
-        crate::ir::kernel::ScalarId(self.program.scalars.len() as u32 - 1)
+        let id = crate::ir::kernel::ScalarId(self.program.scalars.len() as u32);
+        let complex = ty.is_complex();
+        let scalar = Scalar { name: name.to_string(), ty: ty.part(), complex };
+        if complex {
+            self.program.scalars.push(scalar.clone());
+        }
+        self.program.scalars.push(Scalar { complex: false, ..scalar });
+        id
     }
 
     /// The placement and edges of a temporary: those of the arrays with the same shape, if they agree.
     pub(super) fn temporary_like(&self, shape: &[i64], ty: Ty, among: &[ArrayId]) -> (Placement, Vec<Edge>) {
         let same: Vec<&Array> =
-            among.iter().map(|a| &self.program.arrays[a.0 as usize]).filter(|a| a.shape == shape).collect();
+            among.iter().map(|a| &self.program.arrays[a.0 as usize]).filter(|a| a.extents() == shape).collect();
         let block = Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };
         let none = vec![Edge::None; shape.len()];
         let Some(first) = same.first() else { return (block, none) };
-        let placement =
-            if same.iter().all(|a| a.placement == first.placement) { first.placement.clone() } else { block };
-        let agree = same.iter().all(|a| a.edges == first.edges);
-        let edges = if agree { first.edges.iter().map(|e| edge_as(*e, ty)).collect() } else { none };
+        let laid: Vec<(Placement, Vec<Edge>)> = same.iter().map(|a| a.declared()).collect();
+        let (placement, edges) = first.declared();
+        let placement = if laid.iter().all(|l| l.0 == placement) { placement } else { block };
+        let agree = laid.iter().all(|l| l.1 == edges);
+        let edges = if agree { edges.into_iter().map(|e| edge_as(e, ty)).collect() } else { none };
         (placement, edges)
     }
 }
@@ -288,8 +302,9 @@ impl Checker<'_> {
 /// An edge rule for elements of another type.
 fn edge_as(e: Edge, ty: Ty) -> Edge {
     match e {
-        Edge::Constant(v) if v.ty != ty => Edge::Constant(crate::ir::fold::cast(v, ty)),
-        Edge::Odd if !ty.is_float() && !ty.is_signed() => Edge::None,
+        Edge::Constant(v) if ty.is_complex() && v.as_f64() != 0.0 => Edge::None,
+        Edge::Constant(v) if v.ty != ty.part() => Edge::Constant(crate::ir::fold::cast(v, ty.part())),
+        Edge::Odd if !ty.part().is_float() && !ty.is_signed() => Edge::None,
         e => e,
     }
 }
@@ -301,7 +316,9 @@ pub(super) fn values(ty: Ty) -> String {
         Ty::I32 => format!("write an integer from {} to {}", i32::MIN, i32::MAX),
         Ty::U32 => format!("write an integer from 0 to {}", u32::MAX),
         Ty::U64 => format!("write an integer from 0 to {}", u64::MAX),
-        Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
+        Ty::C64 | Ty::C128 => "write it as Python does: `1.5-2j`, `3`, `0.5j`".into(),
+        Ty::F16 => "write a number up to 65504, such as `0.1` or `1e-3`, or `inf`".into(),
+        Ty::Bf16 | Ty::F32 => "write a number up to 3.4e38, such as `0.1` or `1e-3`, or `inf`".into(),
         Ty::F64 => "write a number up to 1.8e308, such as `0.1` or `1e-3`, or `inf`".into(),
         _ => format!("write an integer from {} to {}", i64::MIN, i64::MAX),
     }
@@ -312,7 +329,7 @@ pub(super) fn parse_value(text: &str, ty: Ty) -> Option<Value> {
     let clean = text.trim().replace('_', "");
     match ty {
         Ty::Bool => clean.parse::<bool>().ok().map(Value::bool),
-        Ty::F32 | Ty::F64 => {
+        ty if ty.is_float() => {
             let v = Value::float(ty, clean.parse().ok()?);
             // Infinity is written, never what a number too large becomes.
             (!v.as_f64().is_infinite() || !clean.contains(|c: char| c.is_ascii_digit())).then_some(v)

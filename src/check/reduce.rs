@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
+use super::space::Space;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
@@ -168,7 +169,10 @@ impl Checker<'_> {
                         "write `count`, `any` or `all`",
                     );
                 }
-                if op == ReduceOp::Mean && !v.ty.is_float() {
+                if v.ty.is_complex() && !matches!(op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Prod) {
+                    return self.no_order(v.ty, at);
+                }
+                if op == ReduceOp::Mean && !v.ty.part().is_float() {
                     return self.convert(v, Ty::F64, at);
                 }
                 Some(v)
@@ -186,27 +190,74 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         let space = self.space(indices, term, span)?;
-        let sum = self.over_space(&space, op.name(), fold_op(op), span, |c| {
-            c.within_space(&space, |c| c.term_value(op, term, expected), |_, ty| Val::constant(identity(op, ty)))
+        let (re, ty) = self.reduce_space(op, &space, term, expected, span, false)?;
+        if !ty.is_complex() {
+            return Some(re);
+        }
+        if op == ReduceOp::Prod {
+            return self.not_yet("a product of complex numbers over a whole index space", span);
+        }
+        let (im, _) = self.reduce_space(op, &space, term, expected, span, true)?;
+        Some(Val::complex(re, im))
+    }
+
+    /// The same with the type of the terms; of complex ones a reduction of one part.
+    fn reduce_space(
+        &mut self,
+        op: ReduceOp,
+        space: &Space,
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+        imaginary: bool,
+    ) -> Option<(Val, Ty)> {
+        let mut ty = None;
+        let sum = self.over_space(space, op.name(), fold_op(op), span, |c| {
+            let value = |c: &mut Self| {
+                let v = c.term_value(op, term, expected)?;
+                ty = Some(v.ty);
+                Some(match v.parts() {
+                    Some((re, im)) => {
+                        if imaginary {
+                            im
+                        } else {
+                            re
+                        }
+                    }
+                    None => c.wide_term(v),
+                })
+            };
+            c.within_space(space, value, |_, ty| Val::constant(identity(op, ty)))
         })?;
+        let ty = ty.unwrap_or(sum.ty);
         if op != ReduceOp::Mean {
-            return Some(sum);
+            return Some((self.builder().cast(&sum, ty.part()), ty));
         }
         if space.ends.is_empty() {
-            return Some(self.divide_by(sum, Val::constant(Value::i64(space.total))));
+            let mean = self.divide_by(sum, Val::constant(Value::i64(space.total)));
+            return Some((self.builder().cast(&mean, ty.part()), ty));
         }
-        let count = self.over_space(&space, "count", FoldOp::Sum, span, |c| {
+        let count = self.over_space(space, "count", FoldOp::Sum, span, |c| {
             c.within_space(
-                &space,
+                space,
                 |_| Some(Val::constant(Value::i64(1))),
                 |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
             )
         })?;
-        Some(self.divide_by(sum, count))
+        let mean = self.divide_by(sum, count);
+        Some((self.builder().cast(&mean, ty.part()), ty))
+    }
+
+    /// A term as reductions take it: of a float of two bytes its `f32` value, before the last rounding.
+    pub(super) fn wide_term(&mut self, v: Val) -> Val {
+        if v.ty.is_half() { self.builder().unrounded(&v) } else { v }
     }
 
     /// `sum / count` in f64, rounded to the sum's type.
     pub(super) fn divide_by(&mut self, sum: Val, count: Val) -> Val {
+        if let Some((re, im)) = sum.parts() {
+            return Val::complex(self.divide_by(re, count.clone()), self.divide_by(im, count));
+        }
         let b = self.builder();
         let wide = b.cast(&sum, Ty::F64);
         let n = b.cast(&count, Ty::F64);
@@ -234,6 +285,7 @@ impl Checker<'_> {
             count = total;
             if let ([axis], 1) = (&axes[..], axes.first().map_or(0, |a| a.by))
                 && let Some(ends) = axis.constants()
+                && !self.mentions_complex(term)
                 && let Some(v) = self.long_fold(op, &axis.name, ends, term, expected, span)
             {
                 return v;
@@ -249,7 +301,7 @@ impl Checker<'_> {
     }
 
     fn unroll(&mut self, op: ReduceOp, axes: &[Axis], term: ExprId, expected: Option<Ty>, total: i64) -> Option<Val> {
-        let mut acc: Option<Val> = None;
+        let (mut acc, mut ty): (Option<Val>, Option<Ty>) = (None, None);
         let env = self.env.clone();
         for k in 0..total {
             let mut rest = k;
@@ -268,18 +320,25 @@ impl Checker<'_> {
             let v = self.term_value(op, term, expected);
             self.env = env.clone();
             let v = v?;
+            ty = Some(v.ty);
+            let v = self.wide_term(v);
             acc = Some(match acc {
                 None => v,
                 Some(a) => self.builder().binary(combine(op), &a, &v),
             });
         }
-        let ty = expected.unwrap_or(Ty::F64);
+        let ty = ty.unwrap_or_else(|| result_type(op, expected.unwrap_or(Ty::F64)));
         let sum = match acc {
             Some(v) => v,
-            None => Val::constant(identity(op, result_type(op, ty))),
+            None if ty.is_complex() => {
+                let re = Val::constant(identity(op, ty.part()));
+                Val::complex(re, Val::constant(Value::float(ty.part(), 0.0)))
+            }
+            None => Val::constant(identity(op, ty)),
         };
         let count = Val::constant(Value::i64(total));
-        if op == ReduceOp::Mean { Some(self.divide_by(sum, count)) } else { Some(sum) }
+        let out = if op == ReduceOp::Mean { self.divide_by(sum, count) } else { sum };
+        Some(if out.ty == ty { out } else { self.builder().cast(&out, ty) })
     }
 
     /// A loop; `count` is the number of terms where that is known.
@@ -294,15 +353,29 @@ impl Checker<'_> {
         let acc = self.builder().variable(Ty::I64); // retyped below, when the term's type is known
         let counted = op == ReduceOp::Mean && count.is_none();
         let terms = self.builder().variable(Ty::I64);
+        let mut held = None;
         let ((ty, wide), list) = self.loops(indices, term, |c, _| {
             let v = c.term_value(op, term, expected)?;
-            let (ty, wide) = (v.ty, c.accumulate_term(op, acc, &v));
+            let wide = if v.ty.is_complex() {
+                let acc = c.builder().variable(Ty::C128);
+                held = Some(acc);
+                c.accumulate(acc, Ty::C128, combine(op), &v);
+                Ty::C128
+            } else {
+                c.accumulate_term(op, acc, &v)
+            };
+            let ty = v.ty;
             if counted {
                 c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
             }
             Some((ty, wide))
         })?;
-        self.start_at(acc, identity(op, wide));
+        let acc = held.unwrap_or(acc);
+        self.start_at(acc, identity(op, wide.part()));
+        if held.is_some() {
+            // The real part begins as that of real numbers does, the imaginary one with zero.
+            self.start_at(Reg(acc.0 + 1), Value::f64(0.0));
+        }
         if counted {
             self.start_at(terms, Value::i64(0));
         }
@@ -322,9 +395,11 @@ impl Checker<'_> {
     }
 
     /// Adds a term to a loop's accumulator and gives the accumulator its type. A product of two floats that both change with
-    /// the index joins a chain of `fma`s in its own type; other `f32` sums and products are accumulated in `f64`.
+    /// the index joins a chain of `fma`s in its own type; other `f32` sums and products are accumulated in `f64`. Floats of two bytes
+    /// are taken as `f32`.
     pub(super) fn accumulate_term(&mut self, op: ReduceOp, acc: Reg, v: &Val) -> Ty {
         let b = self.builder();
+        let v = if v.ty.is_half() { &b.unrounded_term(v) } else { v };
         let sum = matches!(op, ReduceOp::Sum | ReduceOp::Mean);
         if let (true, ValKind::Reg(r)) = (sum && v.ty.is_float(), &v.kind)
             && let Some((x, y)) = b.product(*r)
@@ -441,13 +516,13 @@ fn fold_op(op: ReduceOp) -> FoldOp {
 /// What a reduction of no terms gives.
 pub(super) fn identity(op: ReduceOp, ty: Ty) -> Value {
     let least = |ty: Ty| match ty {
-        Ty::F32 | Ty::F64 => Value::float(ty, f64::NEG_INFINITY),
+        ty if ty.is_float() => Value::float(ty, f64::NEG_INFINITY),
         Ty::I32 => Value::int(ty, i32::MIN as i128),
         Ty::I64 => Value::int(ty, i64::MIN as i128),
         _ => Value::int(ty, 0),
     };
     let greatest = |ty: Ty| match ty {
-        Ty::F32 | Ty::F64 => Value::float(ty, f64::INFINITY),
+        ty if ty.is_float() => Value::float(ty, f64::INFINITY),
         Ty::I32 => Value::int(ty, i32::MAX as i128),
         Ty::I64 => Value::int(ty, i64::MAX as i128),
         _ => Value::int(ty, -1),

@@ -48,6 +48,9 @@ impl Checker<'_> {
         let mut b = self.builders.pop()?;
         let v = v?;
         let ty = v.ty;
+        if ty.is_complex() {
+            return self.not_yet("a scan of complex numbers", span);
+        }
         let value = b.materialise(&v);
         let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
         let placement = self.placement_like(&b, &shape);
@@ -55,7 +58,16 @@ impl Checker<'_> {
         if exclusive {
             edges[dim] = Edge::Constant(identity(reduce, ty));
         }
-        let array = self.add_array(Array { name: "scan".into(), ty, placement, edges, span, temporary: true, shape });
+        let array = self.add_array(Array {
+            name: "scan".into(),
+            ty,
+            placement,
+            edges,
+            span,
+            temporary: true,
+            complex: false,
+            shape,
+        });
         let index: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let rank = domain.len();
@@ -113,7 +125,7 @@ impl Checker<'_> {
         let own = match &ast.expr(id).kind {
             ExprKind::Name(n) => match self.env.find(n) {
                 Some(Local::Var(..)) => true,
-                Some(Local::Val(Val { kind: ValKind::Reg(_), .. })) => true,
+                Some(Local::Val(Val { kind: ValKind::Reg(_) | ValKind::Parts(_), .. })) => true,
                 Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) => {
                     a.terms.iter().any(|t| matches!(t.0, Sym::Counter(_)))
                 }

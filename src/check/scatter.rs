@@ -4,10 +4,11 @@
 use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::Local;
+use super::equation::with_part;
 use super::left::{Index, Left};
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Affine, ArrayId, Check, Store, Sym};
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, Check, Store, Sym};
 use crate::ir::layout::Dist;
 use crate::ir::program::{Array, Edge, Placement, StmtKind};
 use crate::ir::ty::{Ty, Value};
@@ -54,35 +55,50 @@ impl Checker<'_> {
                 "accumulate: `+=`; or write what each element equals, and read with the subscript on the right",
             );
         };
+        let ty = self.program.arrays[left.array.0 as usize].element();
+        if ty.is_complex() && !matches!(combine, B::Add | B::Sub) {
+            return self.not_yet("a scatter of complex numbers other than `+=` and `-=`", span);
+        }
         let indices = self.scatter_indices(left, value, clause)?;
         let (domain, names, outer) = self.enter_domain(&indices);
         self.push_builder(Builder::new_nest(domain.clone()));
-        let ty = self.program.arrays[left.array.0 as usize].ty;
         let index = self.linear_index(left);
         let v = self.expr_as(value, ty);
-        let (index, v) = match (index, v) {
-            (Some(index), Some(v)) => {
+        // Of complex numbers both parts are contributions, in a last dimension of two as in the array.
+        let parts = index.zip(v).map(|(index, v)| match v.parts() {
+            None => vec![(index, v)],
+            Some((re, im)) => {
                 let b = self.builder();
-                (Some(b.materialise(&index)), Some(b.materialise(&v)))
+                let real = b.binary(B::Mul, &index, &Val::constant(Value::i64(2)));
+                let imaginary = b.binary(B::Add, &real, &Val::constant(Value::i64(1)));
+                vec![(real, re), (imaginary, im)]
             }
-            _ => (None, None),
-        };
+        });
+        let b = self.builder();
+        let parts: Option<Vec<_>> =
+            parts.map(|p| p.iter().map(|(at, v)| (b.materialise(at), b.materialise(v))).collect());
         (self.env, self.index_names) = (outer, names);
         let mut b = self.builders.pop()?;
-        let (index, v) = (index?, v?);
+        let parts = parts?;
         if domain.iter().any(|d| d.is_empty()) {
             return Some(());
         }
-        let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
+        let mut shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
+        shape.extend((parts.len() == 2).then_some(2));
         let places = self.contributions(&left.name, Ty::I64, &shape, span);
-        let values = self.contributions(&left.name, ty, &shape, span);
+        let values = self.contributions(&left.name, ty.part(), &shape, span);
         let at: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
-        let mut store = |array, ty, value| {
-            let operand = b.operand(array, ty, shape.len(), true);
-            Store { operand, index: at.clone(), value }
+        let mut store = |array, ty: Ty, part: i64, value| {
+            let index = if parts.len() == 2 { with_part(&at, part) } else { at.clone() };
+            let operand = b.operand(array, ty, index.len(), true);
+            Store { operand, index, value }
         };
-        let stores = vec![store(places, Ty::I64, index), store(values, ty, v)];
+        let mut stores = vec![];
+        for (part, (place, value)) in parts.iter().enumerate() {
+            stores.push(store(places, Ty::I64, part as i64, *place));
+            stores.push(store(values, ty.part(), part as i64, *value));
+        }
         self.push_nest(&mut b, format!("contributions to {}", left.name), stores, vec![], span);
         let into = left.array;
         self.pinned.insert(into);
@@ -101,6 +117,7 @@ impl Checker<'_> {
             edges: vec![Edge::None; shape.len()],
             span,
             temporary: true,
+            complex: false,
         })
     }
 
@@ -195,7 +212,7 @@ impl Checker<'_> {
         let subs = target.subscripts.clone().unwrap_or_default();
         let (shape, name) = {
             let a = &self.program.arrays[array.0 as usize];
-            (a.shape.clone(), a.name.clone())
+            (a.extents().to_vec(), a.name.clone())
         };
         if subs.len() != shape.len() {
             return self.fail(

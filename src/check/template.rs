@@ -41,7 +41,7 @@ impl Checker<'_> {
         if let ExprKind::Name(n) = &e.kind
             && let Some(id) = self.array_if_named(n)
         {
-            self.format_suits(format, self.program.arrays[id.0 as usize].ty, span)?;
+            self.format_suits(format, self.program.arrays[id.0 as usize].element(), span)?;
             return Some(vec![PrintPart::Array { id, format: format.cloned() }]);
         }
         let v = self.expr(value, None)?;
@@ -53,7 +53,11 @@ impl Checker<'_> {
 
     /// A format of a hole fits values of type `ty`.
     fn format_suits(&mut self, format: Option<&String>, ty: Ty, span: Span) -> Option<()> {
-        match format.map(|spec| (spec, crate::ir::format::check_spec(spec, ty))) {
+        let parts_only = |spec: &String| match spec.starts_with('.') || !ty.is_complex() {
+            true => crate::ir::format::check_spec(spec, ty.part()),
+            false => Err("complex numbers take digits and a type, as in `.3f` or `.2e`".to_string()),
+        };
+        match format.map(|spec| (spec, parts_only(spec))) {
             Some((spec, Err(why))) => {
                 self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
             }

@@ -12,9 +12,19 @@ use crate::syntax::ast::TypeExpr;
 pub fn widens(from: Ty, to: Ty) -> bool {
     use Ty::*;
     from == to
+        || from == C64 && to == C128
+        || !from.is_complex() && to.is_complex() && widens(from, to.part())
         || matches!(
             (from, to),
-            (I32, I64) | (U32, U64) | (U32, I64) | (F32, F64) | (I32, F64) | (U32, F64) | (I64, F64) | (U64, F64)
+            (I32, I64)
+                | (U32, U64)
+                | (U32, I64)
+                | (F16 | Bf16, F32)
+                | (F16 | Bf16 | F32, F64)
+                | (I32, F64)
+                | (U32, F64)
+                | (I64, F64)
+                | (U64, F64)
         )
 }
 
@@ -33,9 +43,7 @@ impl Checker<'_> {
                 "a workflow takes it as `step: kernel` and calls it: `u = step(u)`",
             );
         }
-        // The grammar lets no other words through than the types of later versions.
-        let what = format!("the type `{}`", t.elem.name);
-        self.not_yet(&what, t.elem.span)
+        self.unknown(&t.elem.name, t.elem.span, "type")
     }
 
     /// `v` as a value of `ty`, by the widening rule.
@@ -43,21 +51,41 @@ impl Checker<'_> {
         if v.ty == ty && !v.is_flex() {
             return Some(v);
         }
+        if ty.is_complex() {
+            if let Some((re, im)) = v.parts() {
+                let narrow = ty == Ty::C64;
+                if narrow {
+                    let help = "narrowing is written: `c64(…)`";
+                    let message = "expected `c64`, found `c128`";
+                    return self.fail_help("E0210", message, span, "this is `c128`", help);
+                }
+                return Some(Val::complex(self.convert(re, ty.part(), span)?, self.convert(im, ty.part(), span)?));
+            }
+            if v.ty == Ty::Bool {
+                return self.fail("E0210", format!("expected `{ty}`, found `bool`"), span, "this is `bool`");
+            }
+            let re = self.convert(v, ty.part(), span)?;
+            return Some(Val::complex(re, Val::constant(Value::float(ty.part(), 0.0))));
+        }
+        if v.ty.is_complex() {
+            return self.complex_as(v.ty, ty, span);
+        }
         if let ValKind::Const { value, flex: true } = v.kind {
             return self.convert_literal(value, ty, span);
         }
-        let exact_f32 = ty == Ty::F32 && v.ty.is_int() && self.fits_f32(&v);
+        let exact_float = v.ty.is_int() && self.fits_float(&v, ty);
         let exact_int = match v.as_const().and_then(|c| c.as_int()) {
             Some(i) => ty.is_int() && Value::int(ty, i).as_int() == Some(i),
             None => false,
         };
-        if widens(v.ty, ty) || exact_f32 || exact_int {
+        if widens(v.ty, ty) || exact_float || exact_int {
             return Some(self.cast_value(&v, ty));
         }
         let (from, to) = (v.ty, ty);
         let help = match (from, to) {
             (Ty::Bool, _) => format!("write `{to}(…)` for 0 and 1, or `if … {{ … }} else {{ … }}`"),
             (_, Ty::Bool) => "write a comparison, such as `… != 0`".to_string(),
+            _ if from.is_half() && to.is_half() => format!("neither holds the other's values: write `{to}(…)`"),
             _ => format!("narrowing is written: `{to}(…)`"),
         };
         self.fail_help("E0210", format!("expected `{to}`, found `{from}`"), span, format!("this is `{from}`"), help)
@@ -77,8 +105,8 @@ impl Checker<'_> {
                     format!("`{ty}` is expected here"),
                 )
             }
-            (Some(i), ty) if ty.is_float() => Some(Val::constant(Value::float(ty, i as f64))),
-            (None, ty) if ty.is_float() => {
+            (Some(_), ty) if ty.is_float() && !ty.is_half() => Some(Val::constant(Value::float(ty, value.as_f64()))),
+            (_, ty) if ty.is_float() => {
                 let out = Value::float(ty, value.as_f64());
                 if value.as_f64().is_infinite() || !out.as_f64().is_infinite() {
                     return Some(Val::constant(out));
@@ -87,8 +115,8 @@ impl Checker<'_> {
                     "E0211",
                     format!("the literal {:e} does not fit `{ty}`", value.as_f64()),
                     span,
-                    "beyond 3.4e38",
-                    "write `inf` for infinity, or compute in `f64`",
+                    if ty == Ty::F16 { "beyond 65504" } else { "beyond 3.4e38" },
+                    format!("write `inf` for infinity, or compute in `{}`", if ty.is_half() { "f32" } else { "f64" }),
                 )
             }
             _ => {
@@ -99,20 +127,25 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether an integer is index arithmetic whose every value is exact in `f32`.
-    fn fits_f32(&mut self, v: &Val) -> bool {
-        let Some(affine) = v.as_affine() else { return false };
+    /// Whether an integer is index arithmetic whose every value is exact in the float type `ty`, narrower than `f64`.
+    fn fits_float(&mut self, v: &Val, ty: Ty) -> bool {
+        let (Some(affine), Some(bits), true) = (v.as_affine(), ty.precision(), ty != Ty::F64) else { return false };
         let within = self.builder().within.clone();
         let image = affine.image(&|s| match s {
             Sym::Dim(d) => within.get(d).copied(),
             _ => None,
         });
-        image.is_some_and(|r| r.lo >= -(1 << 24) && r.hi <= (1 << 24) + 1)
+        image.is_some_and(|r| r.lo >= -(1 << bits) && r.hi <= (1 << bits) + 1)
     }
 
     /// Brings two operands to one type; the message names the operator.
     pub(super) fn unify(&mut self, a: (Val, Span), b: (Val, Span), what: &str) -> Option<(Val, Val)> {
         let ((a, at), (b, bt)) = (a, b);
+        // A `c64` beside an `f64`, or an integer that `f32` does not hold, becomes a `c128`.
+        let wide = |x: &Val, y: &Val, c: &mut Self| x.ty == Ty::C64 && !y.is_flex() && !c.can_convert(y, Ty::C64);
+        if (wide(&a, &b, self) && widens(b.ty, Ty::C128)) || (wide(&b, &a, self) && widens(a.ty, Ty::C128)) {
+            return Some((self.convert(a, Ty::C128, at)?, self.convert(b, Ty::C128, bt)?));
+        }
         if a.is_flex() && b.is_flex() {
             let ty = if a.ty == b.ty { a.ty } else { Ty::F64 };
             let lift = |v: &Val| match v.as_const() {
@@ -136,13 +169,16 @@ impl Checker<'_> {
             format!("this is `{}`", a.ty),
         )
         .label(bt, format!("this is `{}`", b.ty))
-        .help(format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty));
+        .help(match a.ty.is_half() && b.ty.is_half() {
+            true => "convert both: `f32(…)` holds all values of either".to_string(),
+            false => format!("convert one: `{}(…)` or `{}(…)`", a.ty, b.ty),
+        });
         self.report(d);
         None
     }
 
     fn can_convert(&mut self, v: &Val, ty: Ty) -> bool {
-        widens(v.ty, ty) || (ty == Ty::F32 && v.ty.is_int() && self.fits_f32(v))
+        widens(v.ty, ty) || (v.ty.is_int() && self.fits_float(v, ty.part()))
     }
 
     /// A literal that nothing around it gave a type is `i64` or `f64`.

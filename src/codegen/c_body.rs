@@ -282,7 +282,7 @@ fn binary(op: BinaryOp, ty: Ty, a: &str, b: &str) -> String {
 fn cast(from: Ty, to: Ty, a: &str) -> String {
     if to == Ty::Bool {
         format!("{a} != 0")
-    } else if from.is_float() && to.is_int() {
+    } else if from.is_half() || to.is_half() || from.is_float() && to.is_int() {
         format!("mg_cast_{}_{}({a})", c_ty(to), c_ty(from))
     } else {
         format!("({}){a}", c_ty(to))

@@ -74,5 +74,36 @@ MG_BITS(f32, i32)
 MG_BITS(f64, u64)
 MG_BITS(f64, i64)
 
+/* Floats of two bytes: their bits; the values are those of some f32. Conversions to them round to nearest even, and there is one
+   NaN. What is beyond 24 bits comes rounded to odd, so that it is rounded once (src/ir/half.rs). */
+FN f32 mg_cast_f32_bf16(bf16 h) { return mg_bits_f32_u32((u32)h << 16); }
+FN bf16 mg_cast_bf16_f32(f32 x) {
+    const u32 u = mg_bits_u32_f32(x);
+    return (bf16)(x != x ? 0x7fc0 : (u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+#ifndef MG_F16_HARDWARE
+FN f32 mg_cast_f32_f16(f16 h) {
+    const u32 u = (u32)(h & 0x7fff) << 13;
+    const u32 small = mg_bits_u32_f32(mg_bits_f32_u32(u + 0x38800000u) - 0x1p-14f);
+    const u32 value = u >= 0x0f800000u ? u + 0x70000000u : u < 0x00800000u ? small : u + 0x38000000u;
+    return mg_bits_f32_u32(value | (u32)(h & 0x8000) << 16);
+}
+FN f16 mg_cast_f16_f32(f32 x) {
+    const u32 all = mg_bits_u32_f32(x), u = all & 0x7fffffffu;
+    const u32 small = mg_bits_u32_f32(mg_bits_f32_u32(u) + 0.5f) - 0x3f000000u;
+    const u32 normal = (u - 0x38000000u + 0xfff + (u >> 13 & 1)) >> 13;
+    const u32 value = u >= 0x47800000u ? 0x7c00u : u >= 0x38800000u ? normal : small;
+    return (f16)(u > 0x7f800000u ? 0x7e00u : value | (all >> 16 & 0x8000u));
+}
+#endif
+FN f32 mg_odd(f64 x) {
+    const f32 near = (f32)x;
+    const f64 back = near;
+    const u32 u = mg_bits_u32_f32(near);
+    return back == x || x != x || (u & 1) ? near : mg_bits_f32_u32(mg_abs_f64(back) < mg_abs_f64(x) ? u + 1 : u - 1);
+}
+FN f16 mg_cast_f16_f64(f64 x) { return mg_cast_f16_f32(mg_odd(x)); }
+FN bf16 mg_cast_bf16_f64(f64 x) { return mg_cast_bf16_f32(mg_odd(x)); }
+
 /* Trips of a loop, whatever its bounds. */
 FN u64 mg_trips(i64 from, i64 to, i64 by) { return from < to ? ((u64)to - (u64)from - 1) / (u64)by + 1 : 0; }

@@ -2,6 +2,9 @@
 
 typedef _Bool b8;
 typedef unsigned char u8;
+typedef __UINT16_TYPE__ u16;
+typedef u16 f16;
+typedef u16 bf16;
 typedef __INT32_TYPE__ i32;
 typedef __INT64_TYPE__ i64;
 typedef __UINT32_TYPE__ u32;

@@ -426,7 +426,7 @@ impl CastTo<f64> for u8 {
     }
 }
 
-/// Calls a macro with the machine type of a `Ty`.
+/// Calls a macro with the machine type of a `Ty`; of a complex one, with that of its parts.
 macro_rules! with_ty {
     ($ty:expr, $t:ident => $body:expr) => {
         match $ty {
@@ -450,11 +450,19 @@ macro_rules! with_ty {
                 type $t = u64;
                 $body
             }
-            $crate::ir::ty::Ty::F32 => {
+            $crate::ir::ty::Ty::F16 => {
+                type $t = $crate::ir::half::F16;
+                $body
+            }
+            $crate::ir::ty::Ty::Bf16 => {
+                type $t = $crate::ir::half::Bf16;
+                $body
+            }
+            $crate::ir::ty::Ty::F32 | $crate::ir::ty::Ty::C64 => {
                 type $t = f32;
                 $body
             }
-            $crate::ir::ty::Ty::F64 => {
+            $crate::ir::ty::Ty::F64 | $crate::ir::ty::Ty::C128 => {
                 type $t = f64;
                 $body
             }

@@ -20,6 +20,26 @@ pub fn check_spec(spec: &str, ty: Ty) -> Result<(), String> {
     Spec::parse(spec)?.check(ty)
 }
 
+/// A complex number: by a specification, else as Python's `str` shows it.
+pub fn complex_text(re: Value, im: Value, spec: Option<&str>) -> String {
+    if let Some(spec) = spec.filter(|s| !s.is_empty()) {
+        let text = |v: Value| format_value(v, Some(spec)).unwrap_or_else(|_| v.to_string());
+        let (re, im) = (text(re), text(im));
+        let plus = if im.starts_with('-') { "" } else { "+" };
+        return format!("{re}{plus}{im}j");
+    }
+    let bare = |v: Value| {
+        let text = v.to_string();
+        text.strip_suffix(".0").map_or(text.clone(), str::to_string)
+    };
+    let imaginary = bare(im);
+    if re.as_f64() == 0.0 && re.as_f64().is_sign_positive() {
+        return format!("{imaginary}j");
+    }
+    let plus = if imaginary.starts_with('-') { "" } else { "+" };
+    format!("({}{plus}{imaginary}j)", bare(re))
+}
+
 /// A parsed specification.
 struct Spec {
     fill: char,
@@ -174,6 +194,7 @@ impl Spec {
 fn positive(v: Value) -> Value {
     match v.ty {
         Ty::F32 => Value::f32(f32::from_bits(v.bits as u32).abs()),
+        Ty::F16 | Ty::Bf16 => Value { ty: v.ty, bits: v.bits & 0x7fff },
         _ => Value::f64(v.as_f64().abs()),
     }
 }

@@ -4,6 +4,9 @@
 //! * integer `Add Sub Mul Neg` wrap; `IntDiv` and `Mod` floor, a divisor of 0 gives 0, `MIN div -1` wraps; shifts use the
 //!   amount modulo the width, `Shr` is arithmetic for signed types;
 //! * float arithmetic is IEEE 754 in the type itself, never contracted (only `Fma` fuses); `Mod` is `a - floor(a / b) * b`;
+//! * `f16` and `bf16` are types of memory: their registers are constants, loaded, stored, copied, selected and converted, to `f32` and
+//!   from `f32` and `f64`, and nothing else; no reduction is of these types. Conversions to them round once, to nearest even;
+//! * a complex number is two values, and an array of them has its parts in a last dimension of two;
 //! * float `Min` is `(a < b or a is NaN) ? a : b`, `Max` is `(a > b or a is NaN) ? a : b`;
 //! * comparisons give `bool`; `Eq`-like comparisons with NaN are false, `Ne` true;
 //! * `Cast` float to integer truncates and saturates, NaN gives 0; integer to float rounds to nearest even; integer to

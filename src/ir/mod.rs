@@ -4,6 +4,7 @@ pub mod contraction;
 pub mod elem;
 pub mod fold;
 pub mod format;
+pub mod half;
 pub mod index_box;
 pub mod kernel;
 pub mod layout;

@@ -49,6 +49,50 @@ pub struct Array {
     pub edges: Vec<Edge>,
     pub span: Span,
     pub temporary: bool,
+    /// Its last dimension, of two, holds the real and the imaginary parts of complex numbers.
+    pub complex: bool,
+}
+
+impl Array {
+    /// The type of the elements that the program sees.
+    pub fn element(&self) -> Ty {
+        match (self.complex, self.ty) {
+            (true, Ty::F32) => Ty::C64,
+            (true, _) => Ty::C128,
+            (false, ty) => ty,
+        }
+    }
+
+    /// The extents that the program sees.
+    pub fn extents(&self) -> &[i64] {
+        if self.complex { &self.shape[..self.shape.len() - 1] } else { &self.shape }
+    }
+
+    /// Placement and edges as the program sees them.
+    pub fn declared(&self) -> (Placement, Vec<Edge>) {
+        let (mut placement, mut edges) = (self.placement.clone(), self.edges.clone());
+        if self.complex {
+            edges.pop();
+            if let Placement::Divided { dists, .. } = &mut placement {
+                dists.pop();
+            }
+        }
+        (placement, edges)
+    }
+
+    /// An array of elements of any type, complex ones included; shape, placement and edges are those that the program sees.
+    pub fn of(name: String, element: Ty, shape: Vec<i64>, laid: (Placement, Vec<Edge>), span: Span) -> Array {
+        let (mut placement, mut edges) = laid;
+        let (mut shape, complex) = (shape, element.is_complex());
+        if complex {
+            shape.push(2);
+            edges.push(Edge::None);
+            if let Placement::Divided { dists, .. } = &mut placement {
+                dists.push(Dist::Whole);
+            }
+        }
+        Array { name, ty: element.part(), shape, placement, edges, span, temporary: false, complex }
+    }
 }
 
 /// A scalar of the workflow.
@@ -56,6 +100,8 @@ pub struct Array {
 pub struct Scalar {
     pub name: String,
     pub ty: Ty,
+    /// This and the next one are the real and the imaginary part of one number.
+    pub complex: bool,
 }
 
 /// An index into [`Program::nests`].
@@ -154,7 +200,7 @@ pub enum PrintPart {
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Bound parameters, for the plan's header.
-    pub params: Vec<(String, Value)>,
+    pub params: Vec<(String, String)>,
     pub arrays: Vec<Array>,
     pub scalars: Vec<Scalar>,
     pub tables: Vec<Table>,

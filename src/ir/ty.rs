@@ -1,5 +1,7 @@
 //! Element types and scalar values.
 
+use crate::ir::elem;
+use crate::ir::half::{Bf16, F16};
 use serde::{Deserialize, Serialize};
 
 /// The type of an array's elements or of a scalar.
@@ -11,13 +13,22 @@ pub enum Ty {
     I64,
     U32,
     U64,
+    F16,
+    Bf16,
     F32,
     F64,
+    /// Complex numbers, of `f32` and of `f64`. They are types of a program's text and of files: the checker makes two values of
+    /// each, and an array of them is one of their parts with a last dimension of two, so nothing behind it meets these types.
+    C64,
+    C128,
 }
 
 impl Ty {
-    /// All types, in the order of the declaration.
-    pub const ALL: [Ty; 7] = [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F32, Ty::F64];
+    /// The types of elements and registers, in the order of the declaration.
+    pub const ALL: [Ty; 9] = [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F16, Ty::Bf16, Ty::F32, Ty::F64];
+
+    /// The types of complex numbers.
+    pub const COMPLEX: [Ty; 2] = [Ty::C64, Ty::C128];
 
     /// The name as written in a program.
     pub fn name(self) -> &'static str {
@@ -27,27 +38,62 @@ impl Ty {
             Ty::I64 => "i64",
             Ty::U32 => "u32",
             Ty::U64 => "u64",
+            Ty::F16 => "f16",
+            Ty::Bf16 => "bf16",
             Ty::F32 => "f32",
             Ty::F64 => "f64",
+            Ty::C64 => "c64",
+            Ty::C128 => "c128",
         }
     }
 
     /// The type with this name, if it is one.
     pub fn from_name(name: &str) -> Option<Ty> {
-        Ty::ALL.into_iter().find(|t| t.name() == name)
+        Ty::ALL.into_iter().chain(Ty::COMPLEX).find(|t| t.name() == name)
     }
 
     /// Bytes of one element in memory and in files.
     pub fn size(self) -> usize {
         match self {
             Ty::Bool => 1,
+            Ty::F16 | Ty::Bf16 => 2,
             Ty::I32 | Ty::U32 | Ty::F32 => 4,
-            Ty::I64 | Ty::U64 | Ty::F64 => 8,
+            Ty::I64 | Ty::U64 | Ty::F64 | Ty::C64 => 8,
+            Ty::C128 => 16,
         }
     }
 
     pub fn is_float(self) -> bool {
-        matches!(self, Ty::F32 | Ty::F64)
+        matches!(self, Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64)
+    }
+
+    /// Whether this is a float of two bytes, on which operations are those of `f32`, rounded ([`crate::ir::half`]).
+    pub fn is_half(self) -> bool {
+        matches!(self, Ty::F16 | Ty::Bf16)
+    }
+
+    /// Significant bits of a float, the leading one included: integers up to 2 to their power are exact.
+    pub fn precision(self) -> Option<u32> {
+        match self {
+            Ty::F16 => Some(11),
+            Ty::Bf16 => Some(8),
+            Ty::F32 => Some(24),
+            Ty::F64 => Some(53),
+            _ => None,
+        }
+    }
+
+    pub fn is_complex(self) -> bool {
+        matches!(self, Ty::C64 | Ty::C128)
+    }
+
+    /// The type of the real and the imaginary part; of another type, itself.
+    pub fn part(self) -> Ty {
+        match self {
+            Ty::C64 => Ty::F32,
+            Ty::C128 => Ty::F64,
+            ty => ty,
+        }
     }
 
     pub fn is_int(self) -> bool {
@@ -96,9 +142,9 @@ impl Value {
         Value { ty, bits }
     }
 
-    /// A float of type `ty` (`F32` rounds to nearest even).
+    /// A float of type `ty`, to nearest even.
     pub fn float(ty: Ty, v: f64) -> Value {
-        if ty == Ty::F32 { Value::f32(v as f32) } else { Value::f64(v) }
+        Value { ty, bits: elem::cast(Ty::F64, ty, v.to_bits()) }
     }
 
     /// The value as an integer; `None` for floats. Booleans count as 0 and 1.
@@ -107,16 +153,38 @@ impl Value {
             Ty::Bool | Ty::U32 | Ty::U64 => Some(self.bits as i128),
             Ty::I32 => Some(self.bits as u32 as i32 as i128),
             Ty::I64 => Some(self.bits as i64 as i128),
-            Ty::F32 | Ty::F64 => None,
+            Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 | Ty::C64 | Ty::C128 => None,
         }
     }
 
     /// The value as `f64`, rounded for large integers.
     pub fn as_f64(self) -> f64 {
         match self.ty {
+            Ty::F16 => f64::from(F16(self.bits as u16).value()),
+            Ty::Bf16 => f64::from(Bf16(self.bits as u16).value()),
             Ty::F32 => f32::from_bits(self.bits as u32) as f64,
             Ty::F64 => f64::from_bits(self.bits),
             _ => self.as_int().unwrap_or(0) as f64,
+        }
+    }
+
+    /// The fewest digits that read back as the same float, in scientific form.
+    pub fn shortest_digits(self) -> String {
+        let x = self.as_f64();
+        match self.ty {
+            Ty::F16 | Ty::Bf16 => {
+                // The nearest of so many digits; above a power of two, where steps double, also the next one.
+                let texts = (0..6).flat_map(|n| {
+                    let near = format!("{x:.n$e}");
+                    let last = near.split_once('e').and_then(|t| t.1.parse::<i32>().ok()).unwrap_or(0) - n as i32;
+                    let next = x + 10f64.powi(last).copysign(x);
+                    [near, format!("{next:.n$e}")]
+                });
+                let reads_back = |t: &String| t.parse().is_ok_and(|v| Value::float(self.ty, v).bits == self.bits);
+                texts.into_iter().find(reads_back).unwrap_or_else(|| format!("{x:e}"))
+            }
+            Ty::F32 => format!("{:e}", x as f32),
+            _ => format!("{x:e}"),
         }
     }
 
@@ -131,11 +199,7 @@ impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.ty {
             Ty::Bool => write!(f, "{}", self.bits != 0),
-            Ty::F32 => f.write_str(&shortest(
-                format!("{:e}", f32::from_bits(self.bits as u32)),
-                f32::from_bits(self.bits as u32) as f64,
-            )),
-            Ty::F64 => f.write_str(&shortest(format!("{:e}", f64::from_bits(self.bits)), f64::from_bits(self.bits))),
+            ty if ty.is_float() => f.write_str(&shortest(self.shortest_digits(), self.as_f64())),
             _ => write!(f, "{}", self.as_int().unwrap_or(0)),
         }
     }
@@ -195,6 +259,12 @@ mod tests {
             assert_eq!(Value::f64(v).to_string(), text);
         }
         assert_eq!(Value::f32(0.1).to_string(), "0.1");
+        for (bits, text) in [(0x2e66, "0.1"), (0x7bff, "65500.0"), (1, "6e-08"), (0xfc00, "-inf"), (0x2400, "0.01563")]
+        {
+            assert_eq!(Value { ty: Ty::F16, bits }.to_string(), text);
+        }
+        assert_eq!(Value::float(Ty::Bf16, 0.1).to_string(), "0.1");
+        assert_eq!(Value::float(Ty::Bf16, 2.7).to_string(), "2.7");
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub const FUNCTIONS: &[Entry] = &[
     ("mulhi", "mulhi(a, b)", "The high half of the product of two `u32` or `u64`."),
     ("bits", "bits(x)", "The bits of a float as an integer of its size."),
     ("from_bits", "from_bits(k)", "The float with the bits of an integer."),
+    ("complex", "complex(re, im)", "A complex number of its parts."),
+    ("re", "re(z)", "The real part of a complex number."),
+    ("im", "im(z)", "The imaginary part of a complex number."),
+    ("conj", "conj(z)", "The conjugate of a complex number."),
+    ("arg", "arg(z)", "The angle of a complex number, from -pi to pi."),
 ];
 
 /// Values that every program has.
@@ -109,8 +114,12 @@ pub const TYPES: &[Entry] = &[
     ("i64", "i64", "Integers from -2^63 to 2^63 - 1; arithmetic wraps. Literals without a context are `i64`."),
     ("u32", "u32", "Integers from 0 to 2^32 - 1; arithmetic wraps."),
     ("u64", "u64", "Integers from 0 to 2^64 - 1; arithmetic wraps."),
+    ("f16", "f16", "IEEE 754 half precision, two bytes: operations are those of `f32`, rounded."),
+    ("bf16", "bf16", "The upper half of an `f32`, two bytes: operations are those of `f32`, rounded."),
     ("f32", "f32", "IEEE 754 single precision."),
     ("f64", "f64", "IEEE 754 double precision."),
+    ("c64", "c64", "Complex numbers of two `f32`."),
+    ("c128", "c128", "Complex numbers of two `f64`."),
 ];
 
 /// The entry of a name, reductions before functions where `[` follows it.

@@ -209,8 +209,8 @@ impl<'c> Writer<'c> {
 pub fn neutral(op: crate::ir::kernel::FoldOp, ty: Ty) -> String {
     use crate::ir::kernel::FoldOp as F;
     let end = |least: bool| match (ty, least) {
-        (Ty::F32 | Ty::F64, true) => "-np.inf".to_string(),
-        (Ty::F32 | Ty::F64, false) => "np.inf".into(),
+        (ty, true) if ty.is_float() => "-np.inf".to_string(),
+        (ty, false) if ty.is_float() => "np.inf".into(),
         (_, true) => format!("np.iinfo({}).min", dtype(ty)),
         (_, false) => format!("np.iinfo({}).max", dtype(ty)),
     };

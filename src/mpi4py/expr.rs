@@ -52,7 +52,7 @@ impl Py {
     pub fn value(v: Value) -> Py {
         let text = match v.ty {
             Ty::Bool => if v.as_bool() { "True" } else { "False" }.to_string(),
-            Ty::F32 | Ty::F64 => match v.to_string().as_str() {
+            ty if ty.is_float() => match v.to_string().as_str() {
                 "inf" => "np.inf".into(),
                 "-inf" => "-np.inf".into(),
                 "nan" => "np.nan".into(),
@@ -72,7 +72,9 @@ impl Py {
     /// The text of a number with its type, where nothing beside it decides.
     pub fn typed(&self) -> String {
         match (self.literal, self.ty) {
-            (true, Ty::F32 | Ty::I32 | Ty::U32 | Ty::U64) => format!("{}({})", dtype(self.ty), self.text),
+            (true, Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::I32 | Ty::U32 | Ty::U64) => {
+                format!("{}({})", dtype(self.ty), self.text)
+            }
             _ => self.text.clone(),
         }
     }
@@ -102,8 +104,12 @@ pub fn dtype(ty: Ty) -> &'static str {
         Ty::I64 => "np.int64",
         Ty::U32 => "np.uint32",
         Ty::U64 => "np.uint64",
+        Ty::F16 => "np.float16",
+        Ty::Bf16 => "bfloat16",
         Ty::F32 => "np.float32",
         Ty::F64 => "np.float64",
+        Ty::C64 => "np.complex64",
+        Ty::C128 => "np.complex128",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, ScalarId, Sym, TableId};
 use crate::ir::layout::Layout;
 use crate::ir::plan::{Home, Plan, PlanNestId, Source, StepKind, ViewId};
-use crate::ir::ty::Value;
+use crate::ir::ty::{Ty, Value};
 use crate::source::{SourceMap, Span};
 use expr::Py;
 use names::Names;
@@ -88,6 +88,9 @@ pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Resu
         uses_exchange: false,
         uses_gather: false,
     };
+    if let Some(a) = plan.program.arrays.iter().find(|a| a.complex) {
+        return Err(Uncovered { what: "complex numbers".into(), span: a.span });
+    }
     s.find_constants();
     s.find_unmoved();
     s.declare(part);
@@ -110,6 +113,21 @@ def shift(u, send, to, receive, source):
     if source != MPI.PROC_NULL:
         u[receive] = got
 "#;
+
+const RAW: &str = r#"
+def raw(u):
+    """An array as MPI takes it, which has no floats of two bytes."""
+    return u.view(np.uint16) if u.itemsize == 2 else u
+"#;
+
+/// A helper whose messages go through [`RAW`].
+fn sent_raw(helper: &str) -> String {
+    let mut text = helper.replace("recvbuf=got", "recvbuf=raw(got)").replace("Irecv(got,", "Irecv(raw(got),");
+    for sent in ["np.ascontiguousarray(u[send])", "np.ascontiguousarray(u[local(what, u_lo)])"] {
+        text = text.replace(sent, &format!("raw({sent})"));
+    }
+    text
+}
 
 const EXCHANGE: &str = r#"
 def local(box, lo):
@@ -169,13 +187,21 @@ impl<'a> Script<'a> {
         ));
         out.push("# On GPUs: `import cupy as np`, one device a rank, and an MPI that takes device memory.".into());
         out.extend(["from mpi4py import MPI".to_string(), "import numpy as np".into(), String::new()]);
+        let types: BTreeSet<Ty> = self.plan.program.arrays.iter().map(|a| a.ty).filter(|t| t.is_half()).collect();
+        if types.contains(&Ty::Bf16) {
+            out.insert(out.len() - 1, "from ml_dtypes import bfloat16".into());
+        }
         out.push("comm = MPI.COMM_WORLD".into());
         out.push("rank = comm.Get_rank()".into());
         out.push(format!("if comm.Get_size() != {n}:"));
         out.push(format!("    raise SystemExit(\"this script is for {n} rank{}\")", if n == 1 { "" } else { "s" }));
-        for (used, text) in [(self.uses_shift, SHIFT), (self.uses_exchange, EXCHANGE), (self.uses_gather, GATHER)] {
+        let raw = !types.is_empty() && (self.uses_shift || self.uses_exchange);
+        let helpers =
+            [(raw, RAW), (self.uses_shift, SHIFT), (self.uses_exchange, EXCHANGE), (self.uses_gather, GATHER)];
+        for (used, text) in helpers {
             if used {
                 out.push(String::new());
+                let text = if raw && text != GATHER { sent_raw(text) } else { text.to_string() };
                 out.extend(text.lines().map(str::to_string));
                 out.push(String::new());
             }

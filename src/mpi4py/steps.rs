@@ -348,7 +348,7 @@ impl Script<'_> {
                     let v = self.scalar(*id);
                     let text = if v.ty == Ty::Bool { format!("str({}).lower()", v.text) } else { v.typed() };
                     // NumPy formats an `f32` as a Python float where no format is given.
-                    let bare = if v.ty == Ty::F32 { "!s" } else { "" };
+                    let bare = if v.ty.is_float() && v.ty != Ty::F64 { "!s" } else { "" };
                     let spec = format.as_ref().map_or(bare.to_string(), |f| format!(":{f}"));
                     out += &format!("{{{text}{spec}}}");
                 }

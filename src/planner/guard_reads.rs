@@ -46,7 +46,7 @@ fn guard(plan: &mut Plan, n: usize) -> Guard {
     let main = plan.nests[n].clone();
     let checks: Vec<Check> = all_checks(&main.nest).cloned().collect();
     let mut scalar = || {
-        plan.program.scalars.push(Scalar { name: String::new(), ty: Ty::I64 });
+        plan.program.scalars.push(Scalar { name: String::new(), ty: Ty::I64, complex: false });
         ScalarId(plan.program.scalars.len() as u32 - 1)
     };
     let (first, value) = (scalar(), scalar());

@@ -255,7 +255,7 @@ impl Scheduler<'_> {
     }
 
     fn new_scalar(&mut self, ty: Ty) -> ScalarId {
-        self.plan.program.scalars.push(Scalar { name: String::new(), ty });
+        self.plan.program.scalars.push(Scalar { name: String::new(), ty, complex: false });
         ScalarId(self.plan.program.scalars.len() as u32 - 1)
     }
 

@@ -21,17 +21,21 @@ impl Rank<'_> {
     /// Adds a frame. A collective.
     pub(super) fn animate(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.text(path)?;
-        let whole = self.gathered(id)?;
+        let whole = self.drawn(id)?;
         let a = &self.plan.array(id).array;
         let mut kept = Ok(());
         if let Some(data) = whole {
             let film = self.animations.entry(path.clone()).or_insert(Animation { array: id, frames: vec![] });
             let other = &self.plan.array(film.array).array;
             let bytes = (film.frames.len() + 1) * data.len();
-            if (other.ty, &other.shape) != (a.ty, &a.shape) {
+            if (other.element(), other.extents()) != (a.element(), a.extents()) {
                 let message = format!(
                     "`{path}` has frames of {}{:?}, and `{}` is {}{:?}",
-                    other.ty, other.shape, a.name, a.ty, a.shape
+                    other.element(),
+                    other.extents(),
+                    a.name,
+                    a.element(),
+                    a.extents()
                 );
                 kept = Err(Problem::new("E0603", message));
             } else if bytes > MOST {
@@ -58,7 +62,7 @@ impl Rank<'_> {
         let mut done = Ok(());
         for (path, film) in std::mem::take(&mut self.animations) {
             let a = &self.plan.array(film.array).array;
-            let written = plot::animated_png(a.ty, &a.shape, &film.frames, &a.name)
+            let written = plot::animated_png(a.ty, a.extents(), &film.frames, &a.name)
                 .and_then(|png| self.root.write_whole(&path, &png))
                 .map_err(Problem::from);
             done = done.and(written);

@@ -118,6 +118,8 @@ impl BoxCopy {
         unsafe {
             std::ptr::copy_nonoverlapping(src, dst, self.size);
             match self.negate {
+                // The sign is the highest bit.
+                Some(Ty::F16 | Ty::Bf16) => dst.add(1).write(dst.add(1).read() ^ 0x80),
                 Some(Ty::F32) => dst.cast::<f32>().write_unaligned(-dst.cast::<f32>().read_unaligned()),
                 Some(Ty::F64) => dst.cast::<f64>().write_unaligned(-dst.cast::<f64>().read_unaligned()),
                 Some(Ty::I32) => dst.cast::<i32>().write_unaligned(dst.cast::<i32>().read_unaligned().wrapping_neg()),
@@ -155,6 +157,7 @@ unsafe fn run_of(d: Dim, size: usize, src: *const u8, dst: *mut u8) {
         for k in 0..d.count as isize {
             let (s, t) = (src.offset(k * d.src), dst.offset(k * d.dst));
             match size {
+                2 => t.cast::<u16>().write_unaligned(s.cast::<u16>().read_unaligned()),
                 4 => t.cast::<u32>().write_unaligned(s.cast::<u32>().read_unaligned()),
                 8 => t.cast::<u64>().write_unaligned(s.cast::<u64>().read_unaligned()),
                 n => std::ptr::copy_nonoverlapping(s, t, n),

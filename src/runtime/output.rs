@@ -1,13 +1,15 @@
 //! Steps that reach outside: print, load, save and plot. Every one is agreed by all ranks.
 
-use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::ArrayId;
+use crate::ir::elem;
+use crate::ir::format::{complex_text, format_value};
+use crate::ir::index_box::{IndexBox, Interval};
+use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::plan::region::Mode;
 use crate::ir::program::PrintPart;
-use crate::ir::ty::Value;
+use crate::ir::ty::{Ty, Value};
 use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::failure::{Failure, Problem, agree};
-use crate::runtime::io::format_array::{format_elements, shown};
+use crate::runtime::io::format_array::{format_complex, format_elements, shown};
 use crate::runtime::io::{npy, plot, vtk};
 use crate::runtime::launch::Term;
 use crate::runtime::rank::Rank;
@@ -31,26 +33,34 @@ impl Rank<'_> {
         for p in parts {
             match p {
                 PrintPart::Text(t) => out.push_str(t),
-                PrintPart::Scalar { id, format } => {
-                    self.know(*id)?;
-                    let v = self.scalar(*id);
-                    out.push_str(
-                        &crate::ir::format::format_value(v, format.as_deref()).unwrap_or_else(|_| v.to_string()),
-                    );
-                }
+                PrintPart::Scalar { id, format } => out.push_str(&self.scalar_text(*id, format.as_deref())?),
                 PrintPart::Array { id, format } => out.push_str(&self.array_text(*id, format.as_deref())?),
             }
         }
         Ok(out)
     }
 
+    /// A workflow scalar, complex or not.
+    pub(super) fn scalar_text(&mut self, id: ScalarId, format: Option<&str>) -> Result<String, Failure> {
+        self.know(id)?;
+        let v = self.scalar(id);
+        if !self.plan.program.scalars[id.0 as usize].complex {
+            return Ok(format_value(v, format).unwrap_or_else(|_| v.to_string()));
+        }
+        let im = ScalarId(id.0 + 1);
+        self.know(im)?;
+        Ok(complex_text(v, self.scalar(im), format))
+    }
+
     /// An array as NumPy prints it; only the elements that are shown travel.
     fn array_text(&mut self, id: ArrayId, format: Option<&str>) -> Result<String, Failure> {
         let a = self.plan.array(id);
-        let (shape, ty) = (a.array.shape.clone(), a.array.ty);
+        let (shape, ty, complex) = (a.array.shape.clone(), a.array.ty, a.array.complex);
+        let seen = a.array.extents().to_vec();
         let part = a.layout.part(self.state.comm.rank());
         let mut boxes = vec![IndexBox::new(vec![])];
-        for runs in shown(&shape) {
+        let both = complex.then(|| vec![Interval::new(0, 2)]);
+        for runs in shown(&seen).into_iter().chain(both) {
             boxes = boxes
                 .iter()
                 .flat_map(|b| runs.iter().map(|r| IndexBox { dims: [b.dims.clone(), vec![*r]].concat() }))
@@ -74,6 +84,10 @@ impl Rank<'_> {
             });
         }
         let element = |at: &[i64]| Value { ty, bits: known.get(&linear(&shape, at)).copied().unwrap_or(0) };
+        if complex {
+            let part = |at: &[i64], k: i64| element(&[at, &[k]].concat());
+            return Ok(format_complex(&seen, &|at| (part(at, 0), part(at, 1)), format));
+        }
         Ok(format_elements(ty, &shape, &element, format))
     }
 
@@ -118,11 +132,10 @@ impl Rank<'_> {
     fn load_part(&mut self, id: ArrayId, path: &str) -> Result<Option<(IndexBox, Vec<u8>)>, Problem> {
         let a = self.plan.array(id);
         let header = npy::read_header(self.root, path)?;
-        if header.ty != a.array.ty || header.shape != a.array.shape {
-            let message = format!(
-                "`{path}` holds {}{:?}, and `{}` is {}{:?}",
-                header.ty, header.shape, a.array.name, a.array.ty, a.array.shape
-            );
+        let (ty, shape) = (a.array.element(), a.array.extents());
+        if header.ty != ty || header.shape != shape {
+            let message =
+                format!("`{path}` holds {}{:?}, and `{}` is {ty}{shape:?}", header.ty, header.shape, a.array.name);
             return Err(Problem::new("E0603", message));
         }
         let part = a.layout.part(self.state.comm.rank());
@@ -130,7 +143,7 @@ impl Rank<'_> {
             return Ok(None);
         }
         let mut data = vec![0u8; part.len() as usize * a.array.ty.size()];
-        npy::read_box(self.root, path, &header, &part, &mut data)?;
+        npy::read_box(self.root, path, &header, &seen(&part, shape), &mut data)?;
         Ok(Some((part, data)))
     }
 
@@ -153,7 +166,8 @@ impl Rank<'_> {
 
     fn save_file(&mut self, id: ArrayId, path: &str, span: Span) -> Result<(), Failure> {
         let array = &self.plan.array(id).array;
-        let (ty, shape) = (array.ty, &array.shape);
+        let (ty, shape) = (array.element(), array.extents());
+        let ty = if vtk::is_image(path) { vtk::stored(ty) } else { ty };
         let made = match self.state.comm.rank() {
             0 if vtk::is_image(path) => vtk::frame(path, &array.name, ty, shape)
                 .and_then(|(head, end)| npy::create_framed(self.root, path, ty, shape, (&head, &end)))
@@ -162,7 +176,7 @@ impl Rank<'_> {
             _ => Ok(None),
         };
         let part = made.as_ref().ok().and_then(Option::clone);
-        let outcome = self.save_as(id, made.map_err(Problem::from), span);
+        let outcome = self.save_as((id, ty), made.map_err(Problem::from), span);
         // Whatever went wrong, a lost peer included, the unfinished file does not stay.
         if let (Err(_), Some(part)) = (&outcome, part) {
             npy::discard(self.root, &part);
@@ -170,10 +184,10 @@ impl Rank<'_> {
         outcome
     }
 
-    /// The same with the unfinished file that rank 0 made.
+    /// The same with the unfinished file that rank 0 made, for elements of a type.
     fn save_as(
         &mut self,
-        id: ArrayId,
+        (id, ty): (ArrayId, Ty),
         made: Result<Option<npy::PartName>, Problem>,
         span: Span,
     ) -> Result<(), Failure> {
@@ -183,8 +197,8 @@ impl Rank<'_> {
         let told = self.state.comm.gathered(&mine)?;
         let part: Result<npy::PartName, Problem> =
             serde_json::from_slice(told.part(0)).map_err(|e| Problem::new("E0601", e.to_string()));
-        let data = self.saved_part(id)?;
-        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part(id, p, data));
+        let data = self.saved_part(id)?.map(|d| converted(d, self.plan.array(id).array.element(), ty));
+        let written = part.as_ref().map_err(|e| e.clone()).and_then(|p| self.write_part((id, ty), p, data));
         agree(self.state.comm, written, span, label)?;
         let finished = match part {
             Ok(part) if self.state.comm.rank() == 0 => npy::finish(self.root, &part).map_err(Problem::from),
@@ -203,29 +217,47 @@ impl Rank<'_> {
         self.device.read(id, &own).map(Some)
     }
 
-    fn write_part(&self, id: ArrayId, part: &npy::PartName, data: Option<Vec<u8>>) -> Result<(), Problem> {
+    fn write_part(&self, (id, ty): (ArrayId, Ty), part: &npy::PartName, data: Option<Vec<u8>>) -> Result<(), Problem> {
         let a = self.plan.array(id);
         let Some(data) = data else { return Ok(()) };
         let own = a.layout.part(self.state.comm.rank());
-        Ok(npy::write_box(self.root, part, a.array.ty, &a.array.shape, &own, &data)?)
+        let shape = a.array.extents();
+        Ok(npy::write_box(self.root, part, ty, shape, &seen(&own, shape), &data)?)
     }
 
     /// Rank 0 gathers the array and draws it.
     pub(super) fn plot(&mut self, id: ArrayId, path: &[PrintPart], span: Span) -> Result<(), Failure> {
         let path = self.path(path)?;
-        let whole = self.gathered(id)?;
+        let whole = self.drawn(id)?;
         let a = &self.plan.array(id).array;
         if let (Some(data), Some(term)) = (&whole, self.term) {
-            let text = plot::plot_text(a.ty, &a.shape, data, &a.name, term == Term::Coloured);
+            let text = plot::plot_text(a.ty, a.extents(), data, &a.name, term == Term::Coloured);
             let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }
         let result = match whole {
-            Some(data) => plot::plot_png(a.ty, &a.shape, &data, &a.name)
+            Some(data) => plot::plot_png(a.ty, a.extents(), &data, &a.name)
                 .and_then(|png| self.root.write_whole(&path, &png))
                 .map_err(Problem::from),
             None => Ok(()),
         };
         agree(self.state.comm, result, span, "plotted here")
+    }
+
+    /// What is drawn of an array: its elements, of complex ones the absolute values. On rank 0, `None` elsewhere.
+    pub(super) fn drawn(&mut self, id: ArrayId) -> Result<Option<Vec<u8>>, Failure> {
+        let whole = self.gathered(id)?;
+        let a = &self.plan.array(id).array;
+        let (ty, size) = (a.ty, a.ty.size());
+        if !a.complex {
+            return Ok(whole);
+        }
+        let part = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            word[..size].copy_from_slice(bytes);
+            Value { ty, bits: u64::from_le_bytes(word) }.as_f64()
+        };
+        let length = |z: &[u8]| Value::float(ty, part(&z[..size]).hypot(part(&z[size..]))).bits.to_le_bytes();
+        Ok(whole.map(|data| data.chunks_exact(2 * size).flat_map(|z| length(z).into_iter().take(size)).collect()))
     }
 
     /// The whole array on rank 0, `None` elsewhere.
@@ -270,7 +302,25 @@ impl Rank<'_> {
     }
 }
 
+/// A box without the dimension of the parts of complex numbers.
+fn seen(b: &IndexBox, extents: &[i64]) -> IndexBox {
+    IndexBox::new(b.dims[..extents.len()].to_vec())
+}
+
 /// The row-major position of an element.
 fn linear(shape: &[i64], at: &[i64]) -> u64 {
     at.iter().zip(shape).fold(0, |p, (&i, &n)| p * n as u64 + i as u64)
+}
+
+/// Elements in another type.
+fn converted(data: Vec<u8>, from: Ty, to: Ty) -> Vec<u8> {
+    if from == to {
+        return data;
+    }
+    let element = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        elem::cast(from, to, u64::from_le_bytes(word)).to_le_bytes()
+    };
+    data.chunks_exact(from.size()).flat_map(|e| element(e).into_iter().take(to.size())).collect()
 }

@@ -254,14 +254,13 @@ impl<'a> Rank<'a> {
     fn unmet(&mut self, span: Span, sides: &[(Span, ScalarId)]) -> Result<Diagnostic, Failure> {
         let mut values = vec![];
         for (at, id) in sides {
-            self.know(*id)?;
-            values.push((*at, self.scalar(*id)));
+            values.push((*at, self.scalar_text(*id, None)?));
         }
         let message = "the expectation does not hold";
         Ok(match &values[..] {
             [(left, a), (right, b)] => {
                 let message = format!("{message}: {a} on the left, {b} on the right");
-                Diagnostic::error("E0612", message, *left, a.to_string()).label(*right, b.to_string())
+                Diagnostic::error("E0612", message, *left, a).label(*right, b)
             }
             _ => Diagnostic::error("E0612", message, span, "this is false"),
         })

@@ -2,12 +2,13 @@
 //!
 //! The result does not depend on the cuts: the dimension is divided into leaves of `granule(extent)` elements; element `k` of
 //! leaf `l` is `(t0 op t1 op … op t(l-1)) op (x0 op … op xk)`, both from the left, where `t` are the totals of whole leaves. Sums and
-//! products of `f32` are carried in `f64`.
+//! products of `f16`, `bf16` and `f32` are carried in `f64`.
 //!
 //! In one dimension, where ranks hold whole leaves, they exchange the totals and each goes on from there. Otherwise a rank waits for
 //! what its neighbour before it carries.
 
 use crate::ir::elem::{CastTo, Elem};
+use crate::ir::half::{Bf16, F16};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, BinaryOp};
 use crate::ir::layout::{Layout, granule};
@@ -41,9 +42,11 @@ impl Rank<'_> {
         let ty = self.plan.array(array).array.ty;
         self.versions.written(array);
         match ty {
-            // Minima and maxima of f32 are exact in either type.
-            Ty::F32 => self.scan_as::<f32, f64>(array, dim, op),
-            Ty::F64 => self.scan_as::<f64, f64>(array, dim, op),
+            // Minima and maxima of the narrower types are exact in either type.
+            Ty::F16 => self.scan_as::<F16, f64>(array, dim, op),
+            Ty::Bf16 => self.scan_as::<Bf16, f64>(array, dim, op),
+            Ty::F32 | Ty::C64 => self.scan_as::<f32, f64>(array, dim, op),
+            Ty::F64 | Ty::C128 => self.scan_as::<f64, f64>(array, dim, op),
             Ty::I32 => self.scan_as::<i32, i32>(array, dim, op),
             Ty::I64 => self.scan_as::<i64, i64>(array, dim, op),
             Ty::U32 => self.scan_as::<u32, u32>(array, dim, op),

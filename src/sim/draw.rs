@@ -279,7 +279,7 @@ fn cells(take: &Take, frame: &Frame, id: ArrayId, rank: i64, right: Option<&Take
 fn short(v: Option<Value>) -> String {
     let Some(v) = v else { return "-".into() };
     match v.ty {
-        Ty::F32 | Ty::F64 => {
+        ty if ty.is_float() => {
             let x = v.as_f64();
             match x.abs() {
                 0.0 => "0".into(),

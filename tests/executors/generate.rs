@@ -34,12 +34,25 @@ impl Rng {
         let special = self.chance(15);
         match ty {
             Ty::Bool => Value::bool(self.chance(50)),
-            Ty::F32 | Ty::F64 if special => {
-                let of =
-                    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.0, 1e-310, 1e-42, 3e38, 1e300, -1e18, 0.5];
+            ty if ty.is_float() && special => {
+                let of = [
+                    f64::NAN,
+                    f64::INFINITY,
+                    f64::NEG_INFINITY,
+                    -0.0,
+                    0.0,
+                    1e-310,
+                    1e-42,
+                    3e38,
+                    1e300,
+                    -1e18,
+                    0.5,
+                    65519.0,
+                    3e-8,
+                ];
                 Value::float(ty, self.pick(&of))
             }
-            Ty::F32 | Ty::F64 => {
+            ty if ty.is_float() => {
                 Value::float(ty, self.range(-4000, 4000) as f64 / self.pick(&[1.0, 7.0, 64.0, 1000.0]))
             }
             _ if special => Value::int(
@@ -65,10 +78,10 @@ pub struct Case {
 pub fn tables() -> Vec<Table> {
     let of = |ty, n: i128| Table { ty, values: (0..n).map(|i| Value::int(ty, i * i - 7)).collect() };
     let floats = |ty, n| Table { ty, values: (0..n).map(|i| Value::float(ty, i as f64 * 0.3)).collect() };
-    vec![floats(Ty::F32, 5), of(Ty::I64, 7), of(Ty::U32, 16), floats(Ty::F64, 3), of(Ty::Bool, 4)]
+    vec![floats(Ty::F32, 5), of(Ty::I64, 7), of(Ty::U32, 16), floats(Ty::F64, 3), of(Ty::Bool, 4), floats(Ty::F16, 6)]
 }
 
-const SCALARS: [Ty; 6] = [Ty::I64, Ty::I64, Ty::F32, Ty::F64, Ty::Bool, Ty::U64];
+const SCALARS: [Ty; 7] = [Ty::I64, Ty::I64, Ty::F32, Ty::F64, Ty::Bool, Ty::U64, Ty::Bf16];
 
 struct Gen<'a> {
     rng: &'a mut Rng,
@@ -288,11 +301,16 @@ impl Gen<'_> {
     }
 
     fn simple(&mut self, out: &mut Vec<Inst>) {
-        let ty = self.rng.pick(&[Ty::F32, Ty::F64, Ty::F32, Ty::I64, Ty::I32, Ty::U32, Ty::U64, Ty::Bool]);
-        let op = match self.rng.below(100) {
+        let mut ty = self.rng.pick(&[Ty::F32, Ty::F64, Ty::F32, Ty::I64, Ty::I32, Ty::U32, Ty::U64, Ty::Bool]);
+        let what = self.rng.below(100);
+        if what < 32 && self.rng.chance(25) {
+            ty = self.rng.pick(&[Ty::F16, Ty::Bf16]);
+        }
+        let op = match what {
             0..8 => Op::Copy(self.value(ty, out)),
             8..22 => {
-                let from = self.rng.pick(&Ty::ALL);
+                let known: Vec<Ty> = Ty::ALL.into_iter().filter(|from| converts(*from, ty)).collect();
+                let from = self.rng.pick(&known);
                 Op::Cast(self.value(from, out))
             }
             22..32 => {
@@ -324,7 +342,8 @@ impl Gen<'_> {
             58..70 => Op::Unary(self.rng.pick(unary_ops(ty)), self.value(ty, out)),
             70..82 => {
                 use BinaryOp::*;
-                let of = self.rng.pick(&Ty::ALL);
+                let known: Vec<Ty> = Ty::ALL.into_iter().filter(|ty| !ty.is_half()).collect();
+                let of = self.rng.pick(&known);
                 let op = self.rng.pick(&[Eq, Ne, Lt, Le, Gt, Ge]);
                 let op = Op::Binary(op, self.value(of, out), self.value(of, out));
                 return self.assign(Ty::Bool, op, out);
@@ -389,7 +408,7 @@ impl Gen<'_> {
                     span: span(),
                 });
                 let old = self.define(ty, Op::Load(id), &mut more);
-                if self.rng.chance(70) {
+                if !ty.is_half() && self.rng.chance(70) {
                     let op = if ty == Ty::Bool { BinaryOp::Xor } else { BinaryOp::Add };
                     value = self.define(ty, Op::Binary(op, old, value), &mut more);
                 }
@@ -407,11 +426,17 @@ impl Gen<'_> {
     }
 }
 
+/// Whether the kernel IR has a conversion: floats of two bytes become `f32`, and come from `f32` and `f64`.
+pub fn converts(from: Ty, to: Ty) -> bool {
+    if from.is_half() { to == Ty::F32 } else { !to.is_half() || matches!(from, Ty::F32 | Ty::F64) }
+}
+
 /// Unary operations that a type has.
 pub fn unary_ops(ty: Ty) -> &'static [UnaryOp] {
     use UnaryOp::*;
     match ty {
         Ty::Bool => &[Not],
+        Ty::F16 | Ty::Bf16 => &[],
         Ty::F32 | Ty::F64 => &[Neg, Abs, Sqrt, Floor, Ceil, Round, Trunc],
         _ => &[Neg, Abs, Not],
     }
@@ -422,6 +447,7 @@ pub fn binary_ops(ty: Ty) -> &'static [BinaryOp] {
     use BinaryOp::*;
     match ty {
         Ty::Bool => &[And, Or, Xor, Min, Max],
+        Ty::F16 | Ty::Bf16 => &[],
         Ty::F32 | Ty::F64 => &[Add, Sub, Mul, Div, Mod, Min, Max],
         Ty::U32 | Ty::U64 => &[Add, Sub, Mul, IntDiv, Mod, Min, Max, MulHi, And, Or, Xor, Shl, Shr],
         _ => &[Add, Sub, Mul, IntDiv, Mod, Min, Max, And, Or, Xor, Shl, Shr],

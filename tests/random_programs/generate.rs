@@ -85,7 +85,11 @@ pub fn program(seed: u64) -> Program {
     };
     let kinds = g.r.range(1, 4);
     g.types = (0..kinds)
-        .map(|_| *g.r.pick(&[Ty::I64, Ty::I64, Ty::F64, Ty::F64, Ty::I32, Ty::F32, Ty::U32, Ty::U64, Ty::Bool]))
+        .map(|_| match g.r.range(0, 11) {
+            0 | 1 => Ty::I64,
+            2 | 3 => Ty::F64,
+            k => [Ty::I32, Ty::F32, Ty::U32, Ty::U64, Ty::Bool, Ty::F16, Ty::Bf16][k as usize - 4],
+        })
         .collect();
     let most = *g.r.pick(&[4, 8, 12, 40]);
     g.extents = (0..3).map(|_| g.r.range(1, most + 1)).collect();

@@ -87,8 +87,21 @@ pub fn literal(ty: Ty, v: i64) -> Value {
     if ty.is_float() { Value::float(ty, v as f64) } else { Value::int(ty, v as i128) }
 }
 
+/// The nearest float of two bytes, by the definition of the formats: whole multiples of a last place, ties to even.
+fn rounded(ty: Ty, x: f64) -> Value {
+    let (bits, least, most) = if ty == Ty::F16 { (11, -24, 65504.0) } else { (8, -133, 255.0 * 2f64.powi(120)) };
+    if x == 0.0 || !x.is_finite() {
+        return Value::float(ty, x);
+    }
+    let exponent = (x.to_bits() >> 52 & 0x7ff) as i32 - 1023;
+    let place = 2f64.powi((exponent + 1 - bits).max(least));
+    let near = (x / place).round_ties_even() * place;
+    Value::float(ty, if near.abs() > most { near.signum() * f64::INFINITY } else { near })
+}
+
 fn negate(v: Value) -> Value {
     match v.ty {
+        Ty::F16 | Ty::Bf16 => Value::float(v.ty, -float(v)),
         Ty::F32 => Value::f32(-f32::from_bits(v.bits as u32)),
         Ty::F64 => Value::f64(-f64::from_bits(v.bits)),
         ty => Value::int(ty, -int(v)),
@@ -116,6 +129,8 @@ fn cast(ty: Ty, v: Value) -> Value {
     }
     match (v.ty.is_float(), ty) {
         (true, Ty::Bool) => Value::bool(float(v) != 0.0),
+        (true, ty) if ty.is_half() => rounded(ty, float(v)),
+        (false, ty) if ty.is_half() => rounded(ty, int(v) as f64),
         (true, ty) => Value::float(ty, float(v)),
         (false, Ty::F32) => Value::f32(int(v) as f32),
         (false, Ty::F64) => Value::f64(int(v) as f64),
@@ -147,6 +162,11 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
             "or" => Value::bool(a.as_bool() || b.as_bool()),
             _ => compared(Some(a.bits.cmp(&b.bits))),
         },
+        Ty::F16 | Ty::Bf16 => {
+            let wide = |v: Value| Value::f32(float(v) as f32);
+            let out = binary(op, wide(a), wide(b));
+            if compares { out } else { rounded(a.ty, float(out)) }
+        }
         Ty::F32 => {
             let (x, y) = (f32::from_bits(a.bits as u32), f32::from_bits(b.bits as u32));
             if compares {
@@ -509,11 +529,21 @@ impl Machine<'_> {
     }
 
     fn fold(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
+        if ty.is_half() {
+            // Sums of whole numbers are exact in f32, and rounded at the end.
+            let all = self.fold_as(Ty::F32, op, axes, term);
+            return rounded(ty, float(all));
+        }
+        self.fold_as(ty, op, axes, term)
+    }
+
+    fn fold_as(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
         let mut acc = identity(op, ty);
         let mut count = 0;
         let mut best: Option<Value> = None;
         self.points(axes, &mut vec![], &mut |m, point| {
             let v = m.eval(term);
+            let v = if v.ty.is_half() { cast(Ty::F32, v) } else { v };
             count += 1;
             acc = match op {
                 Fold::Sum | Fold::Mean => binary("+", acc, v),

@@ -2,6 +2,7 @@
 
 use super::expr::{E, Index, R, add, binary, call, choose, div, leaf, mul, rebuilt, sub};
 use super::expr::{substituted, text, var};
+use super::float;
 use super::reverse::{Known, Partial, Unknown, partials};
 use super::scatter;
 use crate::ir::program::Edge;
@@ -67,7 +68,7 @@ impl Known for Facts {
         let wider = |a: Option<&'static str>, b: Option<&'static str>| match (a, b) {
             (Some("f64"), _) | (_, Some("f64")) => Some("f64"),
             (Some("f32"), _) | (_, Some("f32")) => Some("f32"),
-            (a, b) => a.or(b),
+            (a, b) => a.filter(|t| float(t).is_some()).or(b).or(a),
         };
         match e {
             E::Leaf(_) | E::Var(_) => None,
@@ -75,8 +76,7 @@ impl Known for Facts {
             E::Neg(a) => self.ty(a),
             E::Not(_) => Some("bool"),
             E::Binary(_, a, b) => wider(self.ty(a), self.ty(b)),
-            E::Call(n, _) if n == "f32" => Some("f32"),
-            E::Call(n, _) if n == "f64" => Some("f64"),
+            E::Call(n, _) if float(n).is_some() => float(n),
             E::Call(_, args) => args.iter().fold(None, |t, a| wider(t, self.ty(a))),
             E::If(_, a, b) => wider(self.ty(a), self.ty(b)),
             E::Reduce(_, _, term) => self.ty(term),
@@ -160,7 +160,7 @@ impl Equations {
             ReduceOp::Any | ReduceOp::All => "bool",
             _ => self.facts.ty(&term).filter(|t| *t != "bool").unwrap_or(self.result),
         };
-        if self.facts.active(&term) && matches!(ty, "f32" | "f64") {
+        if self.facts.active(&term) && float(ty).is_some() {
             self.facts.active.insert(name.clone());
         }
         self.facts.types.insert(name.clone(), ty);

@@ -92,7 +92,7 @@ impl Checker<'_> {
                 );
             };
             let name = &p.name.name;
-            if !matches!(p.ty.elem.name.as_str(), "f32" | "f64") {
+            if float(&p.ty.elem.name).is_none() {
                 let message = format!("`{name}` is `{}`, and derivatives are by floats", p.ty.elem.name);
                 return self.fail("E0265", message, w.span, "differentiated by this");
             }
@@ -121,10 +121,8 @@ impl Checker<'_> {
             return Some(*m);
         }
         let [result] = &decl.results[..] else { return self.one_float(&decl.name) };
-        let ty = match (result.ty.elem.name.as_str(), &result.ty.shape) {
-            ("f32", None) => "f32",
-            ("f64", None) => "f64",
-            _ => return self.one_float(&decl.name),
+        let (Some(ty), None) = (float(&result.ty.elem.name), &result.ty.shape) else {
+            return self.one_float(&decl.name);
         };
         let ast = self.modules[module].ast.clone();
         let shape_text = |c: &Self, ids: &[ExprId]| -> Vec<expr::R> {
@@ -193,4 +191,9 @@ impl Checker<'_> {
         self.in_scope(m, Env::default(), |c| c.declarations());
         Some(m)
     }
+}
+
+/// The name of a float type, if it is one.
+fn float(name: &str) -> Option<&'static str> {
+    Ty::from_name(name).filter(|t| t.is_float()).map(Ty::name)
 }

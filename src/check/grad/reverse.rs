@@ -4,6 +4,7 @@
 //! integers have the derivative 0, conditions have none.
 
 use super::expr::{E, R, add, binary, call, choose, div, leaf, mul, neg, sub};
+use super::float;
 use crate::syntax::ast::BinaryOp as O;
 
 /// What a term is made of, and the derivative of the result by it.
@@ -113,8 +114,8 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     go(&a, choose(&rising, bar, &choose(&falling, &neg(bar), &zero)))?;
                 }
                 ("floor" | "ceil" | "round" | "trunc" | "i32" | "i64" | "u32" | "u64" | "bool", 1) => {}
-                ("f32" | "f64", 1) => match known.ty(&a) {
-                    Some(ty @ ("f32" | "f64")) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
+                (to, 1) if float(to).is_some() => match known.ty(&a).and_then(float) {
+                    Some(ty) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
                     _ => go(&a, bar.clone())?,
                 },
                 ("min" | "max", n) => {

@@ -17,10 +17,11 @@ pub struct Matrix {
     pub along: i64,
 }
 
-/// A product of matrices with element type `ty`.
+/// A product of matrices: the elements' type of both factors, and of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gemm {
     pub ty: Ty,
+    pub into: Ty,
     pub terms: i64,
     pub left: Matrix,
     pub right: Matrix,
@@ -39,18 +40,20 @@ pub fn of(w: &Writer, c: &Contraction, row: usize) -> Option<Gemm> {
     if !before.iter().all(|i| matches!(i, Inst::Op { op: Op::Const(_) | Op::Copy(_), .. })) || to <= from {
         return None;
     }
-    // What is stored is the sum, under whichever name.
+    // What is stored is the sum, under whichever name, rounded to the type of two bytes or not.
     let mut names: Vec<Reg> = vec![c.chain.acc];
     for i in behind {
         match i {
-            Inst::Op { dst, op: Op::Copy(r) } if names.contains(r) => names.push(*dst),
+            Inst::Op { dst, op: Op::Copy(r) | Op::Cast(r) } if names.contains(r) => names.push(*dst),
             _ => return None,
         }
     }
     let [store] = &nest.stores[..] else { return None };
     let route = w.routes[nest.accesses.len()];
-    let ty = c.chain.ty;
-    if !names.contains(&store.value) || w.memory_ty(route.0) != ty {
+    let (ty, into) = (factor_ty(w, &c.left)?, w.memory_ty(route.0));
+    // Factors of two bytes are multiplied and added in f32.
+    let sums = if ty.is_half() { Ty::F32 } else { ty };
+    if c.chain.ty != sums || into != sums && into != ty || !names.contains(&store.value) {
         return None;
     }
     let plain = |g: usize| w.groups[g].index.iter().flat_map(|a| &a.terms).all(|t| !matches!(t.0, Sym::Scalar(_)));
@@ -73,12 +76,21 @@ pub fn of(w: &Writer, c: &Contraction, row: usize) -> Option<Gemm> {
         [d] => Some((d, [left.group, right.group, out.group].map(|g| w.step(g, Sym::Dim(d))))),
         _ => return None,
     };
-    Some(Gemm { ty, terms: to - from, left, right, out, batch })
+    Some(Gemm { ty, into, terms: to - from, left, right, out, batch })
 }
 
-/// The read that a factor is.
+/// The type of the elements that a factor reads.
+fn factor_ty(w: &Writer, f: &Factor) -> Option<Ty> {
+    let Some(Inst::Op { op: Op::Load(a), .. }) = f.code.first() else { return None };
+    Some(w.nest.operands[w.nest.accesses[a.0 as usize].operand.0 as usize].ty)
+}
+
+/// The read of elements of a type that a factor is; those of two bytes are then made f32.
 fn read(w: &Writer, f: &Factor, ty: Ty) -> Option<AccessId> {
-    let [Inst::Op { op: Op::Load(a), dst }] = &f.code[..] else { return None };
-    let operand = w.nest.accesses[a.0 as usize].operand;
-    (*dst == f.value && w.nest.operands[operand.0 as usize].ty == ty).then_some(*a)
+    let (a, last) = match &f.code[..] {
+        [Inst::Op { op: Op::Load(a), dst }] if !ty.is_half() => (a, dst),
+        [Inst::Op { op: Op::Load(a), dst: x }, Inst::Op { op: Op::Cast(y), dst }] if ty.is_half() && x == y => (a, dst),
+        _ => return None,
+    };
+    (*last == f.value && factor_ty(w, f) == Some(ty)).then_some(*a)
 }

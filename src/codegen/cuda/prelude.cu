@@ -5,7 +5,7 @@ template <int BYTES> struct mg_bytes;
 template <> struct mg_bytes<16> { typedef uint4 word; };
 template <> struct mg_bytes<8> { typedef uint2 word; };
 template <> struct mg_bytes<4> { typedef u32 word; };
-template <> struct mg_bytes<2> { typedef unsigned short word; };
+template <> struct mg_bytes<2> { typedef u16 word; };
 template <> struct mg_bytes<1> { typedef u8 word; };
 template <class T, int V> union mg_vec { T v[V]; typename mg_bytes<sizeof(T) * V>::word word; };
 /* Volatile, so that the compiler leaves all loads of a thread in front of its first store. */
@@ -43,13 +43,16 @@ template <class I> FN I mg_mirror(I i, I lo, I hi) { return i < lo ? 2 * lo - 1 
         }                                                                                                 \
     }
 MG_MEND(clamp) MG_MEND(wrap) MG_MEND(mirror)
+/* What a shuffle moves. */
+template <class T> FN T mg_wide(T x) { return x; }
+FN u32 mg_wide(u16 x) { return x; }
 /* An element of the vector that the thread before or behind holds; threads at the ends of a warp have loaded it. */
 template <class T> FN T mg_before(u32 warp, T x, bool first, T far) {
-    x = __shfl_up_sync(warp, x, 1);
+    x = (T)__shfl_up_sync(warp, mg_wide(x), 1);
     return first ? far : x;
 }
 template <class T> FN T mg_behind(u32 warp, T x, bool last, T far) {
-    x = __shfl_down_sync(warp, x, 1);
+    x = (T)__shfl_down_sync(warp, mg_wide(x), 1);
     return last ? far : x;
 }
 
@@ -185,6 +188,7 @@ FN u64 mg_word(i64 x) { return (u64)x; }
 FN u64 mg_word(u32 x) { return x; }
 FN u64 mg_word(u64 x) { return x; }
 FN u64 mg_word(b8 x) { return x; }
+FN u64 mg_word(u16 x) { return x; }
 FN u64 mg_word(f32 x) { return (u32)__float_as_int(x); }
 FN u64 mg_word(f64 x) { return (u64)__double_as_longlong(x); }
 template <class T> INLINE T mg_unordered(u64 k);
@@ -207,19 +211,20 @@ struct mg_copy {
     i64 total;
     u32 count[6];
     i64 from_step[6], to_step[6];
-    u32 size, negate; /* negate: 1 f32, 2 f64, 3 i32, 4 i64 */
+    u32 size, negate; /* negate: 1 floats, 2 integers */
 };
 template <class T> FN void mg_move(u64 from, u64 to, u64 constant, u32 negate) {
     T v = from ? *(const T *)from : (T)constant;
-    if (negate == 1 || negate == 2) v ^= (T)1 << (8 * sizeof(T) - 1);
-    if (negate > 2) v = (T)0 - v;
+    if (negate == 1) v ^= (T)((T)1 << (8 * sizeof(T) - 1));
+    if (negate == 2) v = (T)0 - v;
     *(T *)to = v;
 }
 static __device__ __noinline__ void mg_move_bytes(u64 from, u64 to, const mg_copy &c) {
     u64 word = c.constant;
     if (from) for (u32 k = 0; k < c.size; k++) ((u8 *)&word)[k] = ((const u8 *)from)[k];
     u64 out = 0;
-    if (c.size == 4) mg_move<u32>((u64)&word, (u64)&out, 0, c.negate);
+    if (c.size == 2) mg_move<u16>((u64)&word, (u64)&out, 0, c.negate);
+    else if (c.size == 4) mg_move<u32>((u64)&word, (u64)&out, 0, c.negate);
     else mg_move<u64>((u64)&word, (u64)&out, 0, c.negate);
     for (u32 k = 0; k < c.size; k++) ((u8 *)to)[k] = ((const u8 *)&out)[k];
 }
@@ -241,6 +246,7 @@ FN void mg_copy_share(const mg_copy &c, i64 first, i64 step) {
         else if ((from | to) & (c.size - 1)) mg_move_bytes(from, to, c);
         else if (c.size == 4) mg_move<u32>(from, to, c.constant, c.negate);
         else if (c.size == 8) mg_move<u64>(from, to, c.constant, c.negate);
+        else if (c.size == 2) mg_move<u16>(from, to, c.constant, c.negate);
         else mg_move<u8>(from, to, c.constant, 0);
     }
 }

@@ -2,12 +2,24 @@
 
 typedef bool b8;
 typedef unsigned char u8;
+typedef unsigned short u16;
+typedef u16 f16;
+typedef u16 bf16;
 typedef int i32;
 typedef long long i64;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef float f32;
 typedef double f64;
+
+/* Conversions that the hardware has. */
+#define MG_F16_HARDWARE
+__device__ __forceinline__ static f32 mg_cast_f32_f16(f16 h) { f32 x; asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(h)); return x; }
+__device__ __forceinline__ static f16 mg_cast_f16_f32(f32 x) {
+    f16 h;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x));
+    return x != x ? 0x7e00 : h;
+}
 
 #define INLINE __device__ __forceinline__
 #define FN static INLINE

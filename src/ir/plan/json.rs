@@ -13,7 +13,7 @@ impl Plan {
     /// total loads only.
     pub fn json(&self, sources: &SourceMap) -> Value {
         let params: serde_json::Map<String, Value> =
-            self.program.params.iter().map(|(n, v)| (n.clone(), json!(v.to_string()))).collect();
+            self.program.params.iter().map(|(n, v)| (n.clone(), json!(v))).collect();
         let arrays: Vec<Value> = self
             .arrays
             .iter()

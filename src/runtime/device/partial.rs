@@ -127,7 +127,9 @@ pub fn identity(op: FoldOp, ty: Ty) -> u64 {
                 0
             }
         }
-        Ty::F32 | Ty::F64 => Value::float(ty, if highest { f64::INFINITY } else { f64::NEG_INFINITY }).bits,
+        Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 | Ty::C64 | Ty::C128 => {
+            Value::float(ty, if highest { f64::INFINITY } else { f64::NEG_INFINITY }).bits
+        }
     };
     match op {
         FoldOp::Sum | FoldOp::Any => 0,
@@ -163,9 +165,8 @@ fn is_nan(ty: Ty, bits: u64) -> bool {
 /// One NaN, one zero.
 fn canonical(ty: Ty, bits: u64) -> u64 {
     match ty {
-        Ty::F32 if is_nan(ty, bits) => 0x7fc0_0000,
-        Ty::F64 if is_nan(ty, bits) => 0x7ff8 << 48,
-        Ty::F32 | Ty::F64 => elem::binary(crate::ir::kernel::BinaryOp::Add, ty, bits, 0),
+        ty if is_nan(ty, bits) => Value::float(ty, f64::NAN).bits,
+        ty if ty.is_float() => elem::binary(crate::ir::kernel::BinaryOp::Add, ty, bits, 0),
         _ => bits,
     }
 }

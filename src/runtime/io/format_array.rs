@@ -1,6 +1,6 @@
 //! Arrays as NumPy's `str` prints them: brackets, aligned columns, at most eight digits, large ones abridged.
 
-use crate::ir::format::format_value;
+use crate::ir::format::{complex_text, format_value};
 use crate::ir::index_box::Interval;
 use crate::ir::ty::{Ty, Value};
 
@@ -48,10 +48,38 @@ pub fn format_elements(ty: Ty, shape: &[i64], element: &dyn Fn(&[i64]) -> Value,
     let words = match spec.filter(|s| !s.is_empty()) {
         Some(spec) => columns(values.iter().map(|&v| format_value(v, Some(spec)).unwrap_or_else(|_| v.to_string()))),
         None if shape.is_empty() => values.iter().map(|&v| alone(v)).collect(),
-        None if ty.is_float() => floats(&values),
+        None if ty.is_float() => floats(&values, false),
         // A column of only true is as wide as one with false.
         None if ty == Ty::Bool => values.iter().map(|&v| format!("{:>5}", alone(v))).collect(),
         None => columns(values.iter().map(|&v| alone(v))),
+    };
+    let mut words = words.into_iter();
+    if axes.is_empty() {
+        return words.next().unwrap_or_default();
+    }
+    brackets(&axes, &mut words, " ", LINE)
+}
+
+/// Prints an array of complex numbers, whose parts `element` fetches, as [`format_elements`] does.
+pub fn format_complex(shape: &[i64], element: &dyn Fn(&[i64]) -> (Value, Value), spec: Option<&str>) -> String {
+    if shape.contains(&0) {
+        return "[]".into();
+    }
+    let axes = shown(shape);
+    let mut values = vec![];
+    visit(&axes, &mut vec![], &mut |index| values.push(element(index)));
+    let words = match spec.filter(|s| !s.is_empty()) {
+        Some(_) => columns(values.iter().map(|(re, im)| complex_text(*re, *im, spec))),
+        None if shape.is_empty() => values.iter().map(|(re, im)| complex_text(*re, *im, None)).collect(),
+        None => {
+            let (re, im): (Vec<Value>, Vec<Value>) = values.into_iter().unzip();
+            // The `j` stands before the blanks that pad a number.
+            let imaginary = |text: String| {
+                let digits = text.trim_end().len();
+                format!("{}j{}", &text[..digits], &text[digits..])
+            };
+            floats(&re, false).into_iter().zip(floats(&im, true)).map(|(re, im)| re + &imaginary(im)).collect()
+        }
     };
     let mut words = words.into_iter();
     if axes.is_empty() {
@@ -85,16 +113,23 @@ fn columns(words: impl Iterator<Item = String>) -> Vec<String> {
     words.into_iter().map(|w| " ".repeat(width - w.chars().count()) + &w).collect()
 }
 
-/// Floats as NumPy's `FloatingFormat` aligns them: point under point, scientific when the magnitudes ask for it.
-fn floats(values: &[Value]) -> Vec<String> {
+/// Floats as NumPy's `FloatingFormat` aligns them: point under point, scientific when the magnitudes ask for it; with `plus`
+/// every one has a sign.
+fn floats(values: &[Value], plus: bool) -> Vec<String> {
     let finite: Vec<Value> = values.iter().copied().filter(|v| v.as_f64().is_finite()).collect();
     let scientific = wants_scientific(&finite);
-    let mut parts: Vec<Parts> = finite.iter().map(|&v| Parts::of(v, scientific)).collect();
+    let signed = |p: Parts| match plus && !p.whole.starts_with('-') {
+        true => Parts { whole: format!("+{}", p.whole), ..p },
+        false => p,
+    };
+    let mut parts: Vec<Parts> = finite.iter().map(|&v| signed(Parts::of(v, scientific))).collect();
     let longest = |f: fn(&Parts) -> usize| parts.iter().map(f).max().unwrap_or(0);
     let (fraction, exponent) = (longest(|p| p.fraction.len()), longest(|p| p.exponent.len()));
     let right = if scientific { fraction + exponent + 2 } else { fraction };
     let special = |v: &Value| match v.as_f64() {
+        x if x.is_nan() && plus => "+nan",
         x if x.is_nan() => "nan",
+        x if x > 0.0 && plus => "+inf",
         x if x > 0.0 => "inf",
         _ => "-inf",
     };
@@ -102,7 +137,7 @@ fn floats(values: &[Value]) -> Vec<String> {
     let left = longest(|p| p.whole.len()).max(specials.max().unwrap_or(0).saturating_sub(right + 1));
     if scientific {
         // All get equally many digits: those of the exact value, where the shortest are fewer.
-        parts = finite.iter().map(|v| Parts::exact(v.as_f64(), fraction)).collect();
+        parts = finite.iter().map(|v| signed(Parts::exact(v.as_f64(), fraction))).collect();
     }
     let mut next = parts.into_iter();
     let mut word = |v: &Value| match if v.as_f64().is_finite() { next.next() } else { None } {
@@ -115,7 +150,7 @@ fn floats(values: &[Value]) -> Vec<String> {
     values.iter().map(&mut word).collect()
 }
 
-/// NumPy's rule: scientific from 1e8 (1e6 for `f32`) up, below 1e-4, or when magnitudes differ by more than 1000.
+/// NumPy's rule: scientific from 1e8 (1e6 for `f32`, 1e3 for `f16`, and here `bf16`) up, below 1e-4, or when magnitudes differ by more than 1000.
 fn wants_scientific(finite: &[Value]) -> bool {
     let sizes = || finite.iter().map(|v| v.as_f64().abs()).filter(|&x| x != 0.0);
     let (largest, smallest) = (sizes().fold(0.0, f64::max), sizes().fold(f64::INFINITY, f64::min));
@@ -124,6 +159,10 @@ fn wants_scientific(finite: &[Value]) -> bool {
     }
     // Compared in the arrays' own type, as NumPy does.
     match finite[0].ty {
+        ty @ (Ty::F16 | Ty::Bf16) => {
+            let near = |x| Value::float(ty, x).as_f64();
+            largest >= 1000.0 || smallest < near(0.0001) || near(largest / smallest) > 1000.0
+        }
         Ty::F32 => largest >= 1e6 || (smallest as f32) < 0.0001f32 || largest as f32 / smallest as f32 > 1000.0,
         _ => largest >= 1e8 || smallest < 0.0001 || largest / smallest > 1000.0,
     }
@@ -147,15 +186,15 @@ impl Parts {
             (Some(n), _, false) => format!("{x:.n$}"),
             (None, Ty::F32, true) => format!("{:e}", x as f32),
             (None, Ty::F32, false) => format!("{}", x as f32),
-            (None, _, true) => format!("{x:e}"),
-            (None, _, false) => format!("{x}"),
+            (None, _, true) => v.shortest_digits(),
+            (None, _, false) => v.shortest_digits().parse().map_or_else(|_| x.to_string(), |d: f64| d.to_string()),
         };
         let mut parts = Parts::split(&text(None));
         // Of two equally near decimals Rust takes the larger, NumPy the even one, as rounding the exact value does.
         let even = text(Some(parts.fraction.len()));
         let reads_back = match v.ty {
             Ty::F32 => even.parse() == Ok(x as f32),
-            _ => even.parse() == Ok(x),
+            ty => even.parse().is_ok_and(|e| Value::float(ty, e).bits == v.bits),
         };
         if parts.fraction.len() > DIGITS {
             parts = Parts::split(&text(Some(DIGITS)));

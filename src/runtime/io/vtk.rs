@@ -14,6 +14,11 @@ pub fn is_collection(path: &str) -> bool {
     path.ends_with(".pvd")
 }
 
+/// The type in which image data holds elements of a type: VTK has no floats of two bytes, and `f32` has their values.
+pub fn stored(ty: Ty) -> Ty {
+    if ty.is_half() { Ty::F32 } else { ty }
+}
+
 /// What stands before and behind the elements. The last dimension of an array is x.
 pub fn frame(path: &str, name: &str, ty: Ty, shape: &[i64]) -> Result<(Vec<u8>, Vec<u8>), IoError> {
     if shape.is_empty() || shape.len() > 3 || shape.contains(&0) {
@@ -25,16 +30,20 @@ pub fn frame(path: &str, name: &str, ty: Ty, shape: &[i64]) -> Result<(Vec<u8>, 
     extents.resize(3, 1);
     let extent: Vec<String> = extents.iter().map(|n| format!("0 {}", n - 1)).collect();
     let extent = extent.join(" ");
-    let kind = match ty {
+    let kind = match stored(ty) {
         Ty::Bool => "UInt8",
         Ty::I32 => "Int32",
         Ty::I64 => "Int64",
         Ty::U32 => "UInt32",
         Ty::U64 => "UInt64",
-        Ty::F32 => "Float32",
+        Ty::F16 | Ty::Bf16 | Ty::F32 => "Float32",
         Ty::F64 => "Float64",
+        Ty::C64 | Ty::C128 => {
+            let what = format!("cannot write {}: image data has real numbers, not {ty}", quoted(path));
+            return Err(IoError::new(what).help("save `re(…)` and `im(…)` as arrays of their own, or all as `.npy`"));
+        }
     };
-    let bytes = super::npy::array_bytes(ty, shape)?;
+    let bytes = super::npy::array_bytes(stored(ty), shape)?;
     let name = escaped(name);
     let mut head = format!(
         r#"<?xml version="1.0"?>
@@ -93,6 +102,9 @@ mod tests {
         let end = head.len() - 8;
         assert_eq!(head[end..], 96u64.to_le_bytes());
         assert!(String::from_utf8_lossy(&head[..end]).contains("WholeExtent=\"0 3 0 2 0 1\""));
+        let (head, _) = frame("u.vti", "u", Ty::Bf16, &[3]).unwrap();
+        assert_eq!(head[head.len() - 8..], 12u64.to_le_bytes());
+        assert!(String::from_utf8_lossy(&head[..head.len() - 8]).contains("type=\"Float32\""));
         assert!(frame("u.vti", "u", Ty::F32, &[2; 4]).is_err() && frame("u.vti", "u", Ty::F32, &[0]).is_err());
     }
 }

@@ -62,13 +62,23 @@ def reader(a, *edges):
     return read
 
 
+def bf16(x):
+    """The nearest numbers of eight significant bits, as float32, by the definition of the format."""
+    x = np.asarray(x, float)
+    place = np.ldexp(1.0, np.maximum(np.frexp(x)[1] - 8, -133))
+    near = np.where(np.isfinite(x), np.rint(x / place) * place, x)
+    with np.errstate(over="ignore"):
+        return np.where(np.abs(near) > 255 * 2.0**120, np.copysign(np.inf, near), near).astype(np.float32)
+
+
 def main():
     wrong = []
     for path in sorted(HERE.rglob("*.py")):
         if path.name == "generate.py":
             continue
         target = (SUITE / path.relative_to(HERE)).with_suffix(".out")
-        names = dict(np=np, table=table, reader=reader, sees=sees, math=math, itertools=itertools, SUITE=SUITE)
+        names = dict(np=np, table=table, reader=reader, sees=sees, bf16=bf16, math=math, itertools=itertools)
+        names["SUITE"] = SUITE
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             exec(compile(path.read_text(), str(path), "exec"), names)

@@ -88,8 +88,11 @@ pub fn march_dim(nest: &Nest, ordered: bool) -> Option<usize> {
     (0..last).find(|d| consts.get(d).is_some_and(|c| c.len() > 1)).or(Some(last - 1))
 }
 
-/// Sizes of the elements that move as vectors.
+/// Sizes of the elements that move as vectors; those of one byte move by four.
 pub fn sizes<'n>(nest: &'n Nest, offsets: &'n [Option<(i64, i64)>]) -> impl Iterator<Item = usize> + 'n {
     let operands = nest.accesses.iter().map(|a| a.operand).chain(nest.stores.iter().map(|s| s.operand));
-    operands.zip(offsets).filter(|(_, o)| o.is_some()).map(|(o, _)| nest.operands[o.0 as usize].ty.size().max(4))
+    operands.zip(offsets).filter(|(_, o)| o.is_some()).map(|(o, _)| match nest.operands[o.0 as usize].ty.size() {
+        1 => 4,
+        size => size,
+    })
 }

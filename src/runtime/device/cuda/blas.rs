@@ -25,7 +25,9 @@ pub enum Math {
 /// right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Product {
+    /// Of the factors, and of the result.
     pub ty: Ty,
+    pub into: Ty,
     /// Columns, rows, terms.
     pub sizes: [i32; 3],
     /// Address, whether transposed, leading dimension and elements to the next product: right, left, result.
@@ -137,10 +139,17 @@ impl Blas {
     /// Queues a product.
     pub fn queue(&self, p: &Product) -> Result<(), String> {
         // cudaDataType and cublasComputeType_t of library_types.h and cublas_api.h.
-        let (ty, compute) = match p.ty {
-            Ty::F64 => (1, 70),
-            _ if p.tf32 => (0, 77),
-            _ => (0, 68),
+        let number = |ty: Ty| match ty {
+            Ty::F64 => 1,
+            Ty::F16 => 2,
+            Ty::Bf16 => 14,
+            _ => 0,
+        };
+        let (ty, into) = (number(p.ty), number(p.into));
+        let compute = match p.ty {
+            Ty::F64 => 70,
+            _ if p.tf32 => 77,
+            _ => 68,
         };
         let (one, zero) = (1.0f64, 0.0f64);
         let (one32, zero32) = (1.0f32, 0.0f32);
@@ -170,7 +179,7 @@ impl Blas {
                 p.left.3,
                 beta,
                 p.out.0 as *mut c_void,
-                ty,
+                into,
                 p.out.1,
                 p.out.2,
                 p.count,

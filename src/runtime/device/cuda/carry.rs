@@ -1,7 +1,7 @@
 //! Regions between places of one device: lists of strided copies that one kernel runs.
 
 use super::driver::{Call, Function, Gpu, Launch, Result};
-use crate::ir::ty::{Ty, Value};
+use crate::ir::ty::Value;
 use crate::runtime::copy::BoxCopy;
 
 /// `mg_copy` of the prelude.
@@ -38,10 +38,8 @@ pub fn device_copy(
         count: [1; 6],
         size: n.size as u32,
         negate: match n.negate {
-            Some(Ty::F32) => 1,
-            Some(Ty::F64) => 2,
-            Some(Ty::I32 | Ty::U32) => 3,
-            Some(Ty::I64 | Ty::U64) => 4,
+            Some(ty) if ty.is_float() => 1,
+            Some(ty) if ty.is_int() => 2,
             _ => 0,
         },
         ..DeviceCopy::default()
@@ -76,7 +74,7 @@ impl DeviceCopy {
         let others = (0..last).all(|d| self.from_step[d] % 16 == 0 && self.to_step[d] % 16 == 0);
         if self.from == 0
             || self.negate != 0
-            || !matches!(self.size, 4 | 8)
+            || !matches!(self.size, 2 | 4 | 8)
             || !(self.from | self.to).is_multiple_of(16)
             || !others
             || (self.from_step[last], self.to_step[last]) != (size, size)

@@ -154,22 +154,23 @@ impl Around<'_> {
         if self.math == Math::Exact || self.part.is_empty() {
             return None;
         }
-        let size = g.ty.size() as i64;
-        let address = |m: &Matrix| self.address(&k.groups[m.group]).wrapping_add((m.from * size) as u64);
+        let address =
+            |m: &Matrix, ty: Ty| self.address(&k.groups[m.group]).wrapping_add((m.from * ty.size() as i64) as u64);
         let len = |d: usize| self.part.dims[d].len();
         let small = |n: i64| i32::try_from(n).ok();
         let (count, apart) = g.batch.map_or((1, [0; 3]), |(d, apart)| (len(d), apart));
         // Column-major: a factor whose lines go with the result's columns, or with the terms, lies as it should.
         let factor = |m: &Matrix, lines: i64, transposed: bool, apart: i64| -> Option<(u64, bool, i32, i64)> {
             let (line, step) = if m.across == 1 { (lines, m.along) } else { (g.terms, m.across) };
-            (step >= line).then_some((address(m), transposed, small(step)?, apart))
+            (step >= line).then_some((address(m, g.ty), transposed, small(step)?, apart))
         };
         let product = Product {
             ty: g.ty,
+            into: g.into,
             sizes: [small(len(tiles.column))?, small(len(tiles.row))?, small(g.terms)?],
             right: factor(&g.right, len(tiles.column), g.right.across != 1, apart[1])?,
             left: factor(&g.left, len(tiles.row), g.left.across == 1, apart[0])?,
-            out: (address(&g.out), small(g.out.across)?, apart[2]),
+            out: (address(&g.out, g.into), small(g.out.across)?, apart[2]),
             count: small(count)?,
             tf32: self.math == Math::Tf32 && g.ty == Ty::F32,
         };

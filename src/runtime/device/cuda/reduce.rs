@@ -172,7 +172,8 @@ impl CudaDevice<'_> {
 /// The number by which the prelude's `mg_value` knows a type.
 fn number(ty: Ty) -> u32 {
     match ty {
-        Ty::Bool => 0,
+        // Halves are reduced as f32, complex numbers as their two parts.
+        Ty::Bool | Ty::F16 | Ty::Bf16 | Ty::C64 | Ty::C128 => 0,
         Ty::I32 => 1,
         Ty::I64 => 2,
         Ty::U32 => 3,

@@ -27,7 +27,7 @@ pub fn compile(nest: &Nest) -> Result<Program, String> {
         nest,
         facts: analyse(nest),
         slots: vec![],
-        strips: [0; 3],
+        strips: [0; 4],
         splats: 0,
         consts: vec![],
         prologue: vec![],
@@ -60,7 +60,7 @@ struct Compiler<'a> {
     nest: &'a Nest,
     facts: Facts,
     slots: Vec<SlotInfo>,
-    strips: [usize; 3],
+    strips: [usize; 4],
     splats: usize,
     consts: Vec<[u64; 8]>,
     prologue: Vec<(Slot, Uniform)>,
@@ -79,8 +79,8 @@ impl Compiler<'_> {
         let mut order: Vec<usize> = (0..self.nest.code.regs.len()).collect();
         order.sort_by_key(|&r| self.facts.regs[r].live.map(|l| l.0));
         let mut homes = vec![Home::Splat(0); order.len()];
-        let mut active: [Vec<(u32, usize)>; 3] = Default::default();
-        let mut free: [Vec<usize>; 3] = Default::default();
+        let mut active: [Vec<(u32, usize)>; 4] = Default::default();
+        let mut free: [Vec<usize>; 4] = Default::default();
         for r in order {
             let ty = self.nest.code.regs[r];
             let Some((lo, hi)) = self.facts.regs[r].live else { continue };
@@ -322,6 +322,7 @@ impl Compiler<'_> {
     fn const_home(&mut self, ty: Ty, bits: u64) -> Home {
         let word = match ty.size() {
             1 => (bits & 1) * 0x0101_0101_0101_0101,
+            2 => (bits & 0xffff) * 0x0001_0001_0001_0001,
             4 => bits << 32 | (bits & 0xffff_ffff),
             _ => bits,
         };
@@ -427,8 +428,8 @@ impl Compiler<'_> {
         let shortest = if divergent { DIVERGENT } else { SHORTEST };
         let block = (CACHE / per_point.max(1) / 64 * 64).clamp(shortest, longest);
         let mut memory = self.splats * CHUNK * 8;
-        let mut groups = [0; 3];
-        for (g, size) in [1, 4, 8].into_iter().enumerate() {
+        let mut groups = [0; 4];
+        for (g, size) in [1, 2, 4, 8].into_iter().enumerate() {
             groups[g] = memory;
             memory += self.strips[g] * stride(block, size);
         }

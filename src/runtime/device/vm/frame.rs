@@ -107,6 +107,7 @@ impl Frame {
         unsafe {
             match ty.size() {
                 1 => (ptr as *mut [u8; CHUNK]).write([bits as u8; CHUNK]),
+                2 => (ptr as *mut [u16; CHUNK]).write([bits as u16; CHUNK]),
                 4 => (ptr as *mut [u32; CHUNK]).write([bits as u32; CHUNK]),
                 _ => (ptr as *mut [u64; CHUNK]).write([bits; CHUNK]),
             }
@@ -128,6 +129,7 @@ pub unsafe fn read(ptr: *const u8, size: usize) -> u64 {
     unsafe {
         match size {
             1 => *ptr as u64,
+            2 => (ptr as *const u16).read_unaligned() as u64,
             4 => (ptr as *const u32).read_unaligned() as u64,
             _ => (ptr as *const u64).read_unaligned(),
         }

@@ -317,6 +317,7 @@ pub fn fma(ty: Ty) -> Option<Kernel> {
 pub fn select(ty: Ty) -> Kernel {
     match ty.size() {
         1 => kernel3::<Select<u8>>(),
+        2 => kernel3::<Select<u16>>(),
         4 => kernel3::<Select<u32>>(),
         _ => kernel3::<Select<u64>>(),
     }
@@ -326,6 +327,7 @@ pub fn select(ty: Ty) -> Kernel {
 pub fn copy(ty: Ty) -> Kernel {
     match ty.size() {
         1 => kernel1::<Copied<u8>>(),
+        2 => kernel1::<Copied<u16>>(),
         4 => kernel1::<Copied<u32>>(),
         _ => kernel1::<Copied<u64>>(),
     }

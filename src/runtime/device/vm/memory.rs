@@ -107,6 +107,7 @@ pub unsafe fn load(p: &Program, f: &mut Frame, dst: Slot, w: usize, mask: Slot, 
         } else if whole && !route.gathers {
             match size {
                 1 => strided::<u8>(to, at, last, n),
+                2 => strided::<u16>(to, at, last, n),
                 4 => strided::<u32>(to, at, last, n),
                 _ => strided::<u64>(to, at, last, n),
             }

@@ -179,7 +179,7 @@ pub struct Program {
     pub block: usize,
     pub slots: Vec<SlotInfo>,
     /// The byte at which the strips of 1, 4 and 8 byte elements begin.
-    pub groups: [usize; 3],
+    pub groups: [usize; 4],
     /// Bytes of frame memory.
     pub memory: usize,
     pub consts: Vec<[u64; 8]>,
@@ -198,7 +198,8 @@ pub struct Program {
 pub fn group(ty: Ty) -> usize {
     match ty.size() {
         1 => 0,
-        4 => 1,
-        _ => 2,
+        2 => 1,
+        4 => 2,
+        _ => 3,
     }
 }

@@ -86,21 +86,30 @@ fn descr(ty: Ty) -> &'static str {
         Ty::I64 => "<i8",
         Ty::U32 => "<u4",
         Ty::U64 => "<u8",
+        Ty::F16 => "<f2",
+        // What NumPy writes of an array of `ml_dtypes.bfloat16`: two bytes without a meaning of their own.
+        Ty::Bf16 => "<V2",
         Ty::F32 => "<f4",
         Ty::F64 => "<f8",
+        Ty::C64 => "<c8",
+        Ty::C128 => "<c16",
     }
 }
 
 /// The type that a `descr` names, or why it is refused and what to do.
 fn element_type(code: &str) -> Result<Ty, (String, String)> {
-    if let Some(ty) = Ty::ALL.into_iter().find(|&t| descr(t) == code) {
+    let types = || Ty::ALL.into_iter().chain(Ty::COMPLEX);
+    if let Some(ty) = types().find(|&t| descr(t) == code) {
         return Ok(ty);
+    }
+    if code == "|V2" {
+        return Ok(Ty::Bf16);
     }
     let near = |to: &str| format!("convert it first: numpy.save(\"x.npy\", a.astype(numpy.{to}))");
     let (order, kind) = code.split_at_checked(1).unwrap_or(("", code));
     if order == ">" {
         let why = format!("its elements are big-endian (`{}`)", code.escape_default());
-        let little = Ty::ALL.into_iter().find(|&t| descr(t).get(1..) == Some(kind));
+        let little = types().find(|&t| descr(t).get(1..) == Some(kind));
         return Err((why, near(little.map_or("float64", numpy_name))));
     }
     let (what, to) = match kind {
@@ -108,9 +117,7 @@ fn element_type(code: &str) -> Result<Ty, (String, String)> {
         "i1" => ("8-bit integers", "int32"),
         "i2" => ("16-bit integers", "int32"),
         "u2" => ("16-bit unsigned integers", "uint32"),
-        "f2" => ("16-bit floats", "float32"),
         "f16" | "g" => ("long doubles", "float64"),
-        "c8" | "c16" => ("complex numbers", "float64"),
         k if k.starts_with('O') => ("Python objects", "float64"),
         k if k.starts_with(['U', 'S']) => ("texts", "float64"),
         k if k.starts_with(['M', 'm']) => ("dates or time spans", "int64"),
@@ -126,8 +133,12 @@ fn numpy_name(ty: Ty) -> &'static str {
         Ty::I64 => "int64",
         Ty::U32 => "uint32",
         Ty::U64 => "uint64",
+        Ty::F16 => "float16",
+        Ty::Bf16 => "float32",
         Ty::F32 => "float32",
         Ty::F64 => "float64",
+        Ty::C64 => "complex64",
+        Ty::C128 => "complex128",
     }
 }
 
