@@ -2,7 +2,7 @@
 
 use super::classify_reads::Read;
 use super::guard_reads::Guard;
-use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Op, Reg, ScalarId, Sym};
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
 use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::program::{Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
@@ -23,14 +23,21 @@ pub(super) struct Scheduler<'a> {
     /// Reductions whose partial results are not combined yet.
     pending: Vec<(PlanNestId, usize)>,
     pub(super) guards: &'a BTreeMap<PlanNestId, Guard>,
+    /// Nests that run again only when what they read has changed.
+    kept: &'a BTreeSet<PlanNestId>,
     /// Steps of the kind `Once` so far.
     once: u32,
 }
 
 /// Writes the steps of the plan.
-pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>], guards: &BTreeMap<PlanNestId, Guard>) {
+pub fn schedule_steps(
+    plan: &mut Plan,
+    reads: &[Vec<Read>],
+    guards: &BTreeMap<PlanNestId, Guard>,
+    kept: &BTreeSet<PlanNestId>,
+) {
     let body = plan.program.body.clone();
-    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![], guards, once: 0 };
+    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![], guards, kept, once: 0 };
     let mut steps = s.block(&body);
     s.flush(&mut steps);
     plan.steps = steps;
@@ -118,7 +125,8 @@ impl Scheduler<'_> {
             }
             StmtKind::Scatter { into, index, value, op } => {
                 self.written(*into);
-                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op }
+                let kept = self.kept.iter().any(|n| stores(self.plan, *n).any(|a| a == *index));
+                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept }
             }
             StmtKind::Scan { array, dim, op } => {
                 self.written(*array);
@@ -175,6 +183,20 @@ impl Scheduler<'_> {
         if let Some(guard) = self.guards.get(&id) {
             self.guard(id, guard, out);
         }
+        if self.kept.contains(&id) {
+            let entry = self.fresh.clone();
+            let mut body = vec![];
+            self.unguarded(id, &[], span, &mut body);
+            self.fresh = meet(&entry, &self.fresh);
+            stores(self.plan, id).collect::<Vec<_>>().into_iter().for_each(|a| self.written(a));
+            let nest = self.plan.nest(id).nest.clone();
+            return self.once(&nest, body, span, out);
+        }
+        self.unguarded(id, rest, span, out);
+    }
+
+    /// The exchange that a nest waits for, and the nest.
+    fn unguarded(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
         let mut items = self.stale_items(id);
         let mut overlap = None;
         if !items.is_empty() {
@@ -245,13 +267,18 @@ impl Scheduler<'_> {
         }
         body.push(step(StepKind::If { cond: ok, then: vec![], otherwise: report }, nest.span));
         self.fresh = meet(&entry, &self.fresh);
-        let mut arrays: Vec<ArrayId> = find.operands.iter().map(|o| o.array).collect();
+        self.once(&find, body, nest.span, out);
+    }
+
+    /// Steps that are repeated only when what a nest reads has changed.
+    fn once(&mut self, nest: &Nest, body: Vec<Step>, span: Span, out: &mut Vec<Step>) {
+        let mut arrays: Vec<ArrayId> = nest.operands.iter().filter(|o| !o.written).map(|o| o.array).collect();
         arrays.sort();
         arrays.dedup();
         let number = self.once;
         self.once += 1;
-        let scalars = super::fuse_nests::scalars_of(&find).into_iter().collect();
-        out.push(step(StepKind::Once { number, arrays, scalars, body }, nest.span));
+        let scalars = super::fuse_nests::scalars_of(nest).into_iter().collect();
+        out.push(Step { kind: StepKind::Once { number, arrays, scalars, body }, span });
     }
 
     fn new_scalar(&mut self, ty: Ty) -> ScalarId {
@@ -331,7 +358,7 @@ pub(super) fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayI
 }
 
 /// The arrays that a statement may write and the nests it runs, nested statements included.
-fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut Vec<PlanNestId>) {
+pub(super) fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut Vec<PlanNestId>) {
     match &s.kind {
         StmtKind::Compute(n) => {
             nests.push(PlanNestId(n.0));

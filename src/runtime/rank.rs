@@ -15,6 +15,7 @@ use crate::runtime::io::root::Root;
 use crate::runtime::launch::Term;
 use crate::runtime::observe::Observer;
 use crate::runtime::progress::Progress;
+use crate::runtime::scatter::{Scatter, Scatters};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use crate::runtime::versions::Versions;
@@ -34,8 +35,8 @@ pub struct Rank<'a> {
     bytes: Vec<u64>,
     watch: Watch,
     pub(super) versions: Versions,
-    /// What scatters read, kept so that a loop does not ask for new memory in every round.
-    pub(super) scattered: super::scatter::Read,
+    /// What scatters keep, so that a loop neither asks for new memory nor works out its messages in every round.
+    pub(super) scattered: Scatters,
     /// The step at which this rank panics, for tests (`MGPU_FAULT=rank:step`).
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
@@ -160,7 +161,9 @@ impl<'a> Rank<'a> {
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
-            StepKind::Scatter { into, index, value, op } => self.scatter(*into, *index, *value, *op)?,
+            StepKind::Scatter { into, index, value, op, kept } => {
+                self.scatter(Scatter { into: *into, index: *index, value: *value, op: *op, kept: *kept })?
+            }
             StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {
                 if self.changed(*number, arrays, scalars)? {

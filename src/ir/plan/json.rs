@@ -108,8 +108,8 @@ impl Plan {
                 StepKind::If { then, otherwise, .. } => {
                     json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)})
                 }
-                StepKind::Scatter { into, index, value, .. } => {
-                    json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value)})
+                StepKind::Scatter { into, index, value, kept, .. } => {
+                    json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value), "kept": kept})
                 }
                 StepKind::Scan { array, dim, .. } => {
                     json!({"step": "scan", "array": name(*array), "dimension": dim})

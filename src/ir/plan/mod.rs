@@ -189,6 +189,8 @@ pub enum StepKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// It comes again with the same `index`, so the ranks remember who takes what.
+        kept: bool,
     },
     /// Replace the elements by running values along a dimension; ranks behind one another there pass on what they carry.
     Scan {

@@ -303,9 +303,9 @@ impl Plan {
             StepKind::Compute { nest, .. } => self.compute_story(*nest),
             StepKind::AllReduce(items) => self.reduce_story(items),
             StepKind::Swap(a, b) => format!("`{}` and `{}` change places; nothing is copied.", name(a), name(b)),
-            StepKind::Scatter { into, index, value, .. } => format!(
+            StepKind::Scatter { into, index, value, kept, .. } => format!(
                 "{}; each owner takes what arrives in the order of the indices, so the number of ranks does not matter.",
-                self.scatter_text(*into, *index, *value).replacen('s', "S", 1)
+                self.scatter_text(*into, *index, *value, *kept).replacen('s', "S", 1)
             ),
             StepKind::Scan { array, dim, .. } => format!("{}.", self.scan_text(*array, *dim).replacen('s', "S", 1)),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),

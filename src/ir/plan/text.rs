@@ -203,7 +203,9 @@ impl Plan {
                 }
             }
             StepKind::Swap(a, b) => say(format!("swap {} and {}", name(a), name(b))),
-            StepKind::Scatter { into, index, value, .. } => say(self.scatter_text(*into, *index, *value)),
+            StepKind::Scatter { into, index, value, kept, .. } => {
+                say(self.scatter_text(*into, *index, *value, *kept));
+            }
             StepKind::Scan { array, dim, .. } => say(self.scan_text(*array, *dim)),
             StepKind::Break => say("break".into()),
             StepKind::Print(_) => say("print".into()),
@@ -248,15 +250,23 @@ impl Plan {
         say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
     }
 
-    /// What a scatter sends: at most everything that a rank holds of it.
-    pub(crate) fn scatter_text(&self, into: ArrayId, index: ArrayId, value: ArrayId) -> String {
-        let size = 8 + self.array(value).array.ty.size() as i64;
+    /// What a scatter sends: at most everything that a rank holds of it, and the places only where they are not known from before.
+    pub(crate) fn scatter_text(&self, into: ArrayId, index: ArrayId, value: ArrayId, kept: bool) -> String {
+        let (a, size) = (self.array(into), self.array(value).array.ty.size() as i64);
+        let part = |r: i64| a.layout.part(r).len();
+        let place = if (0..self.ranks.min(2)).all(|r| part(r) <= 1 << 32) { 4 } else { 8 };
         let most = self.sampled_ranks().iter().map(|r| self.array(index).layout.part(*r).len()).max().unwrap_or(0);
-        let name = &self.array(into).array.name;
-        if self.ranks == 1 {
-            return format!("scatter into {name}");
+        let name = &a.array.name;
+        match (self.ranks, kept) {
+            (1, false) => format!("scatter into {name}"),
+            (1, true) => format!("scatter into {name}, in an order that is kept"),
+            (_, false) => format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * (place + size))),
+            (_, true) => format!(
+                "scatter into {name}: a rank sends at most {} to the owners, and {} more when places have changed",
+                bytes(most * size),
+                bytes(most * place)
+            ),
         }
-        format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * size))
     }
 
     /// What a scan passes on from rank to rank.

@@ -108,6 +108,14 @@ impl<'a> HostDevice<'a> {
         arrive(&self.schedules[e], &self.memory, self.traffic[e], state)
     }
 
+    /// Where the part of an array lies that has no ghost cells, and its bytes.
+    fn bare(&self, id: ArrayId) -> Option<(*mut u8, usize)> {
+        let a = self.plan.array(id);
+        let ptr = self.memory.address(Place::Array(id));
+        let bare = a.ghost.iter().all(|g| *g == (0, 0)) && !ptr.is_null();
+        bare.then(|| (ptr, a.layout.part(self.me).len() as usize * a.array.ty.size()))
+    }
+
     fn copy_between(&self, id: ArrayId, region: &IndexBox, out: bool) -> BoxCopy {
         let a = self.plan.array(id);
         let storage = a.storage(self.me);
@@ -234,6 +242,15 @@ impl Device for HostDevice<'_> {
             unsafe { self.copy_between(id, region, false).run(data.as_ptr(), self.memory.address(Place::Array(id))) };
         }
         Ok(())
+    }
+
+    fn in_place(&mut self, read: ArrayId, written: ArrayId) -> Option<(&[u8], &mut [u8])> {
+        let (from, to) = (self.bare(read)?, self.bare(written)?);
+        if self.memory.arrays[read.0 as usize] == self.memory.arrays[written.0 as usize] {
+            return None;
+        }
+        // SAFETY: the blocks hold these parts, are two different ones, and belong to this device, which is borrowed.
+        unsafe { Some((std::slice::from_raw_parts(from.0, from.1), std::slice::from_raw_parts_mut(to.0, to.1))) }
     }
 
     fn memory(&self) -> Option<u64> {

@@ -91,6 +91,12 @@ pub trait Device {
     /// Sets the elements of a box of this rank's part.
     fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure>;
 
+    /// This rank's parts of two different arrays as they lie in memory, the second to be written; `None` where they do not lie there
+    /// row-major without gaps.
+    fn in_place(&mut self, _read: ArrayId, _written: ArrayId) -> Option<(&[u8], &mut [u8])> {
+        None
+    }
+
     /// Makes every scalar known on the host.
     fn learn(&mut self, state: &mut RankState) -> Result<(), Failure>;
 
