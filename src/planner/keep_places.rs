@@ -1,6 +1,6 @@
-//! The places of a scatter are computed apart from its values where a loop leaves them as they are.
+//! The places of a scatter are computed apart from its values where a loop may leave them as they are.
 //!
-//! Input: fused nests. Output: for a scatter in a loop that writes nothing of what its places are made of, a nest of its own for the
+//! Input: fused nests. Output: for a scatter in a loop that does not write in every round what its places are made of, a nest of its own for the
 //! places, which the schedule repeats only when that changes; messages between ranks then carry values only. Invariant: every
 //! element has the bits that it had.
 //!
@@ -13,7 +13,7 @@ use crate::ir::plan::{Plan, PlanNest, PlanNestId};
 use crate::ir::program::{NestId, Stmt, StmtKind};
 use std::collections::BTreeSet;
 
-/// What the statements of a loop change.
+/// What the statements of a loop change in every round: scalars in any.
 #[derive(Default)]
 struct Changed {
     arrays: BTreeSet<ArrayId>,
@@ -64,10 +64,12 @@ fn in_block(plan: &mut Plan, body: &mut Vec<Stmt>, around: Option<&Changed>, kep
     }
 }
 
-/// Takes the places out of the nest that computes them, if the loop leaves them as they are; gives where that nest stands.
+/// Takes the places out of the nest that computes them, if the loop may leave them as they are; gives where that nest stands.
 fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) -> Option<(usize, PlanNestId)> {
     let (at, id) = before.iter().enumerate().rev().find_map(|(at, s)| match s.kind {
-        StmtKind::Compute(n) if super::schedule_steps::stores(plan, PlanNestId(n.0)).any(|a| a == index) => Some((at, n)),
+        StmtKind::Compute(n) if super::schedule_steps::stores(plan, PlanNestId(n.0)).any(|a| a == index) => {
+            Some((at, n))
+        }
         _ => None,
     })?;
     let main = plan.nests[id.0 as usize].clone();
@@ -89,7 +91,7 @@ fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) ->
     if !stays(&places) {
         return None;
     }
-    places.name = places.name.replacen("contributions to", "places in", 1);
+    places.name = format!("places in {}", plan.array(index).array.name.trim_end_matches('\''));
     let rest = &mut plan.nests[id.0 as usize].nest;
     rest.stores.remove(store);
     rest.checks.retain(|c| !decisive.contains(&c.reg));
@@ -100,12 +102,14 @@ fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) ->
 
 fn changed_by(plan: &Plan, bodies: &[&Vec<Stmt>]) -> Changed {
     let mut out = Changed::default();
-    bodies.iter().flat_map(|b| b.iter()).for_each(|s| note(plan, s, &mut out));
+    for s in bodies.iter().flat_map(|b| b.iter()) {
+        super::schedule_steps::effects_always(plan, s, &mut out.arrays);
+        note(plan, s, &mut out);
+    }
     out
 }
 
 fn note(plan: &Plan, s: &Stmt, out: &mut Changed) {
-    super::schedule_steps::effects(plan, s, &mut out.arrays, &mut vec![]);
     match &s.kind {
         StmtKind::Compute(n) => out.scalars.extend(plan.nests[n.0 as usize].nest.reductions.iter().map(|r| r.into)),
         StmtKind::Scalars { results, .. } => out.scalars.extend(results.iter().map(|r| r.1)),

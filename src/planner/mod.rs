@@ -5,6 +5,7 @@ mod choose_homes;
 mod classify_reads;
 mod fuse_nests;
 mod guard_reads;
+mod inspect_views;
 mod join_messages;
 mod keep_places;
 mod schedule_steps;

@@ -3,7 +3,7 @@
 use super::classify_reads::Read;
 use super::guard_reads::Guard;
 use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
-use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Inspection, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::program::{Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -25,6 +25,10 @@ pub(super) struct Scheduler<'a> {
     pub(super) guards: &'a BTreeMap<PlanNestId, Guard>,
     /// Nests that run again only when what they read has changed.
     kept: &'a BTreeSet<PlanNestId>,
+    /// What each loop around writes, the innermost last: at all, and in every round.
+    pub(super) around: Vec<(BTreeSet<ArrayId>, BTreeSet<ArrayId>)>,
+    /// Views of which only some elements were exchanged.
+    pub(super) listed: BTreeSet<ViewId>,
     /// Steps of the kind `Once` so far.
     once: u32,
 }
@@ -37,7 +41,17 @@ pub fn schedule_steps(
     kept: &BTreeSet<PlanNestId>,
 ) {
     let body = plan.program.body.clone();
-    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![], guards, kept, once: 0 };
+    let mut s = Scheduler {
+        plan,
+        reads,
+        fresh: Fresh::default(),
+        pending: vec![],
+        guards,
+        kept,
+        around: vec![],
+        listed: BTreeSet::new(),
+        once: 0,
+    };
     let mut steps = s.block(&body);
     s.flush(&mut steps);
     plan.steps = steps;
@@ -165,15 +179,23 @@ impl Scheduler<'_> {
                 }
             }
         }
+        let (asked, hoisted): (Vec<Item>, Vec<Item>) = hoisted.into_iter().partition(|i| self.asks(i).is_some());
         if !hoisted.is_empty() {
             self.exchange(hoisted, span, out);
+        }
+        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+            self.exchange_listed(view, span, out);
         }
         for a in &written {
             self.written(*a);
         }
+        let mut always = BTreeSet::new();
+        before.iter().chain(body).for_each(|s| effects_always(self.plan, s, &mut always));
+        self.around.push((written, always));
         let entry = self.fresh.clone();
         let first = self.nested(before);
         let steps = self.nested(body);
+        self.around.pop();
         // The loop may run no time.
         self.fresh = meet(&entry, &self.fresh);
         (steps, first)
@@ -197,7 +219,8 @@ impl Scheduler<'_> {
 
     /// The exchange that a nest waits for, and the nest.
     fn unguarded(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
-        let mut items = self.stale_items(id);
+        let (asked, mut items): (Vec<Item>, Vec<Item>) =
+            self.stale_items(id).into_iter().partition(|i| self.asks(i).is_some());
         let mut overlap = None;
         if !items.is_empty() {
             self.look_ahead(id, rest, &mut items);
@@ -211,9 +234,13 @@ impl Scheduler<'_> {
         // Splitting pays only where most points need no message; reductions keep their leaves whole.
         let ghosts_only = overlap
             .is_some_and(|e| self.plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. })));
-        if let (Some(ex), false) = (overlap, ghosts_only && n.reductions.is_empty() && !everywhere) {
+        let alone = ghosts_only && n.reductions.is_empty() && !everywhere && asked.is_empty();
+        if let (Some(ex), false) = (overlap, alone) {
             out.push(Step { kind: StepKind::Exchange(ex), span });
             overlap = None;
+        }
+        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+            self.exchange_listed(view, span, out);
         }
         out.push(Step { kind: StepKind::Compute { nest: id, overlap }, span });
         for s in &n.stores {
@@ -275,10 +302,15 @@ impl Scheduler<'_> {
         let mut arrays: Vec<ArrayId> = nest.operands.iter().filter(|o| !o.written).map(|o| o.array).collect();
         arrays.sort();
         arrays.dedup();
-        let number = self.once;
-        self.once += 1;
+        let number = self.next_once();
         let scalars = super::fuse_nests::scalars_of(nest).into_iter().collect();
         out.push(Step { kind: StepKind::Once { number, arrays, scalars, body }, span });
+    }
+
+    /// A number for a step of the kind `Once`.
+    pub(super) fn next_once(&mut self) -> u32 {
+        self.once += 1;
+        self.once - 1
     }
 
     fn new_scalar(&mut self, ty: Ty) -> ScalarId {
@@ -307,7 +339,7 @@ impl Scheduler<'_> {
     }
 
     fn new_exchange(&mut self, items: Vec<Item>, span: Span) -> ExchangeId {
-        self.plan.exchanges.push(Exchange { items, span });
+        self.plan.exchanges.push(Exchange { items, span, listed: false });
         ExchangeId(self.plan.exchanges.len() as u32 - 1)
     }
 
@@ -317,7 +349,7 @@ impl Scheduler<'_> {
         out.push(Step { kind: StepKind::Exchange(id), span });
     }
 
-    fn note_fresh(&mut self, id: ExchangeId) {
+    pub(super) fn note_fresh(&mut self, id: ExchangeId) {
         for item in &self.plan.exchanges[id.0 as usize].items {
             match item {
                 Item::View(v) => {
@@ -330,16 +362,24 @@ impl Scheduler<'_> {
 
     fn written(&mut self, a: ArrayId) {
         self.fresh.arms.remove(&a);
-        let views = &self.plan.views;
-        self.fresh.views.retain(|v| views[v.0 as usize].array != a);
+        let fresh = std::mem::take(&mut self.fresh.views);
+        self.fresh.views = fresh.into_iter().filter(|v| !self.stale_after(*v, a)).collect();
+    }
+
+    /// Whether a view does not hold what is read any more once an array is written.
+    fn stale_after(&self, v: ViewId, written: ArrayId) -> bool {
+        let view = &self.plan.views[v.0 as usize];
+        let decides = |i: &Inspection| i.arrays.contains(&written);
+        view.array == written || (self.listed.contains(&v) && view.inspection.as_ref().is_some_and(decides))
     }
 
     fn swap_fresh(&mut self, a: ArrayId, b: ArrayId) {
         let (x, y) = (self.fresh.arms.remove(&a), self.fresh.arms.remove(&b));
         self.fresh.arms.extend(y.map(|y| (a, y)));
         self.fresh.arms.extend(x.map(|x| (b, x)));
-        let views = &self.plan.views;
-        self.fresh.views.retain(|v| views[v.0 as usize].array != a && views[v.0 as usize].array != b);
+        let fresh = std::mem::take(&mut self.fresh.views);
+        let stays = |v: &ViewId| !self.stale_after(*v, a) && !self.stale_after(*v, b);
+        self.fresh.views = fresh.into_iter().filter(stays).collect();
     }
 }
 
@@ -376,6 +416,18 @@ pub(super) fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, ne
             then.iter().chain(otherwise).for_each(|s| effects(plan, s, written, nests))
         }
         _ => {}
+    }
+}
+
+/// The arrays that a statement writes whenever it runs.
+pub(super) fn effects_always(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>) {
+    match &s.kind {
+        StmtKind::If { .. } => {}
+        StmtKind::For { body, .. } => body.iter().for_each(|s| effects_always(plan, s, written)),
+        StmtKind::While { before, body, .. } => {
+            before.iter().chain(body).for_each(|s| effects_always(plan, s, written))
+        }
+        _ => effects(plan, s, written, &mut vec![]),
     }
 }
 

@@ -81,7 +81,7 @@ fn breaks(insts: &[Inst]) -> bool {
 }
 
 /// Keeps what sets needed registers, and what leaves loops that do.
-fn prune(insts: &mut Vec<Inst>, needed: &BTreeSet<Reg>) {
+pub fn prune(insts: &mut Vec<Inst>, needed: &BTreeSet<Reg>) {
     insts.retain_mut(|inst| match inst {
         Inst::Op { dst, .. } => needed.contains(dst),
         Inst::Loop { body, .. } => {

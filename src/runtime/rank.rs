@@ -122,7 +122,9 @@ impl<'a> Rank<'a> {
         if let Some(trace) = &mut self.state.stats.trace {
             trace.at(s);
         }
-        if let Some(e) = exchange_of(s) {
+        if let Some(e) = exchange_of(s)
+            && !(self.plan.exchanges[e.0 as usize].listed && self.device.lists())
+        {
             self.state.stats.exchanges[e.0 as usize] += 1;
         }
         let clock = Instant::now();
@@ -138,6 +140,7 @@ impl<'a> Rank<'a> {
                 self.versions.swap(*a, *b);
                 self.device.swap(*a, *b);
             }
+            StepKind::Inspect(view) => self.device.inspect(*view, &mut self.state)?,
             StepKind::Exchange(ex) => self.device.exchange(*ex, &mut self.state)?,
             StepKind::Compute { nest, overlap } => {
                 let bytes = self.bytes[nest.0 as usize];

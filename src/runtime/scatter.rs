@@ -14,16 +14,10 @@ use crate::ir::kernel::{ArrayId, BinaryOp};
 use crate::ir::layout::Layout;
 use crate::ir::ty::Ty;
 use crate::runtime::failure::Failure;
+use crate::runtime::numbers::{Numbers, number, picked, tell, width, word};
 use crate::runtime::rank::Rank;
 use crate::runtime::trace::Kind;
 use std::time::Instant;
-
-/// Numbers of elements of a rank's part, in as few bytes as hold them all.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Numbers {
-    width: usize,
-    bytes: Vec<u8>,
-}
 
 /// Who takes which contributions.
 #[derive(Default)]
@@ -90,45 +84,9 @@ impl Rank<'_> {
         let (sends, mut takes) = routed(&target.layout, places, self.plan.ranks);
         self.state.stats.spent(Kind::Compute, clock);
         if self.state.comm.size() > 1 {
-            takes = self.tell_places(takes, width(&target.layout, me))?;
+            takes = tell(&mut self.state, takes, width(target.layout.part(me).len()))?;
         }
         Ok(Route { version, slots: slots.map(|(of, kept)| (of, kept.len())), sends, takes })
-    }
-
-    /// Sends every rank the places that it takes values for; gives those that this rank takes, by sender.
-    fn tell_places(&mut self, mut places: Vec<Numbers>, width: usize) -> Result<Vec<Numbers>, Failure> {
-        let comm = &mut *self.state.comm;
-        let (me, mut sent, clock) = (comm.rank(), (0, 0), Instant::now());
-        for (peer, list) in places.iter().enumerate().filter(|p| p.0 as i64 != me) {
-            let mut head = comm.buffer(8);
-            head.copy_from_slice(&(list.bytes.len() as u64).to_le_bytes());
-            comm.send(peer as i64, head)?;
-            sent = (sent.0 + 1, sent.1 + 8);
-            if !list.bytes.is_empty() {
-                let mut m = comm.buffer(list.bytes.len());
-                m.copy_from_slice(&list.bytes);
-                sent = (sent.0 + 1, sent.1 + m.len() as u64);
-                comm.send(peer as i64, m)?;
-            }
-        }
-        self.state.stats.sent_beside(sent);
-        self.state.stats.spent(Kind::Send, clock);
-        let clock = Instant::now();
-        let comm = &mut *self.state.comm;
-        for peer in (0..comm.size()).filter(|p| *p != me) {
-            let head = comm.receive(peer, 8)?;
-            let bytes = word(&head) as usize;
-            comm.recycle(peer, head);
-            let list = &mut places[peer as usize];
-            *list = Numbers { width, bytes: vec![] };
-            if bytes > 0 {
-                let m = comm.receive(peer, bytes)?;
-                list.bytes.extend_from_slice(&m);
-                comm.recycle(peer, m);
-            }
-        }
-        self.state.stats.spent(Kind::Wait, clock);
-        Ok(places)
     }
 
     /// Sends the values and takes what arrives.
@@ -197,37 +155,6 @@ impl Rank<'_> {
     }
 }
 
-fn word(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes.try_into().unwrap_or_default())
-}
-
-/// Bytes that hold the number of any element of a rank's part.
-fn width(layout: &Layout, rank: i64) -> usize {
-    if layout.part(rank).len() <= 1 << 32 { 4 } else { 8 }
-}
-
-impl Numbers {
-    fn new(width: usize) -> Numbers {
-        Numbers { width, bytes: vec![] }
-    }
-
-    fn push(&mut self, number: u64) {
-        self.bytes.extend_from_slice(&number.to_le_bytes()[..self.width]);
-    }
-
-    fn len(&self) -> usize {
-        self.bytes.len() / self.width.max(1)
-    }
-}
-
-/// The number in the first `W` bytes.
-#[inline(always)]
-fn number<const W: usize>(bytes: &[u8]) -> usize {
-    let mut word = [0; 8];
-    word[..W].copy_from_slice(&bytes[..W]);
-    u64::from_le_bytes(word) as usize
-}
-
 /// The bits of element `k`.
 #[inline(always)]
 fn get(data: &[u8], k: usize, size: usize) -> u64 {
@@ -239,23 +166,6 @@ fn get(data: &[u8], k: usize, size: usize) -> u64 {
 #[inline(always)]
 fn set(data: &mut [u8], k: usize, size: usize, bits: u64) {
     data[k * size..][..size].copy_from_slice(&bits.to_le_bytes()[..size]);
-}
-
-/// Copies the values that a receiver takes.
-fn picked(picks: &Numbers, values: &[u8], size: usize, out: &mut [u8]) {
-    fn copy<const W: usize, const S: usize>(picks: &[u8], values: &[u8], out: &mut [u8]) {
-        for (k, to) in picks.chunks_exact(W).zip(out.chunks_exact_mut(S)) {
-            to.copy_from_slice(&values[number::<W>(k) * S..][..S]);
-        }
-    }
-    match (picks.width, size) {
-        (4, 8) => copy::<4, 8>(&picks.bytes, values, out),
-        (4, 4) => copy::<4, 4>(&picks.bytes, values, out),
-        (4, _) => copy::<4, 1>(&picks.bytes, values, out),
-        (_, 8) => copy::<8, 8>(&picks.bytes, values, out),
-        (_, 4) => copy::<8, 4>(&picks.bytes, values, out),
-        _ => copy::<8, 1>(&picks.bytes, values, out),
-    }
 }
 
 /// Values, and which of them count: all, or those of these numbers.
@@ -316,7 +226,7 @@ fn slots(places: &[u8], elements: usize) -> (Numbers, Vec<usize>) {
     let kept: Vec<usize> = (0..elements).filter(|k| touched[*k]).collect();
     let mut slot = vec![0; elements];
     kept.iter().enumerate().for_each(|(s, k)| slot[*k] = s as u64);
-    let mut of = Numbers::new(if kept.len() <= 1 << 32 { 4 } else { 8 });
+    let mut of = Numbers::new(width(kept.len() as i64));
     places.chunks_exact(8).for_each(|at| of.push(slot[word(at) as usize]));
     (of, kept)
 }
@@ -336,14 +246,14 @@ fn combined(values: &[u8], slots: &Numbers, count: usize, ty: Ty, op: BinaryOp) 
 /// rank keeps whole, everybody takes all.
 fn routed(layout: &Layout, places: &[u8], ranks: i64) -> (Vec<Option<Numbers>>, Vec<Numbers>) {
     let lists = |all: &dyn Fn(i64) -> usize| -> Vec<Numbers> { (0..ranks).map(|r| Numbers::new(all(r))).collect() };
-    let mut takes = lists(&|r| width(layout, r));
+    let mut takes = lists(&|r| width(layout.part(r).len()));
     if ranks == 1 || layout.is_replicated() {
         for list in &mut takes {
             places.chunks_exact(8).for_each(|at| list.push(word(at)));
         }
         return (vec![None; ranks as usize], takes);
     }
-    let mut sends = lists(&|_| if places.len() / 8 <= 1 << 32 { 4 } else { 8 });
+    let mut sends = lists(&|_| width(places.len() as i64 / 8));
     let parts: Vec<IndexBox> = (0..ranks).map(|r| layout.part(r)).collect();
     let mut at = vec![0; layout.shape.len()];
     for (k, linear) in places.chunks_exact(8).enumerate() {

@@ -301,6 +301,10 @@ impl Plan {
         let name = |a: &ArrayId| self.array(*a).array.name.clone();
         Some(match &f.step.kind {
             StepKind::Compute { nest, .. } => self.compute_story(*nest),
+            StepKind::Inspect(v) => format!(
+                "{}; where most elements are wanted, the whole array travels.",
+                self.inspect_text(*v).replacen('l', "L", 1)
+            ),
             StepKind::AllReduce(items) => self.reduce_story(items),
             StepKind::Swap(a, b) => format!("`{}` and `{}` change places; nothing is copied.", name(a), name(b)),
             StepKind::Scatter { into, index, value, kept, .. } => format!(

@@ -1,6 +1,6 @@
 //! The plan as text for people.
 
-use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
+use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Edge, PrintPart};
@@ -180,6 +180,7 @@ impl Plan {
         let name = |a: &crate::ir::kernel::ArrayId| self.array(*a).array.name.clone();
         match &s.kind {
             StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", say),
+            StepKind::Inspect(v) => say(self.inspect_text(*v)),
             StepKind::Compute { nest, overlap } => {
                 if let Some(e) = overlap {
                     let what = "exchange, while the interior computes";
@@ -245,9 +246,22 @@ impl Plan {
             })
             .collect();
         let (most, total) = self.load(e);
-        let total = total.map_or(String::new(), |t| format!("; all ranks {} messages, {}", t.0, bytes(t.1)));
+        let (what, at_most) =
+            if e.listed { (format!("{what} of listed elements"), "at most ") } else { (what.to_string(), "") };
+        let total = total.map_or(String::new(), |t| format!("; all ranks {at_most}{} messages, {}", t.0, bytes(t.1)));
         say(format!("{what}: {}", items.join(", ")));
         say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
+    }
+
+    /// What finding out which elements of a view are read costs: a number for each, at most.
+    pub(crate) fn inspect_text(&self, v: ViewId) -> String {
+        let view = &self.views[v.0 as usize];
+        let (a, reader) = (self.array(view.array), &self.nest(view.nest).nest.name);
+        let size = a.array.ty.size() as i64;
+        let whole = Exchange { items: vec![Item::View(v)], span: a.array.span, listed: false };
+        let one = |r: i64| self.traffic(&whole, r).1 / size * if a.storage(r).len() <= 1 << 32 { 4 } else { 8 };
+        let most = self.sampled_ranks().into_iter().map(one).max().unwrap_or(0);
+        format!("list what `{reader}` reads of {}: a rank sends at most {}", a.array.name, bytes(most))
     }
 
     /// What a scatter sends: at most everything that a rank holds of it, and the places only where they are not known from before.
@@ -260,7 +274,9 @@ impl Plan {
         match (self.ranks, kept) {
             (1, false) => format!("scatter into {name}"),
             (1, true) => format!("scatter into {name}, in an order that is kept"),
-            (_, false) => format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * (place + size))),
+            (_, false) => {
+                format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * (place + size)))
+            }
             (_, true) => format!(
                 "scatter into {name}: a rank sends at most {} to the owners, and {} more when places have changed",
                 bytes(most * size),

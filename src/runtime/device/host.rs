@@ -7,12 +7,14 @@ use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, V
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::{BoxCopy, Stored, strides};
 use crate::runtime::demand::Demand;
+use crate::runtime::device::inspect::{self, Lists};
 use crate::runtime::device::{Binding, Device, Executor, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::memory::{self, Buffer};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Parts of at least this many points are split so that messages travel meanwhile.
@@ -52,6 +54,8 @@ pub struct HostDevice<'a> {
     /// Messages and bytes that each exchange brings, by the plan.
     traffic: Vec<(i64, i64)>,
     splits: Vec<Option<Split>>,
+    /// What ranks read of views, where that is less than their boxes.
+    lists: BTreeMap<ViewId, Option<Lists>>,
 }
 
 impl<'a> HostDevice<'a> {
@@ -69,6 +73,7 @@ impl<'a> HostDevice<'a> {
                 .collect(),
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             splits: (0..plan.nests.len()).map(|_| None).collect(),
+            lists: BTreeMap::new(),
         };
         device.find_splits(&plan.steps);
         Ok(device)
@@ -106,6 +111,36 @@ impl<'a> HostDevice<'a> {
     fn arrive(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         let e = ex.0 as usize;
         arrive(&self.schedules[e], &self.memory, self.traffic[e], state)
+    }
+
+    /// Carries the elements of a view that are read, or, where that is most of them, its box.
+    fn exchange_listed(&mut self, view: ViewId, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let Some(Some(lists)) = self.lists.get(&view) else {
+            let clock = Instant::now();
+            let schedule = &self.schedules[ex.0 as usize];
+            schedule.start(&|p| self.memory.address(p), state.comm)?;
+            state.stats.sent_beside(schedule.sent());
+            state.stats.spent(Kind::Send, clock);
+            let clock = Instant::now();
+            schedule.finish(&|p| self.memory.address(p), state.comm)?;
+            state.stats.spent(Kind::Wait, clock);
+            return Ok(());
+        };
+        let id = self.plan.views[view.0 as usize].array;
+        let a = self.plan.array(id);
+        let size = a.array.ty.size();
+        let bytes = |region: IndexBox| region.len().max(0) as usize * size;
+        let (from, to) = (self.memory.address(Place::Array(id)), self.memory.address(Place::View(view)));
+        let (n, m) = (bytes(a.storage(self.me)), bytes(self.plan.view_box(view, self.me)));
+        if n > 0 && from.is_null() || m > 0 && to.is_null() {
+            return Err(Failure::Internal(format!("`{}` has no memory", a.array.name)));
+        }
+        // SAFETY: the blocks of an array and of a view are two, hold these boxes, and belong to this device, which is borrowed.
+        let (from, to) = unsafe {
+            let from = if n == 0 { &[][..] } else { std::slice::from_raw_parts(from, n) };
+            (from, if m == 0 { &mut [][..] } else { std::slice::from_raw_parts_mut(to, m) })
+        };
+        lists.carry(from, to, size, state)
     }
 
     /// Where the part of an array lies that has no ghost cells, and its bytes.
@@ -188,8 +223,34 @@ impl Device for HostDevice<'_> {
     }
 
     fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let e = &self.plan.exchanges[ex.0 as usize];
+        if let (true, [Item::View(v)]) = (e.listed, &e.items[..]) {
+            return self.exchange_listed(*v, ex, state);
+        }
         self.start(ex, state)?;
         self.arrive(ex, state)
+    }
+
+    fn inspect(&mut self, view: ViewId, state: &mut RankState) -> Result<(), Failure> {
+        let v = &self.plan.views[view.0 as usize];
+        let Some(inspection) = &v.inspection else { return Ok(()) };
+        let clock = Instant::now();
+        let work = &mut self.work[v.nest.0 as usize];
+        for (b, place) in work.bindings.iter_mut().zip(&work.places) {
+            b.ptr = self.memory.address(*place);
+        }
+        let read = match &work.part {
+            Some(part) => inspect::read_elements(self.plan, (view, inspection), part, &work.bindings, self.me),
+            None => vec![],
+        };
+        state.stats.spent(Kind::Compute, clock);
+        let lists = Lists::agreed(self.plan, view, &read, state)?;
+        self.lists.insert(view, lists);
+        Ok(())
+    }
+
+    fn lists(&self) -> bool {
+        true
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {

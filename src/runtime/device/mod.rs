@@ -8,6 +8,7 @@
 pub mod cuda;
 pub mod exact_sum;
 pub mod host;
+mod inspect;
 pub mod leaf;
 pub mod native;
 pub mod native_cache;
@@ -17,7 +18,7 @@ pub mod vm;
 
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::{ExchangeId, Plan, PlanNestId};
+use crate::ir::plan::{ExchangeId, Plan, PlanNestId, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::state::RankState;
@@ -66,6 +67,16 @@ pub trait Device {
 
     /// Carries the regions of an exchange.
     fn exchange(&mut self, exchange: ExchangeId, state: &mut RankState) -> Result<(), Failure>;
+
+    /// Finds out which elements of a view the rank's part of its nest reads, and tells their owners. All ranks call this together.
+    fn inspect(&mut self, _view: ViewId, _state: &mut RankState) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether exchanges of listed elements carry what [`Device::inspect`] has found; else they carry the view's whole box.
+    fn lists(&self) -> bool {
+        false
+    }
 
     /// Combines the partial results of these nests' reductions over all ranks and sets the scalars.
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure>;

@@ -1,0 +1,33 @@
+n, steps = 1000, 7
+i = np.arange(n)
+x = (i % 17) / 8
+far = i * 1.0
+idx = (i + (i % 5) * 3) % n
+bins = (i * i + i // 7) % 40
+k = np.arange(3 * n)
+column = ((k // 3 + 2 * (k % 3) + n - 1) % n).reshape(n, 3)
+value = (1.0 / (1 + k % 4)).reshape(n, 3)
+a = table((60, 50), lambda p, q: p * 50 + q)
+flag = i % 3 == 0
+old, new = i.copy(), np.zeros(n, int)
+h, counts = np.zeros(40), np.zeros(30, int)
+p, q = np.arange(60)[:, None], np.arange(50)[None, :]
+for t in range(steps):
+    y = x[idx] * 0.5 + x
+    x = (value[:, 0] * y[column[:, 0]] + value[:, 1] * y[column[:, 1]] + value[:, 2] * y[column[:, 2]]) / 4
+    b = np.where(a % 2 == 0, a[(idx[:60] % 60)[:, None], (q * 7) % 50], 1)
+    a = (b * 3 + a) % 10007
+    flag = flag[idx] != (i % 2 == 0)
+    far = far[(idx + 400) % n] + 1
+    np.add.at(h, bins, x)
+    np.subtract.at(h, (bins + t) % 40, y / 8)
+    np.add.at(counts, bins // 2, 1 + t)
+    new = old[idx] + 1
+    old, new = new, old
+    if t == 4:
+        idx = (idx + 1) % n
+        bins = (bins + i) % 40
+print(f"{x[0]:.12f} {x[7]:.12f} {x.sum():.9f} {y.max():.9f}")
+print(f"{int((a * (p + 3 * q)).sum())} {int(flag.sum())} {float((far * (i % 10)).sum())}")
+print(f"{int((np.arange(30) * counts).sum())} {int((i * old).sum())} {int((i * new).sum())}")
+print(f"{(h * np.arange(40)).sum():.7f}")
