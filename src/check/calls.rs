@@ -128,6 +128,7 @@ impl Checker<'_> {
             ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
                 self.arg_reduce(*op, indices, *term, e.span)?
             }
+            ExprKind::Combine { .. } => self.combined(&e)?,
             ExprKind::Call { callee, args } if self.env.find(&callee.name).is_none() => {
                 match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
                     Some(Global::Fn(m, item)) => self.expand_fn(m, item, args, e.span)?,
@@ -473,7 +474,7 @@ impl Checker<'_> {
     }
 
     /// The values of an expression converted to `types`.
-    fn typed_values(&mut self, id: ExprId, types: &[Ty]) -> Option<Vec<Val>> {
+    pub(super) fn typed_values(&mut self, id: ExprId, types: &[Ty]) -> Option<Vec<Val>> {
         let e = self.node(id);
         let vals = match &e.kind {
             ExprKind::Tuple(list) if list.len() == types.len() => {

@@ -62,6 +62,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0263", include_str!("../../docs/errors/E0263.md")),
     ("E0264", include_str!("../../docs/errors/E0264.md")),
     ("E0265", include_str!("../../docs/errors/E0265.md")),
+    ("E0266", include_str!("../../docs/errors/E0266.md")),
     ("E0270", include_str!("../../docs/errors/E0270.md")),
     ("E0271", include_str!("../../docs/errors/E0271.md")),
     ("E0272", include_str!("../../docs/errors/E0272.md")),

@@ -117,8 +117,8 @@ impl Reader<'_, '_> {
             }
             ExprKind::Block(block) => return self.block(block, names),
             ExprKind::Reduce { op, indices, term } => return self.reduce(*op, indices, *term, span, names),
-            ExprKind::Scan { .. } | ExprKind::Grad { .. } => {
-                return self.no("`grad` does not go through scans and derivatives", span);
+            ExprKind::Scan { .. } | ExprKind::Combine { .. } | ExprKind::Grad { .. } => {
+                return self.no("`grad` does not go through scans, derivatives and reductions by a function", span);
             }
             ExprKind::Tuple(_) | ExprKind::Table(_) | ExprKind::Hole => return self.no("not a single value", span),
         })
