@@ -101,7 +101,7 @@ fn operators_bind_as_documented() {
         ("reduce(f, 0)[i in 0..n, j] x[i] * 2 + 1", "(Add (By f 0 2 (Mul x[i] 2)) 1)"),
         ("scan(f, (0, n))[i] (x[i], i)", "(ScanBy f <0 n> 1 <x[i] i>)"),
         ("scan(f, exclusive, exclusive)[i] x[i]", "(BeforeBy f exclusive 1 x[i])"),
-        ("reduce(f, 0)", "reduce(f, 0)"),
+        ("reduce(f, 0)", "reduce(f 0)"),
         ("scan(max, exclusive)[i] x[i] * 2", "(Before max (Mul x[i] 2))"),
         ("scan(+)[i] x[i] + scan(max)[i] y[i]", "(Add (Scan + x[i]) (Scan max y[i]))"),
         ("grad loss(w, x) for w, b", "(Grad loss(w x) w b)"),
