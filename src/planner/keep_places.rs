@@ -8,8 +8,8 @@
 
 use super::fuse_nests::scalars_of;
 use super::slice::{keep_needed, needed_by};
-use crate::ir::kernel::{ArrayId, Nest, ScalarId};
-use crate::ir::plan::{Plan, PlanNest, PlanNestId};
+use crate::ir::kernel::{Access, ArrayId, Inst, Nest, Op, OperandId, ScalarId, Sym};
+use crate::ir::plan::{Plan, PlanNest, PlanNestId, Source, Step, StepKind};
 use crate::ir::program::{NestId, Stmt, StmtKind};
 use std::collections::BTreeSet;
 
@@ -98,6 +98,38 @@ fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) ->
     keep_needed(rest);
     plan.nests.push(PlanNest { nest: places, home: main.home, sources: vec![] });
     Some((at, PlanNestId(plan.nests.len() as u32 - 1)))
+}
+
+/// The nest of the step before a scatter, if it computes nothing but the values and their order is free: beside what lies at its own
+/// point, no code depends on the point.
+pub(super) fn any_order(plan: &Plan, before: Option<&Step>, value: ArrayId) -> Option<PlanNestId> {
+    let Some(Step { kind: StepKind::Compute { nest: id, .. }, .. }) = before else { return None };
+    let n = plan.nest(*id);
+    let nest = &n.nest;
+    let [store] = &nest.stores[..] else { return None };
+    let array = |o: OperandId| nest.operands[o.0 as usize].array;
+    if array(store.operand) != value || !nest.reductions.is_empty() || nest.domain.rank() != 1 || indexed(&nest.code.body) {
+        return None;
+    }
+    let layout = &plan.array(value).layout;
+    let own = |a: &Access| a.index == store.index;
+    let far = |a: &Access| a.index.iter().flat_map(|i| &i.terms).all(|t| !matches!(t.0, Sym::Dim(_)));
+    let free = (0..nest.operands.len() as u32).map(OperandId).all(|o| {
+        let mut all = nest.accesses.iter().filter(|a| a.operand == o);
+        let beside = n.sources[o.0 as usize] == Source::Array(array(o)) && plan.array(array(o)).layout == *layout;
+        o == store.operand && all.clone().next().is_none() || beside && all.clone().all(own) || all.all(far)
+    });
+    free.then_some(*id)
+}
+
+/// Whether code reads the index of its point.
+fn indexed(insts: &[Inst]) -> bool {
+    insts.iter().any(|i| match i {
+        Inst::Op { op, .. } => matches!(op, Op::Index(_)),
+        Inst::Loop { body, .. } => indexed(body),
+        Inst::If { then, otherwise, .. } => indexed(then) || indexed(otherwise),
+        Inst::Break => false,
+    })
 }
 
 fn changed_by(plan: &Plan, bodies: &[&Vec<Stmt>]) -> Changed {

@@ -140,7 +140,8 @@ impl Scheduler<'_> {
             StmtKind::Scatter { into, index, value, op } => {
                 self.written(*into);
                 let kept = self.kept.iter().any(|n| stores(self.plan, *n).any(|a| a == *index));
-                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept }
+                let ordered = super::keep_places::any_order(self.plan, out.last(), *value).filter(|_| kept);
+                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept, ordered }
             }
             StmtKind::Scan { array, dim, op } => {
                 self.written(*array);

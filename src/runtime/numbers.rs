@@ -4,6 +4,7 @@
 use crate::runtime::failure::Failure;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Numbers of elements, in as few bytes as hold them all.
@@ -11,6 +12,13 @@ use std::time::Instant;
 pub struct Numbers {
     pub width: usize,
     pub bytes: Vec<u8>,
+}
+
+/// Some of them, in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    pub width: usize,
+    pub bytes: &'a [u8],
 }
 
 /// Bytes that hold a number below `count`.
@@ -25,7 +33,29 @@ impl Numbers {
     }
 
     pub fn push(&mut self, number: u64) {
-        self.bytes.extend_from_slice(&number.to_le_bytes()[..self.width]);
+        match self.width {
+            4 => self.bytes.extend_from_slice(&(number as u32).to_le_bytes()),
+            _ => self.bytes.extend_from_slice(&number.to_le_bytes()),
+        }
+    }
+
+    /// The numbers, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.bytes.chunks_exact(self.width.max(1)).map(|b| {
+            let mut word = [0; 8];
+            word[..b.len()].copy_from_slice(b);
+            u64::from_le_bytes(word)
+        })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Row<'_> {
+        Row { width: self.width, bytes: &self.bytes }
+    }
+
+    /// Those from a position to another.
+    pub fn row(&self, of: Range<usize>) -> Row<'_> {
+        Row { width: self.width, bytes: &self.bytes[of.start * self.width..of.end * self.width] }
     }
 
     /// How many there are.

@@ -89,7 +89,7 @@ impl<'a> Rank<'a> {
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             versions: Versions::new(plan.arrays.len()),
-            scattered: Default::default(),
+            scattered: Scatters::new(plan),
             fault: fault(me),
             progress: false,
             series: BTreeMap::new(),
@@ -150,7 +150,14 @@ impl<'a> Rank<'a> {
                 }
                 let n = &self.plan.nest(*nest).nest;
                 n.stores.iter().for_each(|s| self.versions.written(n.operands[s.operand.0 as usize].array));
-                self.device.compute(*nest, *overlap, &mut self.state)?;
+                if self.scattered.waits(*nest) && self.device.lists() {
+                    // The scatter behind it runs it.
+                    if let Some(ex) = overlap {
+                        self.device.exchange(*ex, &mut self.state)?;
+                    }
+                } else {
+                    self.device.compute(*nest, *overlap, &mut self.state)?;
+                }
             }
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
             StepKind::Finish(nest) => self.device.finish(*nest, &mut self.state)?,
@@ -164,8 +171,10 @@ impl<'a> Rank<'a> {
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
-            StepKind::Scatter { into, index, value, op, kept } => {
-                self.scatter(Scatter { into: *into, index: *index, value: *value, op: *op, kept: *kept })?
+            StepKind::Scatter { into, index, value, op, kept, ordered } => {
+                let ordered = ordered.filter(|_| self.device.lists());
+                let (into, index, value) = (*into, *index, *value);
+                self.scatter(Scatter { into, index, value, op: *op, kept: *kept, ordered })?
             }
             StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {

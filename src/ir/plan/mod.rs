@@ -206,6 +206,8 @@ pub enum StepKind {
         op: BinaryOp,
         /// It comes again with the same `index`, so the ranks remember who takes what.
         kept: bool,
+        /// The nest that computes the values, right before, if it may do so in any order: then in that of the elements that take them.
+        ordered: Option<PlanNestId>,
     },
     /// Replace the elements by running values along a dimension; ranks behind one another there pass on what they carry.
     Scan {

@@ -1,7 +1,7 @@
 //! A rank on the CPU: arrays in this process's memory, nests run by an [`Executor`], messages packed and unpacked here.
 
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId, Sym};
+use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId, Sym};
 use crate::ir::plan::region::Mode;
 use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::runtime::comm::{Comm, ranks_here};
@@ -12,9 +12,11 @@ use crate::runtime::device::{Binding, Device, Executor, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::memory::{self, Buffer};
+use crate::runtime::numbers::{Numbers, picked};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Parts of at least this many points are split so that messages travel meanwhile.
@@ -56,6 +58,8 @@ pub struct HostDevice<'a> {
     splits: Vec<Option<Split>>,
     /// What ranks read of views, where that is less than their boxes.
     lists: BTreeMap<ViewId, Option<Lists>>,
+    /// Nests that run in another order: where they find their operands, and what is laid out for them.
+    ordered: BTreeMap<PlanNestId, (Vec<Binding>, Vec<Option<Buffer>>)>,
 }
 
 impl<'a> HostDevice<'a> {
@@ -74,6 +78,7 @@ impl<'a> HostDevice<'a> {
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             splits: (0..plan.nests.len()).map(|_| None).collect(),
             lists: BTreeMap::new(),
+            ordered: BTreeMap::new(),
         };
         device.find_splits(&plan.steps);
         Ok(device)
@@ -251,6 +256,50 @@ impl Device for HostDevice<'_> {
 
     fn lists(&self) -> bool {
         true
+    }
+
+    fn order(&mut self, id: PlanNestId, order: &Numbers, changed: &[bool]) -> Result<(), Failure> {
+        let n = self.plan.nest(id);
+        let Some(store) = n.nest.stores.first() else { return Ok(()) };
+        let (_, mut laid) = self.ordered.remove(&id).unwrap_or_default();
+        laid.resize_with(n.nest.operands.len(), || None);
+        let mut bindings = self.work[id.0 as usize].bindings.clone();
+        let own = bindings[store.operand.0 as usize].clone();
+        for (k, b) in bindings.iter_mut().enumerate() {
+            b.ptr = self.memory.address(Place::from(n.sources[k]));
+            let reads = |a: &Access| a.operand.0 as usize == k && a.index == store.index;
+            if k == store.operand.0 as usize || !n.nest.accesses.iter().any(reads) {
+                continue;
+            }
+            let (array, size) = (n.nest.operands[k].array, n.nest.operands[k].ty.size());
+            if changed[k] || laid[k].is_none() {
+                let bytes = order.len() * size;
+                let part = self.plan.array(array).layout.part(self.me);
+                let mut from = vec![];
+                self.read_into(array, &part, &mut from)?;
+                let place = match laid[k].take() {
+                    Some(place) => place,
+                    None => Buffer::new(bytes).ok_or_else(|| Failure::Internal(format!("no memory for {bytes} bytes")))?,
+                };
+                // SAFETY: the buffer was made for these bytes, and is this device's.
+                let to = unsafe { std::slice::from_raw_parts_mut(place.ptr(), bytes) };
+                picked(order, &from, size, to);
+                laid[k] = Some(place);
+            }
+            *b = Binding { ptr: laid[k].as_ref().map_or(std::ptr::null_mut(), |l| l.ptr()), ..own.clone() };
+        }
+        self.ordered.insert(id, (bindings, laid));
+        Ok(())
+    }
+
+    fn compute_in_order(&mut self, id: PlanNestId, points: Range<usize>, state: &mut RankState) -> Result<(), Failure> {
+        let (Some((bindings, _)), Some(part)) = (self.ordered.get(&id), &self.work[id.0 as usize].part) else {
+            return Ok(());
+        };
+        let lo = part.dims[0].lo;
+        let part = IndexBox::new(vec![Interval::new(lo + points.start as i64, lo + points.end as i64)]);
+        let sweep = Sweep { nest: id.0 as usize, bindings, executor: self.executor, plan: self.plan };
+        sweep.run(&[part], &mut [], state)
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {

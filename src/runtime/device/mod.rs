@@ -21,7 +21,9 @@ use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{ExchangeId, Plan, PlanNestId, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::numbers::Numbers;
 use crate::runtime::state::RankState;
+use std::ops::Range;
 
 pub use crate::ir::elem;
 pub use exact_sum::ExactSum;
@@ -73,9 +75,21 @@ pub trait Device {
         Ok(())
     }
 
-    /// Whether exchanges of listed elements carry what [`Device::inspect`] has found; else they carry the view's whole box.
+    /// Whether exchanges of listed elements carry what [`Device::inspect`] has found, and nests run in a given order; else exchanges carry
+    /// the view's whole box, and nests run in theirs.
     fn lists(&self) -> bool {
         false
+    }
+
+    /// Gets ready to run the points of a nest of one dimension in this order: what it reads at its own point is laid out so, where `changed`
+    /// says, by operand, that it is not from before.
+    fn order(&mut self, _nest: PlanNestId, _order: &Numbers, _changed: &[bool]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Runs some points of a nest in the order that [`Device::order`] was given.
+    fn compute_in_order(&mut self, _nest: PlanNestId, _points: Range<usize>, _: &mut RankState) -> Result<(), Failure> {
+        Ok(())
     }
 
     /// Combines the partial results of these nests' reductions over all ranks and sets the scalars.

@@ -9,6 +9,8 @@ column = ((k // 3 + 2 * (k % 3) + n - 1) % n).reshape(n, 3)
 value = (1.0 / (1 + k % 4)).reshape(n, 3)
 a = table((60, 50), lambda p, q: p * 50 + q)
 flag = i % 3 == 0
+w, weight = 1 + (i % 11) / 16, (np.float32(1) / (i + 3).astype(np.float32))
+g, whole, ring, many = np.ones((8, 5)), np.zeros(40, np.float32), np.zeros(40), np.zeros(1200, int)
 old, new = i.copy(), np.zeros(n, int)
 h, counts = np.zeros(40), np.zeros(30, int)
 p, q = np.arange(60)[:, None], np.arange(50)[None, :]
@@ -22,6 +24,13 @@ for t in range(steps):
     np.add.at(h, bins, x)
     np.subtract.at(h, (bins + t) % 40, y / 8)
     np.add.at(counts, bins // 2, 1 + t)
+    np.multiply.at(g, (bins % 8, bins // 8), w)
+    np.divide.at(g, (bins % 8, bins // 8), 1 + x[idx] * w)
+    np.subtract.at(whole, bins, weight)
+    np.add.at(ring, bins, weight.astype(float) * w)
+    ring = np.roll(ring, 1) / 2 + ring
+    np.add.at(many, idx + 100, old[idx] + idx)
+    w = 1 + (w - 1) * 0.75
     new = old[idx] + 1
     old, new = new, old
     if t == 4:
@@ -31,3 +40,6 @@ print(f"{x[0]:.12f} {x[7]:.12f} {x.sum():.9f} {y.max():.9f}")
 print(f"{int((a * (p + 3 * q)).sum())} {int(flag.sum())} {float((far * (i % 10)).sum())}")
 print(f"{int((np.arange(30) * counts).sum())} {int((i * old).sum())} {int((i * new).sum())}")
 print(f"{(h * np.arange(40)).sum():.7f}")
+where = np.arange(8)[:, None] + 3 * np.arange(5)
+print(f"{(g * where).sum():.7f} {(whole.astype(float) * np.arange(40)).sum():.4f} {(ring * np.arange(40)).sum():.5f}", end=" ")
+print((np.arange(1200) * many).sum())
