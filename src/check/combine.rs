@@ -48,6 +48,15 @@ pub(super) struct Combination<'a> {
     pub span: Span,
 }
 
+/// The terms of a reduction over a whole index space.
+struct Terms<'a> {
+    op: &'a Operator,
+    c: &'a Combination<'a>,
+    space: &'a Space,
+    /// The arrays that hold them, if they had to be made first.
+    made: &'a [ArrayId],
+}
+
 impl Checker<'_> {
     /// The values of a reduction by a function.
     pub(super) fn reduce_by(&mut self, c: &Combination) -> Option<Vec<Val>> {
@@ -160,15 +169,18 @@ impl Checker<'_> {
         if space.total == 0 {
             return Some(op.start.iter().map(|v| Val::constant(*v)).collect());
         }
+        // A scan runs over the whole space: its terms are made first.
+        let made = if self.has_scan(c.term) { self.terms_apart(op, c, &space)? } else { vec![] };
+        let terms = Terms { op, c, space: &space, made: &made };
         let first = space.axes[0].range.len();
         let rest = (space.total / first).max(1);
         let size = ((first + BLOCKS - 1) / BLOCKS).max((FEWEST + rest - 1) / rest).min(first);
         let whole = first / size;
         let blocks = whole + i64::from(whole * size < first);
         let arrays: Vec<ArrayId> = op.types.iter().map(|ty| self.array_of_parts(blocks, *ty, c.span)).collect();
-        self.blocks_of_terms(op, c, &space, (0..whole, size), &arrays)?;
+        self.blocks_of_terms(&terms, (0..whole, size), &arrays)?;
         if blocks > whole {
-            self.blocks_of_terms(op, c, &space, (whole..blocks, size), &arrays)?;
+            self.blocks_of_terms(&terms, (whole..blocks, size), &arrays)?;
         }
         self.push_builder(Builder::new_nest(vec![]));
         let held = self.held(op);
@@ -201,13 +213,11 @@ impl Checker<'_> {
     /// Blocks `range` of the first index, of `size` terms each; the last may be shorter.
     fn blocks_of_terms(
         &mut self,
-        op: &Operator,
-        c: &Combination,
-        space: &Space,
+        all: &Terms,
         (range, size): (std::ops::Range<i64>, i64),
         arrays: &[ArrayId],
     ) -> Option<()> {
-        let axis = &space.axes[0];
+        let (op, axis, span) = (all.op, &all.space.axes[0], all.c.span);
         let terms = (axis.range.len() - range.start * size).min(size);
         self.push_builder(Builder::new_nest(vec![Interval::new(range.start, range.end)]));
         let outer = self.env.clone();
@@ -215,7 +225,7 @@ impl Checker<'_> {
         let held = self.held(op);
         self.begin(op, &held);
         let from = Affine { konst: axis.range.lo, terms: vec![(Sym::Dim(0), size)] };
-        let done = self.inner_terms(op, c, space, &held, (0, from, terms));
+        let done = self.inner_terms(all, &held, vec![], (from, terms));
         (self.env, self.index_names) = (outer, names);
         let mut b = self.builders.pop()?;
         done?;
@@ -224,41 +234,90 @@ impl Checker<'_> {
             Store { operand, index: vec![Affine::sym(Sym::Dim(0))], value }
         };
         let stores = held.into_iter().zip(arrays.iter().zip(&op.types)).map(&mut store).collect();
-        self.push_nest(&mut b, format!("blocks of {}", op.name), stores, vec![], c.span);
+        self.push_nest(&mut b, format!("blocks of {}", op.name), stores, vec![], span);
         Some(())
     }
 
-    /// Loops over index `k` of a space, which has `len` values from `from` on, and over those behind it.
+    /// Loops over the next index of a space, which has `len` values from `from` on, and over those behind it; `at` are the counters of
+    /// those before it, with their bounds.
     fn inner_terms(
         &mut self,
-        op: &Operator,
-        c: &Combination,
-        space: &Space,
+        all: &Terms,
         held: &[Reg],
-        (k, from, len): (usize, Affine, i64),
+        mut at: Vec<(Reg, Affine, Affine)>,
+        (from, len): (Affine, i64),
     ) -> Option<()> {
-        let axis = &space.axes[k];
+        let k = at.len();
+        let axis = &all.space.axes[k];
         let to = from.add(&Affine::constant(len))?;
-        let (first, end) = {
-            let b = self.builder();
-            (b.materialise(&Val::affine(from.clone())), b.materialise(&Val::affine(to.clone())))
-        };
-        let counter = self.builder().variable(Ty::I64);
-        let scope = self.builder().open();
-        self.builder().counters.push((counter, Some((from, to))));
+        let b = self.builder();
+        let (first, end) = (b.materialise(&Val::affine(from.clone())), b.materialise(&Val::affine(to.clone())));
+        let counter = b.variable(Ty::I64);
+        let scope = b.open();
+        b.counters.push((counter, Some((from.clone(), to.clone()))));
+        at.push((counter, from, to));
         let by = axis.index.coef(Sym::Dim(k));
         let index = Affine { konst: axis.index.konst, terms: vec![(Sym::Counter(counter), by)] };
-        self.env = self.env.with(&c.indices[k].0.name, Local::Val(Val::affine(index)));
-        let done = match space.axes.get(k + 1) {
-            Some(next) => {
-                let from = Affine::constant(next.range.lo);
-                self.inner_terms(op, c, space, held, (k + 1, from, next.range.len()))
-            }
-            None => self.typed_values(c.term, &op.types).and_then(|v| self.take_values(op, held, v)),
+        self.env = self.env.with(&all.c.indices[k].0.name, Local::Val(Val::affine(index)));
+        let done = match all.space.axes.get(k + 1) {
+            Some(next) => self.inner_terms(all, held, at, (Affine::constant(next.range.lo), next.range.len())),
+            None => self.term(all, at).and_then(|v| self.take_values(all.op, held, v)),
         };
         let body = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: first, to: end, by: 1, body });
         done
+    }
+
+    /// The term at these counters: computed, or read where it was made.
+    fn term(&mut self, all: &Terms, counters: Vec<(Reg, Affine, Affine)>) -> Option<Vec<Val>> {
+        if all.made.is_empty() {
+            return self.typed_values(all.c.term, &all.op.types);
+        }
+        let lows = all.space.axes.iter().map(|a| a.range.lo);
+        let at = counters.iter().zip(lows).map(|(c, lo)| Affine { konst: -lo, terms: vec![(Sym::Counter(c.0), 1)] });
+        let index: Vec<Affine> = at.collect();
+        let b = self.builder();
+        let mut out = vec![];
+        for (&array, &ty) in all.made.iter().zip(&all.op.types) {
+            let (operand, within) = (b.operand(array, ty, index.len(), false), b.within_box());
+            let (index, counters) = (index.clone(), counters.clone());
+            let access = b.access(Access { operand, index, within, counters, checks: vec![], span: all.c.span });
+            out.push(Val::reg(b.emit(ty, Op::Load(access)), ty));
+        }
+        Some(out)
+    }
+
+    /// All terms, in arrays of their own.
+    fn terms_apart(&mut self, op: &Operator, c: &Combination, space: &Space) -> Option<Vec<ArrayId>> {
+        let domain: Vec<Interval> = space.axes.iter().map(|a| a.range).collect();
+        let outer = self.env.clone();
+        for a in &space.axes {
+            self.env = self.env.with(&a.name, Local::Val(Val::affine(a.index.clone())));
+        }
+        let names = space.axes.iter().map(|a| a.name.clone()).collect();
+        let names = std::mem::replace(&mut self.index_names, names);
+        self.push_builder(Builder::new_nest(domain.clone()));
+        let values = self.typed_values(c.term, &op.types);
+        (self.env, self.index_names) = (outer, names);
+        let mut b = self.builders.pop()?;
+        let values = values?.iter().map(|v| b.materialise(v)).collect();
+        let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
+        let placement = self.placement_like(&b, &shape);
+        let array = |ty: &Ty| Array {
+            name: "terms".into(),
+            ty: *ty,
+            shape: shape.clone(),
+            placement: placement.clone(),
+            edges: vec![Edge::None; shape.len()],
+            span: c.span,
+            temporary: true,
+        };
+        let arrays: Vec<ArrayId> = op.types.iter().map(|ty| self.add_array(array(ty))).collect();
+        let at: Vec<Affine> =
+            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let stores = stores(&mut b, &arrays, op, &at, values);
+        self.push_nest(&mut b, format!("terms of {}", op.name), stores, vec![], c.span);
+        Some(arrays)
     }
 
     /// A loop over constants.
