@@ -82,7 +82,7 @@ module.exports = grammar({
     edge: ($) => choice(...edges, seq("constant", "(", $.expression, ")")),
 
     type: ($) => prec.right(seq($.type_name, optional(seq("[", listed($.expression), "]")))),
-    type_name: () => choice(...types, "kernel"),
+    type_name: ($) => choice(...types, "kernel", alias($.identifier, $.type_variable)),
 
     fn_declaration: ($) => seq(
       "fn", field("name", $.identifier), field("parameters", $.parameters), "->",

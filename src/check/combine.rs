@@ -18,6 +18,7 @@ use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::{Env, Global, Local};
 use super::space::Space;
+use super::types::is_variable;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp as B, FoldOp, Inst, Op, Reduction, Reg, Store, Sym};
 use crate::ir::layout::Dist;
@@ -81,6 +82,11 @@ impl Checker<'_> {
             }
         };
         let ItemKind::Fn(decl) = self.modules[module].ast.items[item].kind.clone() else { return None };
+        if let Some(p) = decl.params.iter().find(|p| is_variable(&p.ty)) {
+            let (message, variable) = (format!("`{name}` cannot combine values"), &p.ty.elem.name);
+            let label = format!("it takes `{variable}`, which terms do not bind");
+            return self.fail_help("E0266", message, at, label, "write a function for one type, which may call it");
+        }
         let kinds = self.in_scope(module, Env::default(), |c| {
             let params: Option<Vec<Ty>> = decl.params.iter().map(|p| c.elem_type(&p.ty)).collect();
             let results: Option<Vec<Ty>> = decl.results.iter().map(|t| c.elem_type(t)).collect();

@@ -127,6 +127,13 @@ impl Checker<'_> {
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
                 Local::Broken => None,
+                Local::Type(_) => self.fail_help(
+                    "E0222",
+                    format!("`{name}` is a type"),
+                    span,
+                    "not a value",
+                    format!("a conversion is written `{name}(…)`"),
+                ),
                 Local::Kernel(_) => self.fail_help(
                     "E0222",
                     format!("`{name}` is called, not read"),

@@ -56,6 +56,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0254", include_str!("../../docs/errors/E0254.md")),
     ("E0255", include_str!("../../docs/errors/E0255.md")),
     ("E0256", include_str!("../../docs/errors/E0256.md")),
+    ("E0257", include_str!("../../docs/errors/E0257.md")),
     ("E0260", include_str!("../../docs/errors/E0260.md")),
     ("E0261", include_str!("../../docs/errors/E0261.md")),
     ("E0262", include_str!("../../docs/errors/E0262.md")),

@@ -108,7 +108,11 @@ pub(super) fn any_order(plan: &Plan, before: Option<&Step>, value: ArrayId) -> O
     let nest = &n.nest;
     let [store] = &nest.stores[..] else { return None };
     let array = |o: OperandId| nest.operands[o.0 as usize].array;
-    if array(store.operand) != value || !nest.reductions.is_empty() || nest.domain.rank() != 1 || indexed(&nest.code.body) {
+    if array(store.operand) != value
+        || !nest.reductions.is_empty()
+        || nest.domain.rank() != 1
+        || indexed(&nest.code.body)
+    {
         return None;
     }
     let layout = &plan.array(value).layout;

@@ -91,7 +91,7 @@ const LANES: usize = 8;
 /// So many elements in a row are sorted by how many values they take.
 const WINDOW: usize = 4096;
 /// Values that are computed and taken before the next ones are: they stay in the nearest cache.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 8192;
 
 impl Scatters {
     pub(super) fn new(plan: &Plan) -> Scatters {
@@ -216,7 +216,9 @@ impl Rank<'_> {
     fn compute_and_take(&mut self, s: Scatter, nest: PlanNestId, takes: &Taken, count: usize) -> Result<(), Failure> {
         let (target, clock) = (self.plan.array(s.into), Instant::now());
         let (ty, part) = (target.array.ty, target.layout.part(0));
-        let Taken::Groups(all) = takes else { return Err(Failure::Internal("values in an order without groups".into())) };
+        let Taken::Groups(all) = takes else {
+            return Err(Failure::Internal("values in an order without groups".into()));
+        };
         if self.device.in_place(s.value, s.into).is_none() {
             // Ghost cells lie between the elements.
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
@@ -334,7 +336,11 @@ fn take<T: Elem, const S: usize>(data: &mut [u8], places: Row, (values, picks): 
     let place = |p: &[u8]| if wide { number::<8>(p) } else { number::<4>(p) };
     match picks {
         Picks::List(list) => {
-            places.bytes.chunks_exact(places.width.max(1)).zip(list.iter()).for_each(|(p, k)| one(place(p), &all[k as usize]));
+            places
+                .bytes
+                .chunks_exact(places.width.max(1))
+                .zip(list.iter())
+                .for_each(|(p, k)| one(place(p), &all[k as usize]));
         }
         _ => {
             let row = if let Picks::Row(row) = picks { &all[row.clone()] } else { all };
@@ -558,7 +564,13 @@ mod tests {
         for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul] {
             let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
             let (mut one, mut two) = (start.clone(), start);
-            apply(&mut one, &Taken::List(routed(&layout, &places, 1).1[0].clone()), (&values, &Picks::All), Ty::I32, op);
+            apply(
+                &mut one,
+                &Taken::List(routed(&layout, &places, 1).1[0].clone()),
+                (&values, &Picks::All),
+                Ty::I32,
+                op,
+            );
             let (of, kept) = slots(&places, 4);
             assert_eq!(kept, [0, 1, 3]);
             let sums = combined(&values, &of, kept.len(), Ty::I32, op);

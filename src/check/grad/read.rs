@@ -31,6 +31,8 @@ pub struct Reader<'c, 'a> {
     pub ast: Rc<Ast>,
     /// The shapes of array parameters, as text.
     pub shapes: BTreeMap<String, Vec<R>>,
+    /// What type variables stand for.
+    pub bound: BTreeMap<String, Ty>,
     /// Indices named so far.
     pub count: usize,
     pub depth: usize,
@@ -168,12 +170,18 @@ impl Reader<'_, '_> {
                     })
                     .collect();
                 let outer = (std::mem::replace(&mut self.module, m), std::mem::replace(&mut self.ast, ast.clone()));
+                // Its type variables are others.
+                let bound = std::mem::take(&mut self.bound);
                 let out = self.expr(f.body, &inner);
                 (self.module, self.ast) = outer;
+                self.bound = bound;
                 out
             }
             Some(_) => self.no(format!("`grad` does not go through `{}`", callee.name), span),
-            None => Some(Rc::new(E::Call(callee.name.clone(), args))),
+            None => {
+                let name = self.bound.get(&callee.name).map_or(callee.name.clone(), |ty| ty.name().to_string());
+                Some(Rc::new(E::Call(name, args)))
+            }
         }
     }
 

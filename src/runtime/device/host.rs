@@ -279,7 +279,9 @@ impl Device for HostDevice<'_> {
                 self.read_into(array, &part, &mut from)?;
                 let place = match laid[k].take() {
                     Some(place) => place,
-                    None => Buffer::new(bytes).ok_or_else(|| Failure::Internal(format!("no memory for {bytes} bytes")))?,
+                    None => {
+                        Buffer::new(bytes).ok_or_else(|| Failure::Internal(format!("no memory for {bytes} bytes")))?
+                    }
                 };
                 // SAFETY: the buffer was made for these bytes, and is this device's.
                 let to = unsafe { std::slice::from_raw_parts_mut(place.ptr(), bytes) };
