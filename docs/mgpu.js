@@ -10,7 +10,7 @@
     soft: [
       "aligned", "animate", "assert", "auto", "bitand", "bitor", "bitxor", "block", "by", "clamp", "constant", "cyclic",
       "edge", "exclusive", "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over",
-      "periodic", "plot", "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
+      "periodic", "plot", "print", "reduce", "replicated", "save", "scan", "shl", "shr", "to", "with",
     ],
     type: [
       "bool", "i32", "i64", "u32", "u64", "f32", "f64", "f16", "bf16", "c64", "c128",

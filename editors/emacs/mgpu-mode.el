@@ -21,7 +21,7 @@
   '(
     "aligned" "animate" "assert" "auto" "bitand" "bitor" "bitxor" "block" "by" "clamp" "constant" "cyclic" "edge"
     "exclusive" "expect" "from" "grad" "in" "like" "load" "mirror" "none" "odd" "otherwise" "over" "periodic" "plot"
-    "print" "replicated" "save" "scan" "shl" "shr" "to" "with"))
+    "print" "reduce" "replicated" "save" "scan" "shl" "shr" "to" "with"))
 
 (defconst mgpu--type
   '(

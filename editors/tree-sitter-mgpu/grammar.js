@@ -35,6 +35,7 @@ module.exports = grammar({
     [$._condition_head, $._soft_name],
     // `scan(max)[i] x[i]`, and a call of a function `scan`.
     [$._scan_head, $._soft_name],
+    [$._combination_head, $._soft_name],
   ],
 
   rules: {
@@ -81,7 +82,7 @@ module.exports = grammar({
     edge: ($) => choice(...edges, seq("constant", "(", $.expression, ")")),
 
     type: ($) => prec.right(seq($.type_name, optional(seq("[", listed($.expression), "]")))),
-    type_name: () => choice(...types, "kernel"),
+    type_name: ($) => choice(...types, "kernel", alias($.identifier, $.type_variable)),
 
     fn_declaration: ($) => seq(
       "fn", field("name", $.identifier), field("parameters", $.parameters), "->",
@@ -146,11 +147,11 @@ module.exports = grammar({
 
     expression: ($) => choice(
       $.number, $.boolean, $.blank, $._name, $.if_expression, $.block, $.parenthesized, $.table, $.gradient, $.call, $.element,
-      $.unary, $.binary, $.reduction, $.scan,
+      $.unary, $.binary, $.reduction, $.scan, $.combination,
     ),
 
     _name: ($) => choice($.identifier, alias($._soft_name, $.identifier)),
-    _soft_name: () => choice(...reductions, "scan", "grad", ...statements),
+    _soft_name: () => choice(...reductions, "scan", "reduce", "grad", ...statements),
 
     call: ($) => seq(field("function", $._name), field("arguments", $.arguments)),
     arguments: ($) => seq("(", optional(listed($.expression)), ")"),
@@ -176,7 +177,12 @@ module.exports = grammar({
     indices: ($) => seq("[", listed($.index), "]"),
     index: ($) => seq(field("name", $.identifier), optional(seq("in", $.range))),
     scan: ($) => prec.dynamic(1, prec(PREC.reduce, seq($._scan_head, field("term", $.expression)))),
-    _scan_head: ($) => seq("scan", "(", field("operator", choice("+", "*", $._name)), optional(seq(",", "exclusive")), ")", $.indices),
+    _scan_head: ($) => seq(
+      "scan", "(", field("operator", choice("+", "*", $._name)),
+      optional(choice(seq(",", "exclusive"), seq(",", field("start", $.expression), optional(seq(",", "exclusive"))))), ")", $.indices,
+    ),
+    combination: ($) => prec.dynamic(1, prec(PREC.reduce, seq($._combination_head, field("term", $.expression)))),
+    _combination_head: ($) => seq("reduce", "(", field("operator", $._name), ",", field("start", $.expression), ")", $.indices),
 
     unary: ($) => choice(
       prec(PREC.negate, seq(field("operator", "-"), field("argument", $.expression))),

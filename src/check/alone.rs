@@ -4,6 +4,7 @@ use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::{Env, Local};
 use super::kernel::Arg;
+use super::types::is_variable;
 use crate::ir::program::{Array, Edge};
 use crate::ir::ty::{Ty, Value};
 use crate::syntax::ast::{ExprId, ExprKind, FnDecl, ItemKind, KernelDecl, Parameter, ResultDecl, WorkflowDecl};
@@ -11,6 +12,23 @@ use crate::syntax::ast::{ExprId, ExprKind, FnDecl, ItemKind, KernelDecl, Paramet
 /// The first made-up extent, and how far the next ones lie apart: distinct, and large enough for any stencil.
 const EXTENT: i64 = 1009;
 const APART: i64 = 10;
+
+/// Types for the variables of a declaration, one choice after the other: all `f64`, then with `i64` among them.
+fn made_up_types(item: &ItemKind) -> Vec<Vec<(String, Ty)>> {
+    let params = match item {
+        ItemKind::Fn(f) => &f.params[..],
+        ItemKind::Kernel(k) => &k.params[..],
+        ItemKind::Workflow(w) => &w.params[..],
+        _ => &[],
+    };
+    let mut names: Vec<&String> = params.iter().filter(|p| is_variable(&p.ty)).map(|p| &p.ty.elem.name).collect();
+    names.sort();
+    names.dedup();
+    names.truncate(4);
+    let ty = |bits: usize, k: usize| if bits >> k & 1 == 1 { Ty::I64 } else { Ty::F64 };
+    let choice = |bits| names.iter().enumerate().map(|(k, n)| (n.to_string(), ty(bits, k))).collect();
+    (0..1 << names.len()).map(choice).collect()
+}
 
 impl Checker<'_> {
     /// Functions, kernels and workflows of the main module that nothing used: checked with made-up arguments, so that
@@ -25,31 +43,47 @@ impl Checker<'_> {
             if self.modules[0].used.contains(&i) {
                 continue;
             }
-            let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
-            self.blocks.push(vec![]);
-            self.builders.push(Builder::new_nest(vec![]));
-            self.module = 0;
-            self.env = Env::default();
-            self.generic = true;
-            match &item.kind {
-                ItemKind::Fn(f) => self.check_fn_alone(i, f),
-                ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
-                ItemKind::Workflow(w) if w.name.name != "main" => self.check_workflow_alone(i, w),
-                ItemKind::Test(t) => {
-                    // Other parameters may be what makes its reads and shapes fit: `mgpu test` checks those.
-                    self.generic = !t.with.is_empty();
-                    self.set_by_tests(t);
-                    self.workflow_body(&t.body);
+            let (before, mut first) = (self.sink.items.len(), None);
+            for types in made_up_types(&item.kind) {
+                self.check_alone(i, &item.kind, &types);
+                let reports = self.sink.items.split_off(before);
+                if reports.is_empty() {
+                    first = None;
+                    break;
                 }
-                _ => {}
+                // Its types may have to be others: what is wrong with the first ones counts.
+                first.get_or_insert(reports);
             }
-            self.generic = false;
-            self.builders.pop();
-            self.blocks.pop();
-            self.program.arrays.truncate(sizes.0);
-            self.program.scalars.truncate(sizes.1);
-            self.program.nests.truncate(sizes.2);
+            self.sink.items.extend(first.into_iter().flatten());
         }
+    }
+
+    /// Checks one declaration whose type variables stand for these types.
+    fn check_alone(&mut self, i: usize, item: &ItemKind, types: &[(String, Ty)]) {
+        let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
+        self.blocks.push(vec![]);
+        self.builders.push(Builder::new_nest(vec![]));
+        self.module = 0;
+        self.env = types.iter().fold(Env::default(), |env, (name, ty)| env.with(name, Local::Type(*ty)));
+        self.generic = true;
+        match item {
+            ItemKind::Fn(f) => self.check_fn_alone(i, f),
+            ItemKind::Kernel(k) => self.check_kernel_alone(i, k),
+            ItemKind::Workflow(w) if w.name.name != "main" => self.check_workflow_alone(i, w),
+            ItemKind::Test(t) => {
+                // Other parameters may be what makes its reads and shapes fit: `mgpu test` checks those.
+                self.generic = !t.with.is_empty();
+                self.set_by_tests(t);
+                self.workflow_body(&t.body);
+            }
+            _ => {}
+        }
+        self.generic = false;
+        self.builders.pop();
+        self.blocks.pop();
+        self.program.arrays.truncate(sizes.0);
+        self.program.scalars.truncate(sizes.1);
+        self.program.nests.truncate(sizes.2);
     }
 
     fn check_fn_alone(&mut self, item: usize, f: &FnDecl) {

@@ -4,6 +4,7 @@ use super::emit::Val;
 use super::env::{Env, Local};
 use super::kernel::{Arg, Outcome};
 use super::partial::is_kernel;
+use super::types::is_variable;
 use super::{Checker, counted};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::ArrayId;
@@ -40,24 +41,51 @@ impl Checker<'_> {
                 format!("it takes ({})", takes.join(", ")),
             );
         }
-        let mut out = vec![];
-        for (p, &a) in params.iter().zip(args) {
-            out.push(self.argument(module, p, a));
+        let mut out: Vec<Option<Arg>> = vec![None; args.len()];
+        // Single values of a type variable come last: arrays bind it.
+        let late = |p: &Parameter| is_variable(&p.ty) && p.ty.shape.is_none();
+        let mut ok = true;
+        for second in [false, true] {
+            for (k, (p, &a)) in params.iter().zip(args).enumerate().filter(|k| late(k.1.0) == second) {
+                let types = self.types_of(params, &out);
+                out[k] = self.argument(module, p, a, &types);
+                ok &= out[k].is_some();
+            }
         }
-        out.into_iter().collect()
+        if ok { out.into_iter().collect() } else { None }
     }
 
     /// One argument for a parameter that `module` declares.
-    pub(super) fn argument(&mut self, module: usize, p: &Parameter, a: ExprId) -> Option<Arg> {
+    pub(super) fn argument(
+        &mut self,
+        module: usize,
+        p: &Parameter,
+        a: ExprId,
+        types: &[(String, Ty, Span)],
+    ) -> Option<Arg> {
         let at = self.span(a);
         if is_kernel(&p.ty) {
             return self.kernel_argument(&p.name, a).map(|k| Arg::Kernel(k, at));
         }
-        let ty = self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty))?;
         if p.ty.shape.is_some() {
+            if !is_variable(&p.ty) {
+                self.in_scope(module, Env::default(), |c| c.elem_type(&p.ty))?;
+            }
             return self.array_argument(a).map(|id| Arg::Array(id, at));
         }
-        let v = self.expr_as(a, ty)?;
+        if is_variable(&p.ty) && types.iter().all(|t| t.0 != p.ty.elem.name) {
+            let v = self.expr(a, None)?;
+            // A literal waits for the arrays of a call that comes later.
+            let v = if v.is_flex() { Some(v) } else { self.in_slot(v, &p.name.name) };
+            return v.map(|v| Arg::Scalar(v, at));
+        }
+        let env = self.with_types(Env::default(), types);
+        let ty = self.in_scope(module, env, |c| c.elem_type(&p.ty))?;
+        let before = self.sink.items.len();
+        let Some(v) = self.expr_as(a, ty) else {
+            self.note_binding(before, p, types);
+            return None;
+        };
         self.in_slot(v, &p.name.name).map(|v| Arg::Scalar(v, at))
     }
 
@@ -86,6 +114,9 @@ impl Checker<'_> {
 
     /// Binds parameters and extents.
     pub(super) fn bind_params(&mut self, name: &str, params: &[Parameter], args: &[Arg], span: Span) -> Option<()> {
+        let given: Vec<Option<Arg>> = args.iter().cloned().map(Some).collect();
+        let types = self.types_of(params, &given);
+        self.env = self.with_types(self.env.clone(), &types);
         let mut bound: Vec<(String, i64, Span)> = vec![];
         let mut later = vec![];
         for (p, a) in params.iter().zip(args) {
@@ -116,8 +147,10 @@ impl Checker<'_> {
                             *at,
                             format!("this is `{}`", array.element()),
                         )
-                        .label(p.ty.span, format!("declared as `{ty}`"));
+                        .label(p.ty.span, format!("declared as `{}`", p.ty.elem.name));
+                        let before = self.sink.items.len();
                         self.report(d);
+                        self.note_binding(before, p, &types);
                         return None;
                     }
                     let rank = array.extents().len();
@@ -143,7 +176,15 @@ impl Checker<'_> {
                     }
                     self.env = self.env.with(&p.name.name, Local::Array(*id));
                 }
-                (Arg::Scalar(v, _), None) => self.env = self.env.with(&p.name.name, Local::Val(v.clone())),
+                (Arg::Scalar(v, at), None) => {
+                    let before = self.sink.items.len();
+                    let v = if is_variable(&p.ty) { self.convert(v.clone(), ty, *at) } else { Some(v.clone()) };
+                    let Some(v) = v else {
+                        self.note_binding(before, p, &types);
+                        return None;
+                    };
+                    self.env = self.env.with(&p.name.name, Local::Val(v));
+                }
                 (Arg::Array(_, at) | Arg::Kernel(_, at) | Arg::Unknown(at), _) | (Arg::Scalar(_, at), Some(_)) => {
                     return self.fail(
                         "E0247",

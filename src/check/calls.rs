@@ -3,11 +3,11 @@
 use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
-use super::types::widens;
+use super::types::{Bound, bound_types, is_variable, widens};
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, Parameter, ReduceOp};
+use crate::syntax::ast::{ExprId, ExprKind, FnDecl, Ident, ItemKind, ReduceOp};
 
 /// Functions that are always in scope.
 pub const NAMES: &[&str] = &[
@@ -57,9 +57,21 @@ fn is_elementary(name: &str) -> bool {
     NAMES.iter().skip_while(|n| **n != "exp").any(|n| *n == name)
 }
 
+/// What a function takes, for reports: `seed: u64, index: i64`.
+fn takes(decl: &FnDecl) -> String {
+    let all = decl.params.iter().map(|p| format!("{}: {}", p.name.name, p.ty.elem.name));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+/// The types that a function's variables stand for, by its arguments so far.
+fn fn_types(decl: &FnDecl, args: &[(Val, Span)]) -> Vec<(String, Ty, Span)> {
+    bound_types(decl.params.iter().zip(args).map(|(p, (v, at))| (p, Bound::value(v), *at)))
+}
+
 impl Checker<'_> {
     pub(super) fn call(&mut self, callee: &Ident, args: &[ExprId], expected: Option<Ty>, span: Span) -> Option<Val> {
-        if let Some(ty) = Ty::from_name(&callee.name) {
+        let variable = if let Some(Local::Type(ty)) = self.env.find(&callee.name) { Some(*ty) } else { None };
+        if let Some(ty) = Ty::from_name(&callee.name).or(variable) {
             return self.conversion(ty, args, span);
         }
         if self.is_broken(callee) {
@@ -134,6 +146,7 @@ impl Checker<'_> {
             ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
                 self.arg_reduce(*op, indices, *term, e.span)?
             }
+            ExprKind::Combine { .. } => self.combined(&e)?,
             ExprKind::Call { callee, args } if self.env.find(&callee.name).is_none() => {
                 match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
                     Some(Global::Fn(m, item)) => self.expand_fn(m, item, args, e.span)?,
@@ -397,7 +410,7 @@ impl Checker<'_> {
     pub(super) fn expand_fn(&mut self, module: usize, item: usize, args: &[ExprId], span: Span) -> Option<Vec<Val>> {
         let decl = self.fn_decl(module, item)?;
         if args.len() != decl.params.len() {
-            let takes = self.takes(module, &decl);
+            let takes = takes(&decl);
             return self.fail_help(
                 "E0243",
                 super::arguments_wanted(&decl.name.name, decl.params.len(), args.len()),
@@ -406,25 +419,17 @@ impl Checker<'_> {
                 format!("it takes ({takes})"),
             );
         }
-        let types: Vec<Option<Ty>> =
-            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
-        let mut vals = vec![];
-        for (&a, ty) in args.iter().zip(types) {
-            let v = self.expr(a, Some(ty?))?;
+        let mut vals: Vec<(Val, Span)> = vec![];
+        for (&a, p) in args.iter().zip(&decl.params) {
+            let types = fn_types(&decl, &vals);
+            // A variable that nothing has bound yet takes what comes.
+            let open = is_variable(&p.ty) && types.iter().all(|t| t.0 != p.ty.elem.name);
+            let env = self.with_types(Env::default(), &types);
+            let ty = if open { None } else { Some(self.in_scope(module, env, |c| c.elem_type(&p.ty))?) };
+            let v = self.expr(a, ty)?;
             vals.push((v, self.span(a)));
         }
         self.expand_fn_values(module, item, vals, span)
-    }
-
-    /// What a function takes, for reports: `seed: u64, index: i64`.
-    fn takes(&mut self, module: usize, decl: &FnDecl) -> String {
-        let one = |c: &mut Self, p: &Parameter| {
-            let ty = c.elem_type(&p.ty).map_or("?", |t| t.name());
-            format!("{}: {ty}", p.name.name)
-        };
-        let all: Vec<String> =
-            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| one(c, p)).collect());
-        all.join(", ")
     }
 
     fn fn_decl(&self, module: usize, item: usize) -> Option<FnDecl> {
@@ -473,13 +478,15 @@ impl Checker<'_> {
                 "called here",
             );
         }
+        let bound = fn_types(decl, &args);
+        let mut env = self.with_types(Env::default(), &bound);
         let types: Vec<Option<Ty>> =
-            self.in_scope(module, Env::default(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
-        let mut env = Env::default();
+            self.in_scope(module, env.clone(), |c| decl.params.iter().map(|p| c.elem_type(&p.ty)).collect());
         for ((p, ty), (v, at)) in decl.params.iter().zip(types).zip(args) {
             let reports = self.sink.items.len();
             let Some(v) = self.convert(v, ty?, at) else {
-                let takes = self.takes(module, decl);
+                self.note_binding(reports, p, &bound);
+                let takes = takes(decl);
                 if let Some(d) = self.sink.items.get_mut(reports) {
                     let text = format!("`{}` takes ({takes})", decl.name.name);
                     d.help = Some(d.help.take().map_or(text.clone(), |h| format!("{h}; {text}")));
@@ -516,7 +523,7 @@ impl Checker<'_> {
     }
 
     /// The values of an expression converted to `types`.
-    fn typed_values(&mut self, id: ExprId, types: &[Ty]) -> Option<Vec<Val>> {
+    pub(super) fn typed_values(&mut self, id: ExprId, types: &[Ty]) -> Option<Vec<Val>> {
         let e = self.node(id);
         let vals = match &e.kind {
             ExprKind::Tuple(list) if list.len() == types.len() => {

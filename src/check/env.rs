@@ -24,6 +24,8 @@ pub enum Local {
     Unset(Span),
     /// A workflow's kernel parameter.
     Kernel(Rc<Partial>),
+    /// A type variable, which stands for the type of an argument.
+    Type(Ty),
     /// Its declaration was wrong: uses are not reported again.
     Broken,
     /// `let flux[k, i] = …`: expanded where it is read.

@@ -1,13 +1,14 @@
 //! Expressions to values.
 
 use super::Checker;
+use super::combine::Combination;
 use super::emit::Val;
 use super::env::{Global, Local};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::{BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Block, ExprId, ExprKind, ReduceOp, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Block, Expr, ExprId, ExprKind, ReduceOp, UnaryOp};
 
 impl Checker<'_> {
     /// The value of an expression; `expected` gives literals inside it a type. `None`: an error was reported.
@@ -48,6 +49,11 @@ impl Checker<'_> {
             ExprKind::Scan { op, exclusive, indices, term } => {
                 self.scan((&op, exclusive), &indices, term, expected, e.span)
             }
+            ExprKind::Combine { ref with, .. } => {
+                let name = with.name.clone();
+                let vals = self.combined(&e)?;
+                self.single(vals, &name, e.span)
+            }
             ExprKind::Grad { .. } => self.fail_help(
                 "E0265",
                 "a derivative is assigned to arrays, or named by `let`",
@@ -68,6 +74,16 @@ impl Checker<'_> {
                 "a table",
                 "name it at the top of the file, `let w = […]`, and write `w[d]`",
             ),
+        }
+    }
+
+    /// The values of a reduction or scan by a function.
+    pub(super) fn combined(&mut self, e: &Expr) -> Option<Vec<Val>> {
+        let ExprKind::Combine { with, start, scan, indices, term } = &e.kind else { return None };
+        let c = Combination { with, start: *start, indices, term: *term, span: e.span };
+        match scan {
+            None => self.reduce_by(&c),
+            Some(exclusive) => self.scan_by(&c, *exclusive),
         }
     }
 
@@ -116,6 +132,13 @@ impl Checker<'_> {
                 Local::Var(reg, ty) => Some(Val::reg(reg, ty)),
                 Local::Slot(id, ty) => Some(Val::slot(id, ty)),
                 Local::Broken => None,
+                Local::Type(_) => self.fail_help(
+                    "E0222",
+                    format!("`{name}` is a type"),
+                    span,
+                    "not a value",
+                    format!("a conversion is written `{name}(…)`"),
+                ),
                 Local::Kernel(_) => self.fail_help(
                     "E0222",
                     format!("`{name}` is called, not read"),

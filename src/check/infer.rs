@@ -23,6 +23,11 @@ pub(super) fn children(ast: &Ast, id: ExprId) -> Vec<ExprId> {
             out.push(*term);
             out
         }
+        ExprKind::Combine { start, indices, term, .. } => {
+            let mut out: Vec<ExprId> = indices.iter().filter_map(|i| i.1.as_ref()).flat_map(range).collect();
+            out.extend([*start, *term]);
+            out
+        }
         ExprKind::Grad { call, .. } => vec![*call],
     }
 }

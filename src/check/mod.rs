@@ -11,6 +11,7 @@ mod block;
 mod bounds;
 mod calls;
 mod clear;
+mod combine;
 mod complex;
 mod cover;
 mod declare;

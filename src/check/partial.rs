@@ -84,7 +84,8 @@ impl Checker<'_> {
             if matches!(self.node(a).kind, ExprKind::Hole) {
                 continue;
             }
-            match self.argument(k.module, &decl.params[at], a) {
+            let types = self.types_of(&decl.params, &out);
+            match self.argument(k.module, &decl.params[at], a, &types) {
                 Some(arg) => out[at] = Some(arg),
                 None => ok = false,
             }

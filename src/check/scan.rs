@@ -86,7 +86,7 @@ impl Checker<'_> {
     }
 
     /// The dimension of the domain that a scan's index runs along.
-    fn scanned(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId, span: Span) -> Option<usize> {
+    pub(super) fn scanned(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId, span: Span) -> Option<usize> {
         let [(name, None)] = indices else {
             let help = "write `scan(+)[i] x[i]`, where `i` is an index of the equation";
             return self.fail_help("E0264", "a scan has one index, without a range", span, "this scan", help);
@@ -139,11 +139,12 @@ impl Checker<'_> {
     /// Whether an expression contains a scan.
     pub(super) fn has_scan(&self, id: ExprId) -> bool {
         let ast = self.modules[self.module].ast.clone();
-        matches!(ast.expr(id).kind, ExprKind::Scan { .. }) || children(&ast, id).into_iter().any(|c| self.has_scan(c))
+        matches!(ast.expr(id).kind, ExprKind::Scan { .. } | ExprKind::Combine { scan: Some(_), .. })
+            || children(&ast, id).into_iter().any(|c| self.has_scan(c))
     }
 
     /// The placement of the first array of this shape that a nest reads, else blocks.
-    fn placement_like(&self, b: &Builder, shape: &[i64]) -> Placement {
+    pub(super) fn placement_like(&self, b: &Builder, shape: &[i64]) -> Placement {
         let reads = b.operands.iter().map(|o| &self.program.arrays[o.array.0 as usize]);
         let like = reads.into_iter().find(|a| a.shape == shape).map(|a| a.placement.clone());
         let blocks = || Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };

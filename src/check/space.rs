@@ -20,7 +20,7 @@ pub(super) struct Space {
 }
 
 pub(super) struct SpaceAxis {
-    name: String,
+    pub name: String,
     /// The dimension of the domain, and the index as a function of it.
     pub range: Interval,
     pub index: Affine,

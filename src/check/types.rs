@@ -2,11 +2,13 @@
 
 use super::Checker;
 use super::emit::{Val, ValKind};
+use super::env::{Env, Local};
+use super::kernel::Arg;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::Sym;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::TypeExpr;
+use crate::syntax::ast::{Parameter, TypeExpr};
 
 /// Whether every value of `from` is a value of `to` (or, for large integers to `f64`, the nearest one).
 pub fn widens(from: Ty, to: Ty) -> bool {
@@ -28,11 +30,107 @@ pub fn widens(from: Ty, to: Ty) -> bool {
         )
 }
 
+/// Whether a type is a variable, which takes its meaning from the arguments of a call.
+pub(super) fn is_variable(t: &TypeExpr) -> bool {
+    is_capital(t) && Ty::from_name(&t.elem.name.to_lowercase()).is_none()
+}
+
+/// Whether a type is no word of the language: a variable, or the mistaken name of a type.
+fn is_capital(t: &TypeExpr) -> bool {
+    t.elem.name.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
+/// The types that the variables of parameters stand for, and what binds each: the first argument of a known type, arrays before single
+/// values, literals last.
+pub(super) fn bound_types<'a>(
+    arguments: impl Iterator<Item = (&'a Parameter, Bound, Span)> + Clone,
+) -> Vec<(String, Ty, Span)> {
+    let mut out: Vec<(String, Ty, Span)> = vec![];
+    // Of literals, one with a fraction decides.
+    let kinds = [(Kind::Array, false), (Kind::Value, false), (Kind::Literal, true), (Kind::Literal, false)];
+    for (kind, fraction) in kinds {
+        let told = arguments.clone().filter(|(p, bound, _)| bound.kind == kind && is_variable(&p.ty));
+        for (p, bound, at) in told.filter(|(_, bound, _)| !fraction || bound.ty.is_float()) {
+            if !out.iter().any(|o| o.0 == p.ty.elem.name) {
+                out.push((p.ty.elem.name.clone(), bound.ty, at));
+            }
+        }
+    }
+    out
+}
+
+/// What an argument tells about the type of its parameter.
+#[derive(Clone, Copy)]
+pub(super) struct Bound {
+    pub kind: Kind,
+    pub ty: Ty,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Array,
+    Value,
+    Literal,
+}
+
+impl Bound {
+    pub fn value(v: &Val) -> Bound {
+        Bound { kind: if v.is_flex() { Kind::Literal } else { Kind::Value }, ty: v.ty }
+    }
+}
+
 impl Checker<'_> {
+    /// The types that arguments bind.
+    pub(super) fn types_of(&self, params: &[Parameter], args: &[Option<Arg>]) -> Vec<(String, Ty, Span)> {
+        let told = |a: &Option<Arg>| match a {
+            Some(Arg::Array(id, at)) => {
+                Some((Bound { kind: Kind::Array, ty: self.program.arrays[id.0 as usize].ty }, *at))
+            }
+            Some(Arg::Scalar(v, at)) => Some((Bound::value(v), *at)),
+            _ => None,
+        };
+        bound_types(params.iter().zip(args).filter_map(|(p, a)| told(a).map(|(bound, at)| (p, bound, at))))
+    }
+
+    /// Says in the last report, if it came since there were `before`, which argument bound the type variable of a parameter.
+    pub(super) fn note_binding(&mut self, before: usize, p: &Parameter, types: &[(String, Ty, Span)]) {
+        let binding = types.iter().find(|t| is_variable(&p.ty) && t.0 == p.ty.elem.name);
+        if let (Some((name, ty, by)), Some(d)) = (binding, self.sink.items.get_mut(before..).and_then(|d| d.last_mut()))
+            && d.labels.iter().all(|l| l.0 != *by)
+        {
+            d.labels.push((*by, format!("`{name}` is `{ty}` from this argument")));
+        }
+    }
+
+    /// The environment in which type variables have these types.
+    pub(super) fn with_types(&self, env: Env, types: &[(String, Ty, Span)]) -> Env {
+        types.iter().fold(env, |env, (name, ty, _)| env.with(name, Local::Type(*ty)))
+    }
+
     /// The element type that a type expression names; its shape is not looked at.
     pub(super) fn elem_type(&mut self, t: &TypeExpr) -> Option<Ty> {
         if let Some(ty) = Ty::from_name(&t.elem.name) {
             return Some(ty);
+        }
+        if let Some(Local::Type(ty)) = self.env.find(&t.elem.name) {
+            return Some(*ty);
+        }
+        if is_capital(t) {
+            let name = &t.elem.name;
+            let lower = Ty::from_name(&name.to_lowercase());
+            let help = match lower {
+                Some(ty) => format!("write `{ty}`"),
+                None => format!(
+                    "a type variable takes its type from an argument: declare a parameter `x: {name}` or `x: {name}[n]`"
+                ),
+            };
+            return self.fail_help(
+                "E0257",
+                format!("`{name}` stands for no type here"),
+                t.elem.span,
+                "not a type",
+                help,
+            );
         }
         if t.elem.name == "kernel" {
             return self.fail_help(

@@ -293,6 +293,11 @@ impl Resolver<'_> {
             ExprKind::Reduce { indices, term, .. } | ExprKind::Scan { indices, term, .. } => {
                 self.reduction(indices, *term, e.span);
             }
+            ExprKind::Combine { with, start, indices, term, .. } => {
+                self.refer(with, false);
+                self.expr(*start);
+                self.reduction(indices, *term, e.span);
+            }
             ExprKind::Grad { call, wrt } => {
                 self.expr(*call);
                 wrt.iter().for_each(|n| self.refer(n, false));

@@ -106,7 +106,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
 
 fn kind(step: &Step) -> &'static str {
     match step.kind {
-        StepKind::Exchange(_) | StepKind::Scatter { .. } | StepKind::Scan { .. } => "exchange",
+        StepKind::Exchange(_) | StepKind::Inspect(_) | StepKind::Scatter { .. } | StepKind::Scan { .. } => "exchange",
         StepKind::Compute { .. } => "compute",
         StepKind::AllReduce(_) => "reduce",
         StepKind::For { .. } | StepKind::While { .. } | StepKind::If { .. } | StepKind::Once { .. } => "control",

@@ -117,6 +117,12 @@ fn walk(plan: &Plan, steps: &[Step], uses: &mut Uses) {
             StepKind::Once { arrays, body, .. } => {
                 arrays.iter().for_each(|a| touch(*a));
                 walk(plan, body, uses);
+                // What is computed once is read in later rounds of a loop.
+                plan.each_step(body, &mut |s| {
+                    if let StepKind::Compute { nest, .. } = s.kind {
+                        uses.pinned.extend(super::schedule_steps::stores(plan, nest));
+                    }
+                });
             }
             StepKind::If { then, otherwise, .. } => {
                 walk(plan, then, uses);

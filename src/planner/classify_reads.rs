@@ -1,5 +1,6 @@
 //! For every operand of every nest: read in place (with which ghost cells), or through a view of its own.
 
+use super::inspect_views;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, Affine, Nest, OperandId, Sym};
 use crate::ir::layout::Cuts;
@@ -38,7 +39,8 @@ fn classify_nest(plan: &mut Plan, id: PlanNestId) -> Vec<Read> {
             }
             None => {
                 let view = ViewId(plan.views.len() as u32);
-                plan.views.push(View { array: operand.array, nest: id, operand: o });
+                let inspection = inspect_views::inspection(plan, id, OperandId(o as u32));
+                plan.views.push(View { array: operand.array, nest: id, operand: o, inspection });
                 reads.push(Read::View(view));
                 Source::View(view)
             }

@@ -5,12 +5,13 @@
 //! are the nest's own code, less what does not decide its subscripts. A subscript that is outside is moved inside before the
 //! element is read, so they are safe themselves.
 
+use super::slice::keep_needed;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::*;
 use crate::ir::plan::{Plan, PlanNest, PlanNestId};
 use crate::ir::program::{PrintPart, Scalar};
 use crate::ir::ty::{Ty, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The checks of one nest.
 #[derive(Clone, Debug)]
@@ -206,7 +207,7 @@ impl Rewriter {
         nest.leaf = vec![1; nest.domain.rank()];
         nest.checks.clear();
         nest.accesses.iter_mut().for_each(|a| a.checks.clear());
-        keep_needed(&mut nest, found);
+        keep_needed(&mut nest);
         nest
     }
 
@@ -264,119 +265,5 @@ impl Rewriter {
         let inside = w.op(Ty::I64, Op::Binary(BinaryOp::Max, reg, zero));
         let inside = w.op(Ty::I64, Op::Binary(BinaryOp::Min, inside, last));
         w.code.body.push(Inst::Op { dst: reg, op: Op::Copy(inside) });
-    }
-}
-
-/// Removes code on which a register does not depend, and then the accesses and operands that are left over.
-fn keep_needed(nest: &mut Nest, root: Reg) {
-    let mut needed = BTreeSet::from([root]);
-    loop {
-        let before = needed.len();
-        want(nest, &nest.code.body, &mut needed);
-        if needed.len() == before {
-            break;
-        }
-    }
-    let mut body = std::mem::take(&mut nest.code.body);
-    prune(&mut body, &needed);
-    let mut used = BTreeSet::new();
-    loads(&body, &mut used);
-    let kept: Vec<AccessId> = used.into_iter().collect();
-    let operands: BTreeSet<OperandId> = kept.iter().map(|a| nest.accesses[a.0 as usize].operand).collect();
-    let operands: Vec<OperandId> = operands.into_iter().collect();
-    let at = |o: OperandId| OperandId(operands.iter().position(|p| *p == o).unwrap_or(0) as u32);
-    nest.accesses = (kept.iter().map(|a| nest.accesses[a.0 as usize].clone()))
-        .map(|a| Access { operand: at(a.operand), ..a })
-        .collect();
-    nest.operands = (operands.iter().map(|o| nest.operands[o.0 as usize].clone()))
-        .map(|o| Operand { written: false, ..o })
-        .collect();
-    renumber(&mut body, &kept);
-    nest.code.body = body;
-}
-
-/// Adds what the needed registers depend on. Returns whether the list sets a needed one.
-fn want(nest: &Nest, insts: &[Inst], needed: &mut BTreeSet<Reg>) -> bool {
-    let mut any = false;
-    for inst in insts {
-        match inst {
-            Inst::Op { dst, op } if needed.contains(dst) => {
-                any = true;
-                if let Op::Load(a) = op {
-                    needed.extend(nest.accesses[a.0 as usize].counters.iter().map(|c| c.0));
-                }
-                needed.extend(crate::ir::kernel::operands_of(op));
-            }
-            Inst::Loop { from, to, body, .. } if want(nest, body, needed) => {
-                any = true;
-                needed.extend([*from, *to]);
-            }
-            Inst::If { cond, then, otherwise } => {
-                let inside = want(nest, then, needed) | want(nest, otherwise, needed);
-                if inside || breaks(then) || breaks(otherwise) {
-                    any |= inside;
-                    needed.insert(*cond);
-                }
-            }
-            _ => {}
-        }
-    }
-    any
-}
-
-fn breaks(insts: &[Inst]) -> bool {
-    insts.iter().any(|i| match i {
-        Inst::Break => true,
-        Inst::If { then, otherwise, .. } => breaks(then) || breaks(otherwise),
-        _ => false,
-    })
-}
-
-/// Keeps what sets needed registers, and what leaves loops that do.
-fn prune(insts: &mut Vec<Inst>, needed: &BTreeSet<Reg>) {
-    insts.retain_mut(|inst| match inst {
-        Inst::Op { dst, .. } => needed.contains(dst),
-        Inst::Loop { body, .. } => {
-            prune(body, needed);
-            body.iter().any(|i| !matches!(i, Inst::Break))
-        }
-        Inst::If { then, otherwise, .. } => {
-            prune(then, needed);
-            prune(otherwise, needed);
-            !then.is_empty() || !otherwise.is_empty()
-        }
-        Inst::Break => true,
-    });
-}
-
-fn loads(insts: &[Inst], out: &mut BTreeSet<AccessId>) {
-    for inst in insts {
-        match inst {
-            Inst::Op { op: Op::Load(a), .. } => {
-                out.insert(*a);
-            }
-            Inst::Loop { body, .. } => loads(body, out),
-            Inst::If { then, otherwise, .. } => {
-                loads(then, out);
-                loads(otherwise, out);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn renumber(insts: &mut [Inst], kept: &[AccessId]) {
-    for inst in insts {
-        match inst {
-            Inst::Op { op: Op::Load(a), .. } => {
-                *a = AccessId(kept.iter().position(|k| k == a).unwrap_or(0) as u32);
-            }
-            Inst::Loop { body, .. } => renumber(body, kept),
-            Inst::If { then, otherwise, .. } => {
-                renumber(then, kept);
-                renumber(otherwise, kept);
-            }
-            _ => {}
-        }
     }
 }

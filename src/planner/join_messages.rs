@@ -65,7 +65,8 @@ impl Scheduler<'_> {
             let next = PlanNestId(n.0);
             for item in self.stale_items(next) {
                 let array = self.plan.item_array(&item).0;
-                if !written.contains(&array) && (views || matches!(item, Item::Ghost { .. })) {
+                let alone = self.asks(&item).is_some();
+                if !alone && !written.contains(&array) && (views || matches!(item, Item::Ghost { .. })) {
                     join(items, item);
                 }
             }

@@ -5,8 +5,11 @@ mod choose_homes;
 mod classify_reads;
 mod fuse_nests;
 mod guard_reads;
+mod inspect_views;
 mod join_messages;
+mod keep_places;
 mod schedule_steps;
+mod slice;
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
@@ -66,10 +69,11 @@ fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option
     if fused {
         fuse_nests::fuse_nests(&mut plan);
     }
+    let kept = keep_places::keep_places(&mut plan);
     let guards = guard_reads::guard_reads(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);
-    schedule_steps::schedule_steps(&mut plan, &reads, &guards);
+    schedule_steps::schedule_steps(&mut plan, &reads, &guards, &kept);
     mark_used(&mut plan);
     assign_buffers::assign_buffers(&mut plan);
     if let Err(why) = plan.verify() {

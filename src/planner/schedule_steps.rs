@@ -2,8 +2,8 @@
 
 use super::classify_reads::Read;
 use super::guard_reads::Guard;
-use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Op, Reg, ScalarId, Sym};
-use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
+use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Inspection, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::program::{Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -23,14 +23,35 @@ pub(super) struct Scheduler<'a> {
     /// Reductions whose partial results are not combined yet.
     pending: Vec<(PlanNestId, usize)>,
     pub(super) guards: &'a BTreeMap<PlanNestId, Guard>,
+    /// Nests that run again only when what they read has changed.
+    kept: &'a BTreeSet<PlanNestId>,
+    /// What each loop around writes, the innermost last: at all, and in every round.
+    pub(super) around: Vec<(BTreeSet<ArrayId>, BTreeSet<ArrayId>)>,
+    /// Views of which only some elements were exchanged.
+    pub(super) listed: BTreeSet<ViewId>,
     /// Steps of the kind `Once` so far.
     once: u32,
 }
 
 /// Writes the steps of the plan.
-pub fn schedule_steps(plan: &mut Plan, reads: &[Vec<Read>], guards: &BTreeMap<PlanNestId, Guard>) {
+pub fn schedule_steps(
+    plan: &mut Plan,
+    reads: &[Vec<Read>],
+    guards: &BTreeMap<PlanNestId, Guard>,
+    kept: &BTreeSet<PlanNestId>,
+) {
     let body = plan.program.body.clone();
-    let mut s = Scheduler { plan, reads, fresh: Fresh::default(), pending: vec![], guards, once: 0 };
+    let mut s = Scheduler {
+        plan,
+        reads,
+        fresh: Fresh::default(),
+        pending: vec![],
+        guards,
+        kept,
+        around: vec![],
+        listed: BTreeSet::new(),
+        once: 0,
+    };
     let mut steps = s.block(&body);
     s.flush(&mut steps);
     plan.steps = steps;
@@ -118,7 +139,9 @@ impl Scheduler<'_> {
             }
             StmtKind::Scatter { into, index, value, op } => {
                 self.written(*into);
-                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op }
+                let kept = self.kept.iter().any(|n| stores(self.plan, *n).any(|a| a == *index));
+                let ordered = super::keep_places::any_order(self.plan, out.last(), *value).filter(|_| kept);
+                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept, ordered }
             }
             StmtKind::Scan { array, dim, op } => {
                 self.written(*array);
@@ -157,15 +180,23 @@ impl Scheduler<'_> {
                 }
             }
         }
+        let (asked, hoisted): (Vec<Item>, Vec<Item>) = hoisted.into_iter().partition(|i| self.asks(i).is_some());
         if !hoisted.is_empty() {
             self.exchange(hoisted, span, out);
+        }
+        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+            self.exchange_listed(view, span, out);
         }
         for a in &written {
             self.written(*a);
         }
+        let mut always = BTreeSet::new();
+        before.iter().chain(body).for_each(|s| effects_always(self.plan, s, &mut always));
+        self.around.push((written, always));
         let entry = self.fresh.clone();
         let first = self.nested(before);
         let steps = self.nested(body);
+        self.around.pop();
         // The loop may run no time.
         self.fresh = meet(&entry, &self.fresh);
         (steps, first)
@@ -175,7 +206,22 @@ impl Scheduler<'_> {
         if let Some(guard) = self.guards.get(&id) {
             self.guard(id, guard, out);
         }
-        let mut items = self.stale_items(id);
+        if self.kept.contains(&id) {
+            let entry = self.fresh.clone();
+            let mut body = vec![];
+            self.unguarded(id, &[], span, &mut body);
+            self.fresh = meet(&entry, &self.fresh);
+            stores(self.plan, id).collect::<Vec<_>>().into_iter().for_each(|a| self.written(a));
+            let nest = self.plan.nest(id).nest.clone();
+            return self.once(&nest, body, span, out);
+        }
+        self.unguarded(id, rest, span, out);
+    }
+
+    /// The exchange that a nest waits for, and the nest.
+    fn unguarded(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
+        let (asked, mut items): (Vec<Item>, Vec<Item>) =
+            self.stale_items(id).into_iter().partition(|i| self.asks(i).is_some());
         let mut overlap = None;
         if !items.is_empty() {
             self.look_ahead(id, rest, &mut items);
@@ -189,9 +235,13 @@ impl Scheduler<'_> {
         // Splitting pays only where most points need no message; reductions keep their leaves whole.
         let ghosts_only = overlap
             .is_some_and(|e| self.plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. })));
-        if let (Some(ex), false) = (overlap, ghosts_only && n.reductions.is_empty() && !everywhere) {
+        let alone = ghosts_only && n.reductions.is_empty() && !everywhere && asked.is_empty();
+        if let (Some(ex), false) = (overlap, alone) {
             out.push(Step { kind: StepKind::Exchange(ex), span });
             overlap = None;
+        }
+        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+            self.exchange_listed(view, span, out);
         }
         out.push(Step { kind: StepKind::Compute { nest: id, overlap }, span });
         for s in &n.stores {
@@ -245,13 +295,23 @@ impl Scheduler<'_> {
         }
         body.push(step(StepKind::If { cond: ok, then: vec![], otherwise: report }, nest.span));
         self.fresh = meet(&entry, &self.fresh);
-        let mut arrays: Vec<ArrayId> = find.operands.iter().map(|o| o.array).collect();
+        self.once(&find, body, nest.span, out);
+    }
+
+    /// Steps that are repeated only when what a nest reads has changed.
+    fn once(&mut self, nest: &Nest, body: Vec<Step>, span: Span, out: &mut Vec<Step>) {
+        let mut arrays: Vec<ArrayId> = nest.operands.iter().filter(|o| !o.written).map(|o| o.array).collect();
         arrays.sort();
         arrays.dedup();
-        let number = self.once;
+        let number = self.next_once();
+        let scalars = super::fuse_nests::scalars_of(nest).into_iter().collect();
+        out.push(Step { kind: StepKind::Once { number, arrays, scalars, body }, span });
+    }
+
+    /// A number for a step of the kind `Once`.
+    pub(super) fn next_once(&mut self) -> u32 {
         self.once += 1;
-        let scalars = super::fuse_nests::scalars_of(&find).into_iter().collect();
-        out.push(step(StepKind::Once { number, arrays, scalars, body }, nest.span));
+        self.once - 1
     }
 
     fn new_scalar(&mut self, ty: Ty) -> ScalarId {
@@ -280,7 +340,7 @@ impl Scheduler<'_> {
     }
 
     fn new_exchange(&mut self, items: Vec<Item>, span: Span) -> ExchangeId {
-        self.plan.exchanges.push(Exchange { items, span });
+        self.plan.exchanges.push(Exchange { items, span, listed: false });
         ExchangeId(self.plan.exchanges.len() as u32 - 1)
     }
 
@@ -290,7 +350,7 @@ impl Scheduler<'_> {
         out.push(Step { kind: StepKind::Exchange(id), span });
     }
 
-    fn note_fresh(&mut self, id: ExchangeId) {
+    pub(super) fn note_fresh(&mut self, id: ExchangeId) {
         for item in &self.plan.exchanges[id.0 as usize].items {
             match item {
                 Item::View(v) => {
@@ -303,16 +363,24 @@ impl Scheduler<'_> {
 
     fn written(&mut self, a: ArrayId) {
         self.fresh.arms.remove(&a);
-        let views = &self.plan.views;
-        self.fresh.views.retain(|v| views[v.0 as usize].array != a);
+        let fresh = std::mem::take(&mut self.fresh.views);
+        self.fresh.views = fresh.into_iter().filter(|v| !self.stale_after(*v, a)).collect();
+    }
+
+    /// Whether a view does not hold what is read any more once an array is written.
+    fn stale_after(&self, v: ViewId, written: ArrayId) -> bool {
+        let view = &self.plan.views[v.0 as usize];
+        let decides = |i: &Inspection| i.arrays.contains(&written);
+        view.array == written || (self.listed.contains(&v) && view.inspection.as_ref().is_some_and(decides))
     }
 
     fn swap_fresh(&mut self, a: ArrayId, b: ArrayId) {
         let (x, y) = (self.fresh.arms.remove(&a), self.fresh.arms.remove(&b));
         self.fresh.arms.extend(y.map(|y| (a, y)));
         self.fresh.arms.extend(x.map(|x| (b, x)));
-        let views = &self.plan.views;
-        self.fresh.views.retain(|v| views[v.0 as usize].array != a && views[v.0 as usize].array != b);
+        let fresh = std::mem::take(&mut self.fresh.views);
+        let stays = |v: &ViewId| !self.stale_after(*v, a) && !self.stale_after(*v, b);
+        self.fresh.views = fresh.into_iter().filter(stays).collect();
     }
 }
 
@@ -331,7 +399,7 @@ pub(super) fn stores(plan: &Plan, id: PlanNestId) -> impl Iterator<Item = ArrayI
 }
 
 /// The arrays that a statement may write and the nests it runs, nested statements included.
-fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut Vec<PlanNestId>) {
+pub(super) fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut Vec<PlanNestId>) {
     match &s.kind {
         StmtKind::Compute(n) => {
             nests.push(PlanNestId(n.0));
@@ -349,6 +417,18 @@ fn effects(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>, nests: &mut V
             then.iter().chain(otherwise).for_each(|s| effects(plan, s, written, nests))
         }
         _ => {}
+    }
+}
+
+/// The arrays that a statement writes whenever it runs.
+pub(super) fn effects_always(plan: &Plan, s: &Stmt, written: &mut BTreeSet<ArrayId>) {
+    match &s.kind {
+        StmtKind::If { .. } => {}
+        StmtKind::For { body, .. } => body.iter().for_each(|s| effects_always(plan, s, written)),
+        StmtKind::While { before, body, .. } => {
+            before.iter().chain(body).for_each(|s| effects_always(plan, s, written))
+        }
+        _ => effects(plan, s, written, &mut vec![]),
     }
 }
 

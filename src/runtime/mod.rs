@@ -11,6 +11,7 @@ pub mod failure;
 pub mod io;
 pub mod launch;
 pub mod memory;
+pub mod numbers;
 pub mod observe;
 mod output;
 pub mod progress;

@@ -15,6 +15,7 @@ use crate::runtime::io::root::Root;
 use crate::runtime::launch::Term;
 use crate::runtime::observe::Observer;
 use crate::runtime::progress::Progress;
+use crate::runtime::scatter::{Scatter, Scatters};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use crate::runtime::versions::Versions;
@@ -34,8 +35,8 @@ pub struct Rank<'a> {
     bytes: Vec<u64>,
     watch: Watch,
     pub(super) versions: Versions,
-    /// What scatters read, kept so that a loop does not ask for new memory in every round.
-    pub(super) scattered: super::scatter::Read,
+    /// What scatters keep, so that a loop neither asks for new memory nor works out its messages in every round.
+    pub(super) scattered: Scatters,
     /// The step at which this rank panics, for tests (`MGPU_FAULT=rank:step`).
     fault: Option<u64>,
     /// A progress bar for the outermost loop, on a terminal.
@@ -88,7 +89,7 @@ impl<'a> Rank<'a> {
             bytes: (0..plan.nests.len()).map(|n| compulsory_bytes(plan, PlanNestId(n as u32), me)).collect(),
             watch,
             versions: Versions::new(plan.arrays.len()),
-            scattered: Default::default(),
+            scattered: Scatters::new(plan),
             fault: fault(me),
             progress: false,
             series: BTreeMap::new(),
@@ -121,7 +122,9 @@ impl<'a> Rank<'a> {
         if let Some(trace) = &mut self.state.stats.trace {
             self.device.at(trace.at(s));
         }
-        if let Some(e) = exchange_of(s) {
+        if let Some(e) = exchange_of(s)
+            && !(self.plan.exchanges[e.0 as usize].listed && self.device.lists())
+        {
             self.state.stats.exchanges[e.0 as usize] += 1;
         }
         let clock = Instant::now();
@@ -137,6 +140,7 @@ impl<'a> Rank<'a> {
                 self.versions.swap(*a, *b);
                 self.device.swap(*a, *b);
             }
+            StepKind::Inspect(view) => self.device.inspect(*view, &mut self.state)?,
             StepKind::Exchange(ex) => self.device.exchange(*ex, &mut self.state)?,
             StepKind::Compute { nest, overlap } => {
                 let bytes = self.bytes[nest.0 as usize];
@@ -146,7 +150,14 @@ impl<'a> Rank<'a> {
                 }
                 let n = &self.plan.nest(*nest).nest;
                 n.stores.iter().for_each(|s| self.versions.written(n.operands[s.operand.0 as usize].array));
-                self.device.compute(*nest, *overlap, &mut self.state)?;
+                if self.scattered.waits(*nest) && self.device.lists() {
+                    // The scatter behind it runs it.
+                    if let Some(ex) = overlap {
+                        self.device.exchange(*ex, &mut self.state)?;
+                    }
+                } else {
+                    self.device.compute(*nest, *overlap, &mut self.state)?;
+                }
             }
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
             StepKind::Finish(nest) => self.device.finish(*nest, &mut self.state)?,
@@ -160,7 +171,11 @@ impl<'a> Rank<'a> {
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
-            StepKind::Scatter { into, index, value, op } => self.scatter(*into, *index, *value, *op)?,
+            StepKind::Scatter { into, index, value, op, kept, ordered } => {
+                let ordered = ordered.filter(|_| self.device.lists());
+                let (into, index, value) = (*into, *index, *value);
+                self.scatter(Scatter { into, index, value, op: *op, kept: *kept, ordered })?
+            }
             StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {
                 if self.changed(*number, arrays, scalars)? {

@@ -22,6 +22,11 @@ impl Versions {
         self.of[a.0 as usize] = self.clock;
     }
 
+    /// The number of what an array holds now.
+    pub fn version(&self, a: ArrayId) -> u64 {
+        self.of[a.0 as usize]
+    }
+
     /// Two arrays exchanged their contents.
     pub fn swap(&mut self, a: ArrayId, b: ArrayId) {
         self.of.swap(a.0 as usize, b.0 as usize);

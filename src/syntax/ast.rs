@@ -418,6 +418,16 @@ pub enum ExprKind {
         indices: Vec<(Ident, Option<Range>)>,
         term: ExprId,
     },
+    /// `reduce(f, 0)[k in 0..n] TERM`, or `scan(f, 0)[i] TERM` and `scan(f, 0, exclusive)[i] TERM`: a function of two values, and what
+    /// it begins with.
+    Combine {
+        with: Ident,
+        start: ExprId,
+        /// A scan, and whether it is without the element's own term.
+        scan: Option<bool>,
+        indices: Vec<(Ident, Option<Range>)>,
+        term: ExprId,
+    },
     Tuple(Vec<ExprId>),
     /// `[1.0, -8.0]`
     Table(Vec<ExprId>),

@@ -177,6 +177,11 @@ fn children(kind: &ExprKind, f: &mut dyn FnMut(ExprId)) {
             index_list(indices, f);
             f(*term);
         }
+        ExprKind::Combine { start, indices, term, .. } => {
+            f(*start);
+            index_list(indices, f);
+            f(*term);
+        }
         ExprKind::Grad { call, .. } => f(*call),
     }
 }

@@ -4,7 +4,7 @@ use pest::iterators::Pair;
 
 use super::ast::*;
 use super::build::Builder;
-use super::climb::{Piece, climb, infix};
+use super::climb::{Combine, Piece, climb, infix};
 use super::grammar::Rule;
 use crate::diag::Diagnostic;
 use crate::source::Span;
@@ -61,7 +61,7 @@ fn is_mark(rule: Rule) -> bool {
             | word_save
             | word_plot
             | word_animate
-    ) || matches!(rule, word_scan | word_exclusive | word_grad | word_constant)
+    ) || matches!(rule, word_scan | word_reduce | word_exclusive | word_grad | word_constant)
 }
 
 impl Builder<'_> {
@@ -116,9 +116,24 @@ impl Builder<'_> {
             Rule::op_not => Piece::Unary(UnaryOp::Not, span),
             Rule::scan => {
                 let exclusive = pair.clone().into_inner().any(|p| p.as_rule() == Rule::word_exclusive);
+                let mut kids = kids(pair).peekable();
+                let with = match kids.next() {
+                    Some(p) => Ident { name: p.as_str().trim_end().to_string(), span: self.span(&p) },
+                    None => self.no_ident(span),
+                };
+                if kids.peek().is_some_and(|p| p.as_rule() == Rule::expr) {
+                    let start = self.next_expr(&mut kids, span);
+                    return Piece::Combine(
+                        Combine { with, start, scan: Some(exclusive), indices: self.indices(kids) },
+                        span,
+                    );
+                }
+                Piece::Scan(with.name, exclusive, self.indices(kids), span)
+            }
+            Rule::combine => {
                 let mut kids = kids(pair);
-                let op = kids.next().map_or(String::new(), |p| p.as_str().trim_end().to_string());
-                Piece::Scan(op, exclusive, self.indices(kids), span)
+                let (with, start) = (self.next_ident(&mut kids, span), self.next_expr(&mut kids, span));
+                Piece::Combine(Combine { with, start, scan: None, indices: self.indices(kids) }, span)
             }
             _ => {
                 let mut kids = kids(pair);

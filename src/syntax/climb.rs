@@ -16,6 +16,14 @@ const NEGATE: u8 = 110;
 /// The term of `count`, `any` and `all` takes comparisons in.
 const CONDITION: u8 = 35;
 
+/// `reduce(f, 0)[i]` or `scan(f, 0)[i]` before its term.
+pub(super) struct Combine {
+    pub with: Ident,
+    pub start: ExprId,
+    pub scan: Option<bool>,
+    pub indices: Vec<(Ident, Option<Range>)>,
+}
+
 /// One element of a row.
 pub(super) enum Piece {
     Value(ExprId, Span),
@@ -23,6 +31,7 @@ pub(super) enum Piece {
     Unary(UnaryOp, Span),
     Reduce(ReduceOp, Vec<(Ident, Option<Range>)>, Span),
     Scan(String, bool, Vec<(Ident, Option<Range>)>, Span),
+    Combine(Combine, Span),
 }
 
 /// The operator a pair of rule `infix` holds, with its binding power.
@@ -126,6 +135,12 @@ fn operand(b: &mut Builder<'_>, row: &mut Row, whole: Span, deep: usize) -> Tree
             let (term, span, _) = level(b, row, if condition { CONDITION } else { REDUCE }, whole, deep);
             let span = at.to(span);
             (b.expr(ExprKind::Scan { op, exclusive, indices, term }, span), span, false)
+        }
+        Some(Piece::Combine(c, at)) => {
+            let (term, span, _) = level(b, row, REDUCE, whole, deep);
+            let span = at.to(span);
+            let Combine { with, start, scan, indices } = c;
+            (b.expr(ExprKind::Combine { with, start, scan, indices, term }, span), span, false)
         }
         Some(Piece::Infix(..)) | None => (b.dummy(whole), whole, false),
     }

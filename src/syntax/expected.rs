@@ -115,6 +115,7 @@ fn word(rule: Rule) -> Option<(u8, &'static str)> {
         index | binder | binding => (2, "a name"),
         scan_op => (2, "`+`, `*`, `min` or `max`"),
         word_exclusive => (4, "`exclusive`"),
+        word_reduce => (2, "a value"),
         placement | dists | dist | star | word_block | word_cyclic => (2, "`block`, `cyclic`, `*` or a partition"),
         word_replicated => (2, "`replicated`"),
         edge | edge_name | word_constant => (2, "an edge such as `clamp`"),
@@ -127,8 +128,8 @@ fn word(rule: Rule) -> Option<(u8, &'static str)> {
             (3, "a statement")
         }
         infix => (8, "an operator"),
-        expr | values | prefix | reduce | scan | number | boolean | if_chain | paren | table | blank | grad
-        | postfix | hole | range => (2, "a value"),
+        expr | values | prefix | reduce | scan | combine | number | boolean | if_chain | paren | table | blank
+        | grad | postfix | hole | range => (2, "a value"),
         op_neg | op_not | reduce_op => (2, "a value"),
         nl | EOI => (9, "the end of the statement"),
         _ if is_operator(rule) => (8, "an operator"),

@@ -47,6 +47,14 @@ fn show(a: &Ast, id: ExprId) -> String {
             let kind = if *exclusive { "Before" } else { "Scan" };
             format!("({kind} {op} {})", show(a, *term))
         }
+        ExprKind::Combine { with, start, scan, indices, term } => {
+            let kind = match scan {
+                None => "By",
+                Some(false) => "ScanBy",
+                Some(true) => "BeforeBy",
+            };
+            format!("({kind} {} {} {} {})", with.name, show(a, *start), indices.len(), show(a, *term))
+        }
         ExprKind::Tuple(l) => format!("<{}>", list(l)),
         ExprKind::Table(l) => format!("[{}]", list(l)),
         ExprKind::Grad { call, wrt } => {
@@ -90,6 +98,10 @@ fn operators_bind_as_documented() {
         ("sum[i] x[i]^2", "(Sum1 (Pow x[i] 2))"),
         ("min(a, b) + count", "(Add min(a b) count)"),
         ("sum[k] + 1", "(Add sum[k] 1)"),
+        ("reduce(f, 0)[i in 0..n, j] x[i] * 2 + 1", "(Add (By f 0 2 (Mul x[i] 2)) 1)"),
+        ("scan(f, (0, n))[i] (x[i], i)", "(ScanBy f <0 n> 1 <x[i] i>)"),
+        ("scan(f, exclusive, exclusive)[i] x[i]", "(BeforeBy f exclusive 1 x[i])"),
+        ("reduce(f, 0)", "reduce(f 0)"),
         ("scan(max, exclusive)[i] x[i] * 2", "(Before max (Mul x[i] 2))"),
         ("scan(+)[i] x[i] + scan(max)[i] y[i]", "(Add (Scan + x[i]) (Scan max y[i]))"),
         ("grad loss(w, x) for w, b", "(Grad loss(w x) w b)"),

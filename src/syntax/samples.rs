@@ -119,6 +119,7 @@ kernel conduct(t: f64[n, n],
     out[i, 0] = t[i, 0]
         otherwise
     left[i] = scan(+, exclusive)[i] t[i, i] + scan(max)[i] t[0, i]
+    left[i] += scan(later, (0, -1), exclusive)[i] t[i, i] - reduce(later, 0.0)[j in 0..n by 2, k] t[j, k]
     h[b] = 0
     h[bin[i]] += 1
     sum[i in 0..n by 2, j] t[i, j]

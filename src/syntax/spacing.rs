@@ -52,7 +52,8 @@ const BEFORE_VALUE: &[&str] = &[
     "expect", "else",
 ];
 /// Words that begin a term after their index list.
-const REDUCTIONS: &[&str] = &["sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax", "scan"];
+const REDUCTIONS: &[&str] =
+    &["sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax", "scan", "reduce"];
 
 /// What surrounds a pair of tokens.
 #[derive(Clone, Copy, Debug, Default)]

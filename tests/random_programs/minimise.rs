@@ -195,7 +195,8 @@ fn children(e: &Expr) -> Vec<&Expr> {
         | Expr::Cast(_, a)
         | Expr::Floor(_, a)
         | Expr::Fold(_, _, _, a)
-        | Expr::Scan(_, _, _, _, a) => {
+        | Expr::Scan(_, _, _, _, a)
+        | Expr::By(a) => {
             vec![a]
         }
         Expr::If(_, a, b, c) => vec![a, b, c],
@@ -214,7 +215,8 @@ fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
         | Expr::Cast(_, a)
         | Expr::Floor(_, a)
         | Expr::Fold(_, _, _, a)
-        | Expr::Scan(_, _, _, _, a) => {
+        | Expr::Scan(_, _, _, _, a)
+        | Expr::By(a) => {
             vec![a]
         }
         Expr::If(_, a, b, c) => vec![a, b, c],

@@ -85,6 +85,8 @@ pub enum Expr {
     Fold(Ty, Fold, Vec<Axis>, Box<Expr>),
     /// `scan(op)[index] term`, where the index begins at the number, or without the element's own term.
     Scan(Ty, (Fold, bool), String, i64, Box<Expr>),
+    /// The reduction or scan, written with a function of the program that combines like it.
+    By(Box<Expr>),
     /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
     Loop {
         ty: Ty,
@@ -110,6 +112,7 @@ impl Expr {
             | Expr::Call(t, ..) => *t,
             Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Scan(t, ..) => *t,
             Expr::Loop { ty: t, .. } => *t,
+            Expr::By(e) => e.ty(),
         }
     }
 }
@@ -238,9 +241,62 @@ pub struct Program {
     pub body: Vec<Stmt>,
 }
 
+/// Reductions of a type that any function could make: their order does not show.
+pub const FREE: &[Fold] = &[Fold::Sum, Fold::Prod, Fold::Min, Fold::Max, Fold::Any, Fold::All];
+
+/// The name of the function that combines like a reduction.
+fn function(op: Fold, ty: Ty) -> String {
+    format!("by_{}_{ty}", format!("{op:?}").to_lowercase())
+}
+
+/// What that function begins with.
+fn start(op: Fold, ty: Ty) -> String {
+    match (op, ty) {
+        (Fold::Any, _) => "false".into(),
+        (Fold::All, _) => "true".into(),
+        (Fold::Prod, _) => "1".into(),
+        (Fold::Min, ty) if ty.is_float() => "inf".into(),
+        (Fold::Max, ty) if ty.is_float() => "-inf".into(),
+        (Fold::Min, Ty::I32) => i32::MAX.to_string(),
+        (Fold::Min, Ty::I64) => i64::MAX.to_string(),
+        (Fold::Min, Ty::U32) => u32::MAX.to_string(),
+        (Fold::Min, Ty::U64) => u64::MAX.to_string(),
+        (Fold::Max, Ty::I32) => format!("{} - 1", -i32::MAX),
+        (Fold::Max, Ty::I64) => format!("{} - 1", -i64::MAX),
+        _ => "0".into(),
+    }
+}
+
+/// The declarations of the functions that a text uses.
+fn functions(text: &str) -> String {
+    let mut out = String::new();
+    for op in FREE {
+        for ty in [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F32, Ty::F64] {
+            let name = function(*op, ty);
+            let value = match op {
+                Fold::Sum => "a + b",
+                Fold::Prod => "a * b",
+                Fold::Min => "min(a, b)",
+                Fold::Max => "max(a, b)",
+                Fold::Any => "a or b",
+                _ => "a and b",
+            };
+            if text.contains(&format!("({name},")) {
+                let _ = writeln!(out, "fn {name}(a: {ty}, b: {ty}) -> {ty} = {value}");
+            }
+        }
+    }
+    out
+}
+
 impl Program {
     /// The program's text.
     pub fn text(&self) -> String {
+        let text = self.declarations();
+        functions(&text) + &text
+    }
+
+    fn declarations(&self) -> String {
         let mut out = String::new();
         for a in &self.arrays {
             let shape: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
@@ -383,6 +439,17 @@ pub fn expr(e: &Expr) -> String {
             let op = format!("{op:?}").to_lowercase();
             format!("({op}[{}] ({}))", axes.iter().map(range).collect::<Vec<_>>().join(", "), expr(term))
         }
+        Expr::By(inner) => match &**inner {
+            Expr::Fold(ty, op, axes, term) => {
+                let axes = axes.iter().map(range).collect::<Vec<_>>().join(", ");
+                format!("(reduce({}, {})[{axes}] ({}))", function(*op, *ty), start(*op, *ty), expr(term))
+            }
+            Expr::Scan(ty, (op, exclusive), index, _, term) => {
+                let kind = if *exclusive { ", exclusive" } else { "" };
+                format!("(scan({}, {}{kind})[{index}] ({}))", function(*op, *ty), start(*op, *ty), expr(term))
+            }
+            e => expr(e),
+        },
         Expr::Scan(_, (op, exclusive), index, _, term) => {
             let op = match op {
                 Fold::Sum => "+".to_string(),

@@ -499,6 +499,7 @@ impl Machine<'_> {
                 }
             }
             Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
+            Expr::By(e) => self.eval(e),
             Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
             Expr::Scan(ty, (op, exclusive), index, lo, term) => {
                 let here = int(self.scope.scalars[index]) as i64;

@@ -8,7 +8,7 @@ RESERVED = (
 SOFT = (
     "aligned", "animate", "assert", "auto", "bitand", "bitor", "bitxor", "block", "by", "clamp", "constant", "cyclic",
     "edge", "exclusive", "expect", "from", "grad", "in", "like", "load", "mirror", "none", "odd", "otherwise", "over",
-    "periodic", "plot", "print", "replicated", "save", "scan", "shl", "shr", "to", "with",
+    "periodic", "plot", "print", "reduce", "replicated", "save", "scan", "shl", "shr", "to", "with",
 )
 
 TYPE = (

@@ -26,6 +26,7 @@
 (animate_statement "animate" @keyword)
 (gradient "grad" @keyword)
 (scan "scan" @keyword)
+(combination "reduce" @keyword)
 (reduction operator: _ @function.builtin)
 
 (type_name) @type.builtin

@@ -24,11 +24,21 @@ use crate::ir::kernel::ArrayId;
 use crate::ir::program::Edge;
 use crate::ir::ty::Ty;
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, ExprKind, Ident, KernelBody, KernelDecl};
+use crate::syntax::ast::{ExprId, ExprKind, Ident, KernelBody, KernelDecl, Parameter};
 use equations::{Equations, Parameters};
 use read::{Meaning, Names, Reader};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// Puts the types in place of the variables that stand for them.
+fn without_variables(decl: &mut KernelDecl, bound: &BTreeMap<String, Ty>) {
+    let types = decl.params.iter_mut().map(|p| &mut p.ty).chain(decl.results.iter_mut().map(|r| &mut r.ty));
+    for t in types {
+        if let Some(ty) = bound.get(&t.elem.name) {
+            t.elem.name = ty.name().to_string();
+        }
+    }
+}
 
 impl Checker<'_> {
     /// Expands the derivative of a kernel call; its outcomes are those by each of `wrt`.
@@ -53,9 +63,13 @@ impl Checker<'_> {
             }
             None => return self.unknown(&callee.name, callee.span, "kernel"),
         };
-        let decl = self.kernel_decl(module, item)?;
-        let wrt = self.differentiated_by(&decl, &args, wrt)?;
-        let args = self.arguments(module, &decl.name.name, &decl.params, &args, span)?;
+        let mut decl = self.kernel_decl(module, item)?;
+        let named = args;
+        let args = self.arguments(module, &decl.name.name, &decl.params, &named, span)?;
+        let given: Vec<Option<Arg>> = args.iter().cloned().map(Some).collect();
+        let bound: BTreeMap<String, Ty> = self.types_of(&decl.params, &given).into_iter().map(|t| (t.0, t.1)).collect();
+        without_variables(&mut decl, &bound);
+        let wrt = self.differentiated_by(&decl, &named, wrt)?;
         let (mut edges, mut sizes) = (BTreeMap::new(), BTreeMap::new());
         let ast = self.modules[module].ast.clone();
         for (p, a) in decl.params.iter().zip(&args) {
@@ -68,7 +82,7 @@ impl Checker<'_> {
                 }
             }
         }
-        let made = self.derivative(module, item, &wrt, edges, sizes)?;
+        let made = self.derivative(module, item, &wrt, (edges, sizes, bound))?;
         let mut out = self.expand_kernel(made, 0, args, targets, span)?;
         out.truncate(wrt.len());
         Some(out)
@@ -110,13 +124,13 @@ impl Checker<'_> {
         module: usize,
         item: usize,
         wrt: &[String],
-        edges: BTreeMap<String, Vec<Edge>>,
-        sizes: BTreeMap<String, i64>,
+        (edges, sizes, bound): (BTreeMap<String, Vec<Edge>>, BTreeMap<String, i64>, BTreeMap<String, Ty>),
     ) -> Option<usize> {
-        let decl = self.kernel_decl(module, item)?;
+        let mut decl = self.kernel_decl(module, item)?;
+        without_variables(&mut decl, &bound);
         let title = format!("grad of {} by {}", decl.name.name, wrt.join(", "));
         // The same derivative again, of the same kernel with arrays of the same edges and extents.
-        let key = format!("{title}, file {}, {edges:?}, {sizes:?}", self.modules[module].ast.file.0);
+        let key = format!("{title}, file {}, {edges:?}, {sizes:?}, {bound:?}", self.modules[module].ast.file.0);
         if let Some(m) = self.derivatives.get(&key) {
             return Some(*m);
         }
@@ -141,14 +155,19 @@ impl Checker<'_> {
                 }
             }
         }
-        let mut reader = Reader { checker: self, module, ast: ast.clone(), shapes: shapes.clone(), count: 0, depth: 0 };
+        let mut reader =
+            Reader { checker: self, module, ast: ast.clone(), shapes: shapes.clone(), bound, count: 0, depth: 0 };
         let value = match (&decl.body, &result.name) {
             (KernelBody::Expr(e), _) => reader.expr(*e, &meanings)?,
             (KernelBody::Block(b), None) => reader.block(b, &meanings)?,
             (KernelBody::Block(_), Some(_)) => return self.one_float(&decl.name),
         };
-        let params: Vec<String> =
-            decl.params.iter().map(|p| format!("{}: {}", p.name.name, self.sources.text(p.ty.span))).collect();
+        let one = |c: &Self, p: &Parameter| {
+            let extents = |d: &ExprId| c.sources.text(ast.expr(*d).span).to_string();
+            let dims = p.ty.shape.as_ref().map(|d| d.iter().map(extents).collect::<Vec<_>>().join(", "));
+            format!("{}: {}{}", p.name.name, p.ty.elem.name, dims.map_or(String::new(), |d| format!("[{d}]")))
+        };
+        let params: Vec<String> = decl.params.iter().map(|p| one(self, p)).collect();
         let mut equations = Equations::new(Parameters { shapes, types, edges, sizes }, wrt.to_vec(), ty);
         let text = match equations.kernel(
             &value,

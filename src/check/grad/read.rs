@@ -31,6 +31,8 @@ pub struct Reader<'c, 'a> {
     pub ast: Rc<Ast>,
     /// The shapes of array parameters, as text.
     pub shapes: BTreeMap<String, Vec<R>>,
+    /// What type variables stand for.
+    pub bound: BTreeMap<String, Ty>,
     /// Indices named so far.
     pub count: usize,
     pub depth: usize,
@@ -117,8 +119,8 @@ impl Reader<'_, '_> {
             }
             ExprKind::Block(block) => return self.block(block, names),
             ExprKind::Reduce { op, indices, term } => return self.reduce(*op, indices, *term, span, names),
-            ExprKind::Scan { .. } | ExprKind::Grad { .. } => {
-                return self.no("`grad` does not go through scans and derivatives", span);
+            ExprKind::Scan { .. } | ExprKind::Combine { .. } | ExprKind::Grad { .. } => {
+                return self.no("`grad` does not go through scans, derivatives and reductions by a function", span);
             }
             ExprKind::Tuple(_) | ExprKind::Table(_) | ExprKind::Hole => return self.no("not a single value", span),
         })
@@ -168,12 +170,18 @@ impl Reader<'_, '_> {
                     })
                     .collect();
                 let outer = (std::mem::replace(&mut self.module, m), std::mem::replace(&mut self.ast, ast.clone()));
+                // Its type variables are others.
+                let bound = std::mem::take(&mut self.bound);
                 let out = self.expr(f.body, &inner);
                 (self.module, self.ast) = outer;
+                self.bound = bound;
                 out
             }
             Some(_) => self.no(format!("`grad` does not go through `{}`", callee.name), span),
-            None => Some(Rc::new(E::Call(callee.name.clone(), args))),
+            None => {
+                let name = self.bound.get(&callee.name).map_or(callee.name.clone(), |ty| ty.name().to_string());
+                Some(Rc::new(E::Call(name, args)))
+            }
         }
     }
 

@@ -48,7 +48,7 @@ impl Plan {
             })
             .collect();
         let (most, total) = self.load(e);
-        let mut out = json!({"items": items, "most_messages": most.0, "most_bytes": most.1});
+        let mut out = json!({"items": items, "listed": e.listed, "most_messages": most.0, "most_bytes": most.1});
         if let Some(t) = total {
             out["messages"] = json!(t.0);
             out["bytes"] = json!(t.1);
@@ -83,6 +83,10 @@ impl Plan {
             let scalar = |id: crate::ir::kernel::ScalarId| self.program.scalars[id.0 as usize].name.clone();
             let mut v = match &s.kind {
                 StepKind::Exchange(e) => json!({"step": "exchange", "exchange": e.0}),
+                StepKind::Inspect(v) => {
+                    let v = &self.views[v.0 as usize];
+                    json!({"step": "inspect", "view": name(v.array), "reader": self.nest(v.nest).nest.name})
+                }
                 StepKind::Compute { nest, overlap } => {
                     let n = self.nest(*nest);
                     json!({
@@ -108,8 +112,8 @@ impl Plan {
                 StepKind::If { then, otherwise, .. } => {
                     json!({"step": "if", "then": self.steps_json(then, sources), "else": self.steps_json(otherwise, sources)})
                 }
-                StepKind::Scatter { into, index, value, .. } => {
-                    json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value)})
+                StepKind::Scatter { into, index, value, kept, .. } => {
+                    json!({"step": "scatter", "into": name(*into), "index": name(*index), "value": name(*value), "kept": kept})
                 }
                 StepKind::Scan { array, dim, .. } => {
                     json!({"step": "scan", "array": name(*array), "dimension": dim})

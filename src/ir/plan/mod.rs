@@ -99,6 +99,17 @@ pub struct View {
     pub array: ArrayId,
     pub nest: PlanNestId,
     pub operand: usize,
+    /// Where subscripts are values, the view's box is more than the nest reads.
+    pub inspection: Option<Inspection>,
+}
+
+/// How a rank finds out which elements of a view its part of the nest reads.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The part of the nest's code that decides the subscripts. The reads of the view stand in it to be noted; nothing depends on them.
+    pub code: Code,
+    /// The arrays that decide.
+    pub arrays: Vec<ArrayId>,
 }
 
 /// A region around every rank's part: offsets from `-lo` to `hi` in each dimension.
@@ -130,6 +141,8 @@ pub enum Item {
 pub struct Exchange {
     pub items: Vec<Item>,
     pub span: Span,
+    /// Of its one view, only the elements travel that the last [`StepKind::Inspect`] has found, where these are few.
+    pub listed: bool,
 }
 
 /// An array with its place on this number of ranks.
@@ -169,6 +182,8 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum StepKind {
     Exchange(ExchangeId),
+    /// Find out which elements of a view are read, and tell their owners.
+    Inspect(ViewId),
     /// Run a rank's part of a nest. With `overlap`, its messages travel while the points that need none of them run.
     Compute {
         nest: PlanNestId,
@@ -189,6 +204,10 @@ pub enum StepKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// It comes again with the same `index`, so the ranks remember who takes what.
+        kept: bool,
+        /// The nest that computes the values, right before, if it may do so in any order: then in that of the elements that take them.
+        ordered: Option<PlanNestId>,
     },
     /// Replace the elements by running values along a dimension; ranks behind one another there pass on what they carry.
     Scan {

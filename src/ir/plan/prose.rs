@@ -301,11 +301,15 @@ impl Plan {
         let name = |a: &ArrayId| self.array(*a).array.name.clone();
         Some(match &f.step.kind {
             StepKind::Compute { nest, .. } => self.compute_story(*nest),
+            StepKind::Inspect(v) => format!(
+                "{}; where most elements are wanted, the whole array travels.",
+                self.inspect_text(*v).replacen('l', "L", 1)
+            ),
             StepKind::AllReduce(items) => self.reduce_story(items),
             StepKind::Swap(a, b) => format!("`{}` and `{}` change places; nothing is copied.", name(a), name(b)),
-            StepKind::Scatter { into, index, value, .. } => format!(
+            StepKind::Scatter { into, index, value, kept, .. } => format!(
                 "{}; each owner takes what arrives in the order of the indices, so the number of ranks does not matter.",
-                self.scatter_text(*into, *index, *value).replacen('s', "S", 1)
+                self.scatter_text(*into, *index, *value, *kept).replacen('s', "S", 1)
             ),
             StepKind::Scan { array, dim, .. } => format!("{}.", self.scan_text(*array, *dim).replacen('s', "S", 1)),
             StepKind::Print(_) => "Rank 0 prints; all ranks know the values.".into(),

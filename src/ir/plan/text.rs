@@ -1,6 +1,6 @@
 //! The plan as text for people.
 
-use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
+use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Edge, PrintPart};
@@ -187,6 +187,7 @@ impl Plan {
         let name = |a: &crate::ir::kernel::ArrayId| self.array(*a).array.name.clone();
         match &s.kind {
             StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", say),
+            StepKind::Inspect(v) => say(self.inspect_text(*v)),
             StepKind::Compute { nest, overlap } => {
                 if let Some(e) = overlap {
                     let what = "exchange, while the interior computes";
@@ -210,7 +211,9 @@ impl Plan {
                 }
             }
             StepKind::Swap(a, b) => say(format!("swap {} and {}", name(a), name(b))),
-            StepKind::Scatter { into, index, value, .. } => say(self.scatter_text(*into, *index, *value)),
+            StepKind::Scatter { into, index, value, kept, .. } => {
+                say(self.scatter_text(*into, *index, *value, *kept));
+            }
             StepKind::Scan { array, dim, .. } => say(self.scan_text(*array, *dim)),
             StepKind::Break => say("break".into()),
             StepKind::Print(_) => say("print".into()),
@@ -250,20 +253,43 @@ impl Plan {
             })
             .collect();
         let (most, total) = self.load(e);
-        let total = total.map_or(String::new(), |t| format!("; all ranks {} messages, {}", t.0, bytes(t.1)));
+        let (what, at_most) =
+            if e.listed { (format!("{what} of listed elements"), "at most ") } else { (what.to_string(), "") };
+        let total = total.map_or(String::new(), |t| format!("; all ranks {at_most}{} messages, {}", t.0, bytes(t.1)));
         say(format!("{what}: {}", items.join(", ")));
         say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
     }
 
-    /// What a scatter sends: at most everything that a rank holds of it.
-    pub(crate) fn scatter_text(&self, into: ArrayId, index: ArrayId, value: ArrayId) -> String {
-        let size = 8 + self.array(value).array.ty.size() as i64;
+    /// What finding out which elements of a view are read costs: a number for each, at most.
+    pub(crate) fn inspect_text(&self, v: ViewId) -> String {
+        let view = &self.views[v.0 as usize];
+        let (a, reader) = (self.array(view.array), &self.nest(view.nest).nest.name);
+        let size = a.array.ty.size() as i64;
+        let whole = Exchange { items: vec![Item::View(v)], span: a.array.span, listed: false };
+        let one = |r: i64| self.traffic(&whole, r).1 / size * if a.storage(r).len() <= 1 << 32 { 4 } else { 8 };
+        let most = self.sampled_ranks().into_iter().map(one).max().unwrap_or(0);
+        format!("list what `{reader}` reads of {}: a rank sends at most {}", a.array.name, bytes(most))
+    }
+
+    /// What a scatter sends: at most everything that a rank holds of it, and the places only where they are not known from before.
+    pub(crate) fn scatter_text(&self, into: ArrayId, index: ArrayId, value: ArrayId, kept: bool) -> String {
+        let (a, size) = (self.array(into), self.array(value).array.ty.size() as i64);
+        let part = |r: i64| a.layout.part(r).len();
+        let place = if (0..self.ranks.min(2)).all(|r| part(r) <= 1 << 32) { 4 } else { 8 };
         let most = self.sampled_ranks().iter().map(|r| self.array(index).layout.part(*r).len()).max().unwrap_or(0);
-        let name = &self.array(into).array.name;
-        if self.ranks == 1 {
-            return format!("scatter into {name}");
+        let name = &a.array.name;
+        match (self.ranks, kept) {
+            (1, false) => format!("scatter into {name}"),
+            (1, true) => format!("scatter into {name}, in an order that is kept"),
+            (_, false) => {
+                format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * (place + size)))
+            }
+            (_, true) => format!(
+                "scatter into {name}: a rank sends at most {} to the owners, and {} more when places have changed",
+                bytes(most * size),
+                bytes(most * place)
+            ),
         }
-        format!("scatter into {name}: a rank sends at most {} to the owners", bytes(most * size))
     }
 
     /// What a scan passes on from rank to rank.

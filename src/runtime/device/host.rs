@@ -1,18 +1,22 @@
 //! A rank on the CPU: arrays in this process's memory, nests run by an [`Executor`], messages packed and unpacked here.
 
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId, Sym};
+use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId, Sym};
 use crate::ir::plan::region::Mode;
 use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::{BoxCopy, Stored, strides};
 use crate::runtime::demand::Demand;
+use crate::runtime::device::inspect::{self, Lists};
 use crate::runtime::device::{Binding, Device, Executor, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::memory::{self, Buffer};
+use crate::runtime::numbers::{Numbers, picked};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Parts of at least this many points are split so that messages travel meanwhile.
@@ -52,6 +56,10 @@ pub struct HostDevice<'a> {
     /// Messages and bytes that each exchange brings, by the plan.
     traffic: Vec<(i64, i64)>,
     splits: Vec<Option<Split>>,
+    /// What ranks read of views, where that is less than their boxes.
+    lists: BTreeMap<ViewId, Option<Lists>>,
+    /// Nests that run in another order: where they find their operands, and what is laid out for them.
+    ordered: BTreeMap<PlanNestId, (Vec<Binding>, Vec<Option<Buffer>>)>,
 }
 
 impl<'a> HostDevice<'a> {
@@ -69,6 +77,8 @@ impl<'a> HostDevice<'a> {
                 .collect(),
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             splits: (0..plan.nests.len()).map(|_| None).collect(),
+            lists: BTreeMap::new(),
+            ordered: BTreeMap::new(),
         };
         device.find_splits(&plan.steps);
         Ok(device)
@@ -106,6 +116,44 @@ impl<'a> HostDevice<'a> {
     fn arrive(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         let e = ex.0 as usize;
         arrive(&self.schedules[e], &self.memory, self.traffic[e], state)
+    }
+
+    /// Carries the elements of a view that are read, or, where that is most of them, its box.
+    fn exchange_listed(&mut self, view: ViewId, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let Some(Some(lists)) = self.lists.get(&view) else {
+            let clock = Instant::now();
+            let schedule = &self.schedules[ex.0 as usize];
+            schedule.start(&|p| self.memory.address(p), state.comm)?;
+            state.stats.sent_beside(schedule.sent());
+            state.stats.spent(Kind::Send, clock);
+            let clock = Instant::now();
+            schedule.finish(&|p| self.memory.address(p), state.comm)?;
+            state.stats.spent(Kind::Wait, clock);
+            return Ok(());
+        };
+        let id = self.plan.views[view.0 as usize].array;
+        let a = self.plan.array(id);
+        let size = a.array.ty.size();
+        let bytes = |region: IndexBox| region.len().max(0) as usize * size;
+        let (from, to) = (self.memory.address(Place::Array(id)), self.memory.address(Place::View(view)));
+        let (n, m) = (bytes(a.storage(self.me)), bytes(self.plan.view_box(view, self.me)));
+        if n > 0 && from.is_null() || m > 0 && to.is_null() {
+            return Err(Failure::Internal(format!("`{}` has no memory", a.array.name)));
+        }
+        // SAFETY: the blocks of an array and of a view are two, hold these boxes, and belong to this device, which is borrowed.
+        let (from, to) = unsafe {
+            let from = if n == 0 { &[][..] } else { std::slice::from_raw_parts(from, n) };
+            (from, if m == 0 { &mut [][..] } else { std::slice::from_raw_parts_mut(to, m) })
+        };
+        lists.carry(from, to, size, state)
+    }
+
+    /// Where the part of an array lies that has no ghost cells, and its bytes.
+    fn bare(&self, id: ArrayId) -> Option<(*mut u8, usize)> {
+        let a = self.plan.array(id);
+        let ptr = self.memory.address(Place::Array(id));
+        let bare = a.ghost.iter().all(|g| *g == (0, 0)) && !ptr.is_null();
+        bare.then(|| (ptr, a.layout.part(self.me).len() as usize * a.array.ty.size()))
     }
 
     fn copy_between(&self, id: ArrayId, region: &IndexBox, out: bool) -> BoxCopy {
@@ -180,8 +228,80 @@ impl Device for HostDevice<'_> {
     }
 
     fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        let e = &self.plan.exchanges[ex.0 as usize];
+        if let (true, [Item::View(v)]) = (e.listed, &e.items[..]) {
+            return self.exchange_listed(*v, ex, state);
+        }
         self.start(ex, state)?;
         self.arrive(ex, state)
+    }
+
+    fn inspect(&mut self, view: ViewId, state: &mut RankState) -> Result<(), Failure> {
+        let v = &self.plan.views[view.0 as usize];
+        let Some(inspection) = &v.inspection else { return Ok(()) };
+        let clock = Instant::now();
+        let work = &mut self.work[v.nest.0 as usize];
+        for (b, place) in work.bindings.iter_mut().zip(&work.places) {
+            b.ptr = self.memory.address(*place);
+        }
+        let read = match &work.part {
+            Some(part) => inspect::read_elements(self.plan, (view, inspection), part, &work.bindings, self.me),
+            None => vec![],
+        };
+        state.stats.spent(Kind::Compute, clock);
+        let lists = Lists::agreed(self.plan, view, &read, state)?;
+        self.lists.insert(view, lists);
+        Ok(())
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    fn order(&mut self, id: PlanNestId, order: &Numbers, changed: &[bool]) -> Result<(), Failure> {
+        let n = self.plan.nest(id);
+        let Some(store) = n.nest.stores.first() else { return Ok(()) };
+        let (_, mut laid) = self.ordered.remove(&id).unwrap_or_default();
+        laid.resize_with(n.nest.operands.len(), || None);
+        let mut bindings = self.work[id.0 as usize].bindings.clone();
+        let own = bindings[store.operand.0 as usize].clone();
+        for (k, b) in bindings.iter_mut().enumerate() {
+            b.ptr = self.memory.address(Place::from(n.sources[k]));
+            let reads = |a: &Access| a.operand.0 as usize == k && a.index == store.index;
+            if k == store.operand.0 as usize || !n.nest.accesses.iter().any(reads) {
+                continue;
+            }
+            let (array, size) = (n.nest.operands[k].array, n.nest.operands[k].ty.size());
+            if changed[k] || laid[k].is_none() {
+                let bytes = order.len() * size;
+                let part = self.plan.array(array).layout.part(self.me);
+                let mut from = vec![];
+                self.read_into(array, &part, &mut from)?;
+                let place = match laid[k].take() {
+                    Some(place) => place,
+                    None => {
+                        Buffer::new(bytes).ok_or_else(|| Failure::Internal(format!("no memory for {bytes} bytes")))?
+                    }
+                };
+                // SAFETY: the buffer was made for these bytes, and is this device's.
+                let to = unsafe { std::slice::from_raw_parts_mut(place.ptr(), bytes) };
+                picked(order, &from, size, to);
+                laid[k] = Some(place);
+            }
+            *b = Binding { ptr: laid[k].as_ref().map_or(std::ptr::null_mut(), |l| l.ptr()), ..own.clone() };
+        }
+        self.ordered.insert(id, (bindings, laid));
+        Ok(())
+    }
+
+    fn compute_in_order(&mut self, id: PlanNestId, points: Range<usize>, state: &mut RankState) -> Result<(), Failure> {
+        let (Some((bindings, _)), Some(part)) = (self.ordered.get(&id), &self.work[id.0 as usize].part) else {
+            return Ok(());
+        };
+        let lo = part.dims[0].lo;
+        let part = IndexBox::new(vec![Interval::new(lo + points.start as i64, lo + points.end as i64)]);
+        let sweep = Sweep { nest: id.0 as usize, bindings, executor: self.executor, plan: self.plan };
+        sweep.run(&[part], &mut [], state)
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
@@ -234,6 +354,15 @@ impl Device for HostDevice<'_> {
             unsafe { self.copy_between(id, region, false).run(data.as_ptr(), self.memory.address(Place::Array(id))) };
         }
         Ok(())
+    }
+
+    fn in_place(&mut self, read: ArrayId, written: ArrayId) -> Option<(&[u8], &mut [u8])> {
+        let (from, to) = (self.bare(read)?, self.bare(written)?);
+        if self.memory.arrays[read.0 as usize] == self.memory.arrays[written.0 as usize] {
+            return None;
+        }
+        // SAFETY: the blocks hold these parts, are two different ones, and belong to this device, which is borrowed.
+        unsafe { Some((std::slice::from_raw_parts(from.0, from.1), std::slice::from_raw_parts_mut(to.0, to.1))) }
     }
 
     fn memory(&self) -> Option<u64> {

@@ -8,6 +8,7 @@
 pub mod cuda;
 pub mod exact_sum;
 pub mod host;
+mod inspect;
 pub mod leaf;
 pub mod native;
 pub mod native_cache;
@@ -17,11 +18,13 @@ pub mod vm;
 
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::{ExchangeId, Plan, PlanNestId};
+use crate::ir::plan::{ExchangeId, Plan, PlanNestId, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::numbers::Numbers;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Event;
+use std::ops::Range;
 use std::time::Instant;
 
 pub use crate::ir::elem;
@@ -69,6 +72,28 @@ pub trait Device {
     /// Carries the regions of an exchange.
     fn exchange(&mut self, exchange: ExchangeId, state: &mut RankState) -> Result<(), Failure>;
 
+    /// Finds out which elements of a view the rank's part of its nest reads, and tells their owners. All ranks call this together.
+    fn inspect(&mut self, _view: ViewId, _state: &mut RankState) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether exchanges of listed elements carry what [`Device::inspect`] has found, and nests run in a given order; else exchanges carry
+    /// the view's whole box, and nests run in theirs.
+    fn lists(&self) -> bool {
+        false
+    }
+
+    /// Gets ready to run the points of a nest of one dimension in this order: what it reads at its own point is laid out so, where `changed`
+    /// says, by operand, that it is not from before.
+    fn order(&mut self, _nest: PlanNestId, _order: &Numbers, _changed: &[bool]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Runs some points of a nest in the order that [`Device::order`] was given.
+    fn compute_in_order(&mut self, _nest: PlanNestId, _points: Range<usize>, _: &mut RankState) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Combines the partial results of these nests' reductions over all ranks and sets the scalars.
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure>;
 
@@ -92,6 +117,12 @@ pub trait Device {
 
     /// Sets the elements of a box of this rank's part.
     fn write(&mut self, id: ArrayId, region: &IndexBox, data: &[u8]) -> Result<(), Failure>;
+
+    /// This rank's parts of two different arrays as they lie in memory, the second to be written; `None` where they do not lie there
+    /// row-major without gaps.
+    fn in_place(&mut self, _read: ArrayId, _written: ArrayId) -> Option<(&[u8], &mut [u8])> {
+        None
+    }
 
     /// Makes every scalar known on the host.
     fn learn(&mut self, state: &mut RankState) -> Result<(), Failure>;

@@ -251,7 +251,7 @@ impl Generator {
             let term = if matches!(op, Fold::Count | Fold::Any | Fold::All) { Ty::Bool } else { ty };
             let value = Box::new(self.scan(&inner, &axes, term));
             let ty = if term == ty { ty } else { Ty::I64 };
-            return Expr::Fold(ty, op, axes, value);
+            return self.by_function(Expr::Fold(ty, op, axes, value));
         }
         if places || op == Fold::Mean {
             axes.iter_mut().for_each(|x| x.upto = None);
@@ -275,7 +275,18 @@ impl Generator {
         if term == Ty::Bool && ty != Ty::Bool {
             return Expr::Fold(Ty::I64, op, axes, Box::new(value));
         }
-        Expr::Fold(ty, op, axes, Box::new(value))
+        self.by_function(Expr::Fold(ty, op, axes, Box::new(value)))
+    }
+
+    /// The same reduction or scan, sometimes by a function.
+    pub(super) fn by_function(&mut self, e: Expr) -> Expr {
+        let (op, ty, plain) = match &e {
+            Expr::Fold(ty, op, axes, _) => (op, ty, axes.iter().all(|x| x.upto.is_none() && x.ends.is_none())),
+            Expr::Scan(ty, (op, _), ..) => (op, ty, true),
+            _ => return e,
+        };
+        let exact = !ty.is_float() || matches!(op, Fold::Min | Fold::Max);
+        if FREE.contains(op) && exact && plain && self.r.chance(20) { Expr::By(Box::new(e)) } else { e }
     }
 
     /// The last range of a reduction may end where its first index stands.

@@ -97,7 +97,7 @@ impl Generator {
         self.cost += axes.iter().map(|x| x.hi - x.lo).product::<i64>() * 4;
         let term = exact(self.expr(scope, ty, 1));
         let exclusive = self.r.chance(30);
-        Expr::Scan(ty, (op, exclusive), axis.name, axis.lo, Box::new(term))
+        self.by_function(Expr::Scan(ty, (op, exclusive), axis.name, axis.lo, Box::new(term)))
     }
 
     /// `h[bin[i]] += w[i]` in a workflow.
