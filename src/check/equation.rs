@@ -177,7 +177,7 @@ impl Checker<'_> {
         let mut b = self.builders.pop()?;
         let (region, store) = out?;
         if domain.iter().all(|d| !d.is_empty()) {
-            self.push_nest(&mut b, format!("{} =", left.name), vec![store], vec![], left.target.span);
+            self.push_nest(&mut b, left.name.clone(), vec![store], vec![], left.target.span);
         }
         Some(region)
     }

@@ -316,7 +316,7 @@ fn usage(args: &RunArgs, message: String) -> u8 {
 
 /// A short account of the run on stderr.
 fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran: Duration, executor: &str) {
-    if args.quiet {
+    if args.quiet && !args.json {
         return;
     }
     let sum = |f: &dyn Fn(&Stats) -> u64| stats.iter().map(f).sum::<u64>();
