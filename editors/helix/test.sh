@@ -43,19 +43,21 @@ terminal new-session -d -s hx -x 140 -y 40 "$hx" heat.mgpu
 shows "f32[n, n] in (block, block) edge clamp"
 # Colours, of the terminal's sixteen: keywords have one, and operators the text's.
 terminal capture-pane -e -p -t hx >coloured
-grep -qE $'\x1b\\[3[1-6]m(\x1b\\[49m)?kernel' coloured || { echo "helix: no colours" >&2; cat -v coloured >&2; exit 1; }
+grep -qE $'\x1b\\[(3|9)[1-6]m(\x1b\\[49m)?kernel' coloured || { echo "helix: no colours" >&2; cat -v coloured >&2; exit 1; }
 shows "for i in 0..256, j in 0..256"   # an inlay hint
 type_keys "/diffuse" Enter "n" " k"    # hover over the call
 shows "on 4 ranks"
-type_keys Escape ":open wrong.mgpu" Enter
-shows "reaches -1 when i = 0"          # a diagnostic
+type_keys Escape
+sleep 1                                # or it would be Alt and the next key
+type_keys ":open wrong.mgpu" Enter
+shows "of \`u\` reaches 256"              # a diagnostic
 type_keys ":open rough.mgpu" Enter
 shows 'print "{twice'
 type_keys "/exp" Enter "gd"            # the definition, in the library
 shows "fn exp_f64(x: f64)"
 type_keys ":open rough.mgpu" Enter
 shows 'print "{twice'
-type_keys "gg" "w" " r"                # rename
+type_keys "/twice" Enter " r"           # rename
 shows "rename-to:"
 type_keys C-u "double" Enter
 shows "double(exp(1.0))"
