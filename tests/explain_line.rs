@@ -57,3 +57,26 @@ fn what_cannot_be_explained_is_said() {
     assert_eq!(explain("b.mgpu:x", 4, here.path()).exit, 2);
     assert_eq!(explain("E9999", 4, here.path()).exit, 2);
 }
+
+/// A line of a kernel is written as the line of the workflow that calls it; only the heading differs.
+#[test]
+fn a_line_of_a_kernel_has_the_script_of_its_call() {
+    let here = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/programs/epidemic.mgpu").display().to_string();
+    let script = |line: usize| {
+        let got =
+            run(&["explain", &format!("{file}:{line}"), "-n", "3", "--as", "mpi4py"].map(String::from), here.path());
+        assert_eq!(got.exit, 0, "line {line}: {}", got.err);
+        let (head, body) = got.out.split_once("# mpirun").unwrap();
+        (head.to_string(), body.to_string())
+    };
+    let (call, first, second) = (script(22), script(14), script(15));
+    assert!(call.1.contains("np.minimum(") && call.1 == first.1 && call.1 == second.1, "{}", first.1);
+    assert!(
+        first.0.contains("which line 22 of the workflow computes") && !call.0.contains("which line"),
+        "{}",
+        first.0
+    );
+    let none = run(&["explain", &format!("{file}:3"), "--as", "mpi4py"].map(String::from), here.path());
+    assert!(none.exit == 1 && none.err.contains("E0901"), "{}", none.err);
+}
