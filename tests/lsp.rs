@@ -75,16 +75,87 @@ fn quick_fixes_mend_what_they_belong_to() {
             "array u: f64[8] edge clamp\nworkflow main { u[i] = u[i-1] }\n",
         ),
     ];
-    for (k, (bad, good)) in cases.iter().enumerate() {
-        let uri = e.open(&format!("case{k}.mgpu"), bad);
+    let inside = [
+        ("x = (1 + 2", "x = (1 + 2)"),
+        ("x = f(2", "x = f(2)"),
+        ("x == 3", "x = 3"),
+        ("if c { x = 1 } elif c { x = 2 }", "if c { x = 1 } else if c { x = 2 }"),
+        ("u = 3", "u[i] = 3"),
+        ("x = u(2)", "x = u[2]"),
+        ("c = -c", "c = not c"),
+        ("let y = x; y = 4", "var y = x; y = 4"),
+        ("while m[0] { x = 1 }", "while m[0] != 0 { x = 1 }"),
+    ];
+    let program = |line: &str| {
+        format!(
+            "fn f(x: f64) -> f64 = x\narray u, w: f64[8]\narray m: i64[8]\nworkflow main {{\n    var c = true\n    var x = 1.0\n    {line}\n    \
+             print \"{{x}} {{c}} {{w[0]}} {{m[0]}}\"\n}}\n"
+        )
+    };
+    let more: Vec<(String, String)> = inside.iter().map(|(bad, good)| (program(bad), program(good))).collect();
+    let cases = cases.iter().map(|(bad, good)| (bad.to_string(), good.to_string())).chain(more);
+    for (k, (bad, good)) in cases.enumerate() {
+        let uri = e.open(&format!("case{k}.mgpu"), &bad);
         let actions = e.about("textDocument/codeAction", &uri);
         let first = &actions[0];
         assert_eq!(first["kind"], "quickfix", "{bad}: {actions:#}");
-        assert_eq!(applied(bad, &first["edit"]["changes"][&uri]), *good);
-        e.change(&uri, 2, good);
+        assert_eq!(applied(&bad, &first["edit"]["changes"][&uri]), good);
+        e.change(&uri, 2, &good);
         assert_eq!(e.diagnostics(&uri, 2), json!([]), "{good}");
     }
     e.end();
+}
+
+/// In all cases of the suite: the first fix of a report mends it, whatever else is wrong in the file.
+#[test]
+fn every_first_fix_mends_its_report() {
+    let mut files = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/check")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
+            match path.extension() {
+                None => folders.push(path),
+                Some(e) if e == "mgpu" => files.push(path),
+                Some(_) => {}
+            }
+        }
+    }
+    files.sort();
+    let (mut e, mut fixes, mut wrong) = (Editor::start(json!({})), 0, vec![]);
+    for path in files {
+        let (uri, text) = (format!("file://{}", path.display()), std::fs::read_to_string(&path).unwrap());
+        e.notify(
+            "textDocument/didOpen",
+            json!({"textDocument": {"uri": uri, "languageId": "mgpu", "version": 1, "text": text}}),
+        );
+        let mut version = 1;
+        let before = e.diagnostics(&uri, version);
+        let mut mended: Vec<Value> = vec![];
+        for action in e.about("textDocument/codeAction", &uri).as_array().unwrap() {
+            let report = &action["diagnostics"][0];
+            if mended.contains(report) {
+                continue;
+            }
+            mended.push(report.clone());
+            version += 1;
+            e.change(&uri, version, &applied(&text, &action["edit"]["changes"][&uri]));
+            let after = e.diagnostics(&uri, version);
+            let same = |list: &Value| {
+                let line = |d: &Value| d["range"]["start"]["line"].clone();
+                let said = |d: &Value| d["message"].as_str().unwrap().lines().next().map(str::to_string);
+                let all = list.as_array().unwrap().iter();
+                all.filter(|d| line(d) == line(report) && said(d) == said(report)).count()
+            };
+            fixes += 1;
+            if same(&after) >= same(&before) {
+                wrong.push(format!("{}: {} does not mend {report}", path.display(), action["title"]));
+            }
+        }
+        e.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
+    }
+    e.end();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(fixes >= 50, "{fixes} fixes");
 }
 
 #[test]
