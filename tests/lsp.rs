@@ -106,7 +106,7 @@ fn quick_fixes_mend_what_they_belong_to() {
     e.end();
 }
 
-/// In all cases of the suite: the first fix of a report mends it, whatever else is wrong in the file.
+/// In all cases of the suite: every report says what to write, and the first fix of a report mends it, whatever else is wrong in the file.
 #[test]
 fn every_first_fix_mends_its_report() {
     let mut files = vec![];
@@ -130,6 +130,9 @@ fn every_first_fix_mends_its_report() {
         );
         let mut version = 1;
         let before = e.diagnostics(&uri, version);
+        for d in before.as_array().unwrap() {
+            assert!(d["message"].as_str().unwrap().contains("\nhelp: "), "{}: no help in {d}", path.display());
+        }
         let mut mended: Vec<Value> = vec![];
         for action in e.about("textDocument/codeAction", &uri).as_array().unwrap() {
             let report = &action["diagnostics"][0];

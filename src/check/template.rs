@@ -54,9 +54,13 @@ impl Checker<'_> {
     /// A format of a hole fits values of type `ty`.
     fn format_suits(&mut self, format: Option<&String>, ty: Ty, span: Span) -> Option<()> {
         match format.map(|spec| (spec, crate::ir::format::check_spec(spec, ty))) {
-            Some((spec, Err(why))) => {
-                self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
-            }
+            Some((spec, Err(why))) => self.fail_help(
+                "E0530",
+                format!("`{spec}` does not format `{ty}`: {why}"),
+                span,
+                "this format",
+                "write `.3f` or `.3e` for floats, `d` or `,` for integers, or no format",
+            ),
             _ => Some(()),
         }
     }

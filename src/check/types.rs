@@ -70,11 +70,12 @@ impl Checker<'_> {
                 if out.as_int() == Some(i) {
                     return Some(Val::constant(out));
                 }
-                self.fail(
+                self.fail_help(
                     "E0211",
                     format!("the literal {i} does not fit `{ty}`"),
                     span,
                     format!("`{ty}` is expected here"),
+                    format!("write a number that `{ty}` holds, or compute in a wider type"),
                 )
             }
             (Some(i), ty) if ty.is_float() => Some(Val::constant(Value::float(ty, i as f64))),
@@ -94,7 +95,13 @@ impl Checker<'_> {
             _ => {
                 let found = if value.ty.is_float() { "a float" } else { "an integer" };
                 let message = format!("expected `{ty}`, found {found} literal");
-                self.fail("E0210", message, span, format!("`{ty}` is expected here"))
+                self.fail_help(
+                    "E0210",
+                    message,
+                    span,
+                    format!("`{ty}` is expected here"),
+                    format!("write a value of `{ty}`, or convert it: `{ty}(…)`"),
+                )
             }
         }
     }

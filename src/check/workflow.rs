@@ -116,9 +116,13 @@ impl Checker<'_> {
                 self.emit_stmt(StmtKind::If { cond: c?, then: then?, otherwise: otherwise? }, span);
                 Some(())
             }
-            S::Break if self.loops == 0 => {
-                self.fail("E0225", "`break` stands outside a loop", span, "no loop around it")
-            }
+            S::Break if self.loops == 0 => self.fail_help(
+                "E0225",
+                "`break` stands outside a loop",
+                span,
+                "no loop around it",
+                "take it away, or put it into a `for` or a `while`",
+            ),
             S::Break => {
                 self.emit_stmt(StmtKind::Break, span);
                 Some(())

@@ -63,7 +63,7 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
         "E0106" if help == "write `=` to define" => vec![replace("=".into())],
         "E0104" | "E0106" => punctuation(help, (start, end), text),
         "E0108" => chain(view, d, help).into_iter().collect(),
-        "E0113" => quoted("choose another name, such as `").map(replace).into_iter().collect(),
+        "E0113" | "E0204" => quoted("choose another name, such as `").map(replace).into_iter().collect(),
         "E0200" => import(view, text).into_iter().collect(),
         "E0210" => match quoted("narrowing is written: `").or_else(|| quoted("write `")) {
             Some(new) if new.ends_with("(…)") => vec![replace(new.replace('…', text))],
