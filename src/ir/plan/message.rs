@@ -117,8 +117,6 @@ pub fn has_break(steps: &[Step]) -> bool {
 /// Whether steps hold an exchange or an all-reduce.
 fn sends(steps: &[Step]) -> bool {
     steps.iter().any(|s| {
-        exchange_of(s).is_some()
-            || matches!(s.kind, StepKind::AllReduce(_))
-            || s.kind.blocks().into_iter().any(|b| sends(b))
+        exchange_of(s).is_some() || matches!(s.kind, StepKind::AllReduce(_)) || s.kind.blocks().into_iter().any(sends)
     })
 }
