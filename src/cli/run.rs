@@ -40,7 +40,7 @@ pub struct RunArgs {
     /// Show plots in the terminal too, in half blocks; `NO_COLOR` in shades of grey
     #[arg(long)]
     term: bool,
-    /// No summary
+    /// No summary; with `--json` that alone
     #[arg(short, long)]
     quiet: bool,
     /// End the run when no step completes for this many seconds
