@@ -93,8 +93,9 @@ def main():
     place = {"textDocument": {"uri": uri}, "position": {"line": line, "character": rows[line].index("step3") + 2}}
     whole = {"textDocument": {"uri": uri}, "range": {"start": {"line": 0, "character": 0}, "end": {"line": 9999, "character": 0}}, "context": {"diagnostics": [], "includeDeclaration": True}}
     asked = {"keystroke to diagnostics": None, "keystroke with an error": None}
-    asked |= {m: place for m in ["hover", "definition", "references", "completion", "signatureHelp", "documentHighlight"]}
-    asked |= {m: whole for m in ["inlayHint", "documentSymbol", "semanticTokens/full", "formatting", "codeAction"]}
+    asked |= {m: place for m in ["hover", "definition", "references", "completion", "signatureHelp", "documentHighlight", "prepareRename"]}
+    asked |= {"rename": place | {"newName": "another"}}
+    asked |= {m: whole for m in ["inlayHint", "documentSymbol", "foldingRange", "semanticTokens/full", "formatting", "codeAction"]}
     times = {name: [] for name in asked}
     version = 0
 

@@ -34,7 +34,7 @@
         type: words.type.join(" "),
         built_in: [...words.reduction, ...words.builtin].join(" "),
       },
-      contains: [hljs.COMMENT("//", "$"), { className: "string", begin: '"', end: '"' }, hljs.C_NUMBER_MODE],
+      contains: [hljs.COMMENT("//", "$"), { className: "string", begin: '"', end: '"' }, { className: "number", begin: /\b(0x[0-9a-fA-F_]+|[0-9][0-9_]*(\.[0-9][0-9_]*)?([eE][+-]?[0-9]+)?)\b/ }],
     };
   });
   document.querySelectorAll("code.language-mgpu").forEach(function (block) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the forms in which plans and runs are shown: the page of `mgpu plan --html` in a headless Chromium, the figure, the JSON against
-# docs/plan.schema.json, the trace; and builds the book where mdbook is installed. Installs what is missing: Python packages
-# into .venv, and Chromium from the system's packages.
+# docs/plan.schema.json, the trace, the screens in the book (`MGPU_BLESS=1 scripts/pages.sh` takes them anew); and builds the book where
+# mdbook is installed. Installs what is missing: Python packages into .venv, and Chromium from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 say() { echo "mgpu: $*"; }

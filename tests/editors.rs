@@ -145,6 +145,25 @@ fn zed_has_the_highlights_of_the_tree_sitter_grammar() {
     generated("zed/languages/mgpu/highlights.scm", |_| ours.clone());
 }
 
+/// Helix has other names for some colours.
+#[test]
+fn helix_has_the_highlights_of_the_tree_sitter_grammar() {
+    let ours = std::fs::read_to_string(root().join("editors/tree-sitter-mgpu/queries/highlights.scm")).unwrap();
+    let names = [
+        ("@number", "@constant.numeric"),
+        ("@boolean", "@constant.builtin.boolean"),
+        ("@string.escape", "@constant.character.escape"),
+        ("@comment.documentation", "@comment.line.documentation"),
+        ("@keyword.conditional", "@keyword.control.conditional"),
+        ("@keyword.repeat", "@keyword.control.repeat"),
+        ("@module", "@namespace"),
+    ];
+    let text = names.iter().fold(ours, |text, (from, to)| text.replace(from, to));
+    generated("helix/queries/highlights.scm", |_| {
+        format!("; Written from tree-sitter-mgpu/queries/highlights.scm by tests/editors.rs.\n{text}")
+    });
+}
+
 #[test]
 fn pygments_has_the_words_of_the_grammar() {
     generated("pygments/mgpu_pygments/words.py", |_| {

@@ -248,6 +248,13 @@ fn counts(name: &str, entry: &Value, ranks: u64, run: &Run) -> Vec<String> {
             wrong.push(format!("the plan says {said} {what}, the run counts {counted}"));
         }
     }
+    let totals = &plan["totals"];
+    for (what, counted) in [("messages", "messages"), ("bytes", "bytes"), ("all_reduces", "reductions")] {
+        let (said, counted) = (totals[what].as_u64(), run[counted].as_u64());
+        if said > counted || (totals["exact"] == true && said != counted) {
+            wrong.push(format!("in all the plan says {said:?} {what}, the run counts {counted:?}"));
+        }
+    }
     let mut planned = known.iter().zip(ran).filter_map(|(k, r)| k.map(|k| (k, r.as_u64().unwrap())));
     if exchanges.len() != ran.len() || planned.any(|(k, r)| k != r) {
         wrong.push(format!("exchanges ran {ran:?}, the plan knows {known:?}"));
@@ -350,10 +357,7 @@ fn times(steps: &Value, around: Option<u64>, out: &mut Vec<Option<u64>>) {
                 out[e as usize] = around;
             }
         }
-        let inside = match s["range"].as_array() {
-            Some(r) => around.map(|n| n * (r[1].as_i64().unwrap() - r[0].as_i64().unwrap()).max(0) as u64),
-            None => None,
-        };
+        let inside = around.zip(s["rounds"].as_u64()).map(|(n, rounds)| n * rounds);
         ["body", "before", "then", "else"].iter().for_each(|b| times(&s[b], inside, out));
     }
 }

@@ -57,3 +57,54 @@ fn what_cannot_be_explained_is_said() {
     assert_eq!(explain("b.mgpu:x", 4, here.path()).exit, 2);
     assert_eq!(explain("E9999", 4, here.path()).exit, 2);
 }
+
+/// A line of a kernel is written as the line of the workflow that calls it; only the heading differs.
+#[test]
+fn a_line_of_a_kernel_has_the_script_of_its_call() {
+    let here = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/programs/epidemic.mgpu").display().to_string();
+    let script = |line: usize| {
+        let got =
+            run(&["explain", &format!("{file}:{line}"), "-n", "3", "--as", "mpi4py"].map(String::from), here.path());
+        assert_eq!(got.exit, 0, "line {line}: {}", got.err);
+        let (head, body) = got.out.split_once("# mpirun").unwrap();
+        (head.to_string(), body.to_string())
+    };
+    let (call, first, second) = (script(22), script(14), script(15));
+    assert!(call.1.contains("np.minimum(") && call.1 == first.1 && call.1 == second.1, "{}", first.1);
+    assert!(
+        first.0.contains("which line 22 of the workflow computes") && !call.0.contains("which line"),
+        "{}",
+        first.0
+    );
+    let none = run(&["explain", &format!("{file}:3"), "--as", "mpi4py"].map(String::from), here.path());
+    assert!(none.exit == 1 && none.err.contains("E0901"), "{}", none.err);
+}
+
+/// `by` and ends that depend on another loop: what is known is counted, what is not known is not made up; and the run counts the same.
+#[test]
+fn loops_are_counted_by_their_steps() {
+    let here = tempfile::tempdir().unwrap();
+    let text = "array u: f64[40] edge clamp\nworkflow main {\n    u[i] = f64(i)\n    for t in 0..100 by 7 {\n        u[i] = u[i-1] + f64(t)\n    }\n    \
+                for a in 0..5 {\n        for b in 0..a {\n            u[i] = u[i+1] * 2\n        }\n    }\n    print \"{sum[i] u[i]}\"\n}\n";
+    let file = here.path().join("loops.mgpu");
+    std::fs::write(&file, text).unwrap();
+    let at = |line: usize| explain(&format!("{}:{line}", file.display()), 3, here.path()).out;
+    assert!(
+        at(5).contains("This happens 15 times (for t in 0..100 by 7): 30 messages, 240 B in the whole run."),
+        "{}",
+        at(5)
+    );
+    assert!(at(4).contains("Every rank repeats what is inside 15 times."), "{}", at(4));
+    assert!(at(9).contains("This happens once a round of `for a in 0..5, for b within 0..4`."), "{}", at(9));
+    let file = file.display().to_string();
+    let json = |args: &[&str], err: bool| -> serde_json::Value {
+        let got = run(&args.iter().map(|a| a.to_string()).collect::<Vec<_>>(), here.path());
+        serde_json::from_str(if err { &got.err } else { &got.out }).unwrap()
+    };
+    let plan = json(&["plan", &file, "-n", "3", "--json"], false);
+    assert_eq!(plan["totals"], serde_json::json!({"messages": 30, "bytes": 240, "all_reduces": 1, "exact": false}));
+    let ran = json(&["run", &file, "-n", "3", "-q", "--json"], true);
+    // Ten rounds of the inner loop come on top.
+    assert_eq!((ran["messages"].as_u64(), ran["reductions"].as_u64()), (Some(30 + 20), Some(1)));
+}

@@ -4,217 +4,8 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
-use support::MGPU;
-
-/// An editor that talks to one server in a folder of its own.
-struct Editor {
-    child: Child,
-    input: Option<ChildStdin>,
-    messages: Receiver<Value>,
-    folder: tempfile::TempDir,
-    next: i64,
-    /// Diagnostics as they came, with URI and version.
-    published: Vec<(String, Option<i64>, Value)>,
-}
-
-fn read_messages(output: impl Read + Send + 'static) -> Receiver<Value> {
-    let (send, receive) = channel();
-    std::thread::spawn(move || {
-        let mut output = BufReader::new(output);
-        loop {
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if output.read_line(&mut line).unwrap_or(0) == 0 {
-                    return;
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-                if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = n.trim().parse().unwrap();
-                }
-            }
-            let mut body = vec![0; length];
-            if output.read_exact(&mut body).is_err() || send.send(serde_json::from_slice(&body).unwrap()).is_err() {
-                return;
-            }
-        }
-    });
-    receive
-}
-
-impl Editor {
-    fn start(options: Value) -> Editor {
-        let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(MGPU)
-            .arg("lsp")
-            .env("MGPU_CACHE", folder.path().join("cache"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let input = child.stdin.take();
-        let messages = read_messages(child.stdout.take().unwrap());
-        let mut e = Editor { child, input, messages, folder, next: 0, published: vec![] };
-        let related = json!({"textDocument": {"publishDiagnostics": {"relatedInformation": true}}});
-        let hello =
-            json!({"processId": null, "rootUri": null, "capabilities": related, "initializationOptions": options});
-        let told = e.request("initialize", hello);
-        assert_eq!(told["serverInfo"]["name"], "mgpu");
-        assert_eq!(told["capabilities"]["textDocumentSync"], 1);
-        e.notify("initialized", json!({}));
-        e
-    }
-
-    fn send(&mut self, message: &Value) {
-        let body = message.to_string();
-        let input = self.input.as_mut().unwrap();
-        write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        input.flush().unwrap();
-    }
-
-    fn notify(&mut self, method: &str, params: Value) {
-        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
-    }
-
-    fn receive(&mut self) -> Value {
-        self.messages.recv_timeout(Duration::from_secs(60)).expect("the server answers")
-    }
-
-    /// The whole answer to a request.
-    fn answer(&mut self, method: &str, params: Value) -> Value {
-        self.next += 1;
-        let id = self.next;
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        loop {
-            let m = self.receive();
-            if m["id"] == id {
-                return m;
-            }
-            self.note(&m);
-        }
-    }
-
-    fn request(&mut self, method: &str, params: Value) -> Value {
-        let m = self.answer(method, params);
-        assert!(m.get("error").is_none(), "{method}: {m}");
-        m["result"].clone()
-    }
-
-    fn note(&mut self, m: &Value) {
-        if m["method"] == "textDocument/publishDiagnostics" {
-            let uri = m["params"]["uri"].as_str().unwrap().to_string();
-            self.published.push((uri, m["params"]["version"].as_i64(), m["params"]["diagnostics"].clone()));
-        }
-    }
-
-    /// The diagnostics of a version of a file, once they are published.
-    fn diagnostics(&mut self, uri: &str, version: i64) -> Value {
-        loop {
-            if let Some(k) = self.published.iter().position(|p| p.0 == uri && p.1 == Some(version)) {
-                return self.published.remove(k).2;
-            }
-            let m = self.receive();
-            self.note(&m);
-        }
-    }
-
-    fn uri(&self, name: &str) -> String {
-        format!("file://{}", self.path(name).display())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        std::fs::canonicalize(self.folder.path()).unwrap().join(name)
-    }
-
-    fn open(&mut self, name: &str, text: &str) -> String {
-        let uri = self.uri(name);
-        std::fs::write(self.path(name), text).unwrap();
-        self.notify(
-            "textDocument/didOpen",
-            json!({"textDocument": {"uri": uri, "languageId": "mgpu", "version": 1, "text": text}}),
-        );
-        uri
-    }
-
-    fn change(&mut self, uri: &str, version: i64, text: &str) {
-        let document = json!({"uri": uri, "version": version});
-        self.notify("textDocument/didChange", json!({"textDocument": document, "contentChanges": [{"text": text}]}));
-    }
-
-    /// A request about the place of `needle` (its `nth` occurrence, from 0) in `text`.
-    fn at(&mut self, method: &str, uri: &str, text: &str, needle: &str, nth: usize) -> Value {
-        let params = json!({"textDocument": {"uri": uri}, "position": place(text, needle, nth), "context": {"includeDeclaration": true}});
-        self.request(method, params)
-    }
-
-    fn hover(&mut self, uri: &str, text: &str, needle: &str, nth: usize) -> String {
-        self.at("textDocument/hover", uri, text, needle, nth)["contents"]["value"].as_str().unwrap_or("").to_string()
-    }
-
-    fn about(&mut self, method: &str, uri: &str) -> Value {
-        let range = json!({"start": {"line": 0, "character": 0}, "end": {"line": 9999, "character": 0}});
-        self.request(method, json!({"textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": []}, "options": {"tabSize": 4, "insertSpaces": true}}))
-    }
-
-    fn end(mut self) {
-        assert_eq!(self.request("shutdown", Value::Null), Value::Null);
-        self.notify("exit", Value::Null);
-        drop(self.input.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// The protocol's place of the `nth` occurrence of `needle`.
-fn place(text: &str, needle: &str, nth: usize) -> Value {
-    let (at, _) = text.match_indices(needle).nth(nth).unwrap_or_else(|| panic!("no `{needle}` in the text"));
-    let line = text[..at].matches('\n').count();
-    let column = text[..at].rsplit('\n').next().unwrap().encode_utf16().count();
-    json!({"line": line, "character": column})
-}
-
-/// The text with edits of one file applied.
-fn applied(text: &str, edits: &Value) -> String {
-    let offset = |p: &Value| {
-        let line = p["line"].as_u64().unwrap() as usize;
-        let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-        let (mut left, mut at) = (p["character"].as_u64().unwrap() as usize, start);
-        for c in text[start..].chars().take_while(|c| *c != '\n') {
-            if left == 0 {
-                break;
-            }
-            left -= c.len_utf16();
-            at += c.len_utf8();
-        }
-        at
-    };
-    let mut list: Vec<(usize, usize, String)> = edits
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|e| {
-            let new = e["newText"].as_str().unwrap().to_string();
-            (offset(&e["range"]["start"]), offset(&e["range"]["end"]), new)
-        })
-        .collect();
-    list.sort();
-    let mut out = text.to_string();
-    for (start, end, new) in list.into_iter().rev() {
-        out.replace_range(start..end, &new);
-    }
-    out
-}
-
-fn labels(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|i| i["label"].as_str().unwrap().to_string()).collect()
-}
+use std::path::Path;
+use support::editor::{Editor, applied, labels, place};
 
 const HEAT: &str = "\
 /// Heat spreads: \u{1d6fc} is the speed.
@@ -284,16 +75,90 @@ fn quick_fixes_mend_what_they_belong_to() {
             "array u: f64[8] edge clamp\nworkflow main { u[i] = u[i-1] }\n",
         ),
     ];
-    for (k, (bad, good)) in cases.iter().enumerate() {
-        let uri = e.open(&format!("case{k}.mgpu"), bad);
+    let inside = [
+        ("x = (1 + 2", "x = (1 + 2)"),
+        ("x = f(2", "x = f(2)"),
+        ("x == 3", "x = 3"),
+        ("if c { x = 1 } elif c { x = 2 }", "if c { x = 1 } else if c { x = 2 }"),
+        ("u = 3", "u[i] = 3"),
+        ("x = u(2)", "x = u[2]"),
+        ("c = -c", "c = not c"),
+        ("let y = x; y = 4", "var y = x; y = 4"),
+        ("while m[0] { x = 1 }", "while m[0] != 0 { x = 1 }"),
+    ];
+    let program = |line: &str| {
+        format!(
+            "fn f(x: f64) -> f64 = x\narray u, w: f64[8]\narray m: i64[8]\nworkflow main {{\n    var c = true\n    var x = 1.0\n    {line}\n    \
+             print \"{{x}} {{c}} {{w[0]}} {{m[0]}}\"\n}}\n"
+        )
+    };
+    let more: Vec<(String, String)> = inside.iter().map(|(bad, good)| (program(bad), program(good))).collect();
+    let cases = cases.iter().map(|(bad, good)| (bad.to_string(), good.to_string())).chain(more);
+    for (k, (bad, good)) in cases.enumerate() {
+        let uri = e.open(&format!("case{k}.mgpu"), &bad);
         let actions = e.about("textDocument/codeAction", &uri);
         let first = &actions[0];
         assert_eq!(first["kind"], "quickfix", "{bad}: {actions:#}");
-        assert_eq!(applied(bad, &first["edit"]["changes"][&uri]), *good);
-        e.change(&uri, 2, good);
+        assert_eq!(applied(&bad, &first["edit"]["changes"][&uri]), good);
+        e.change(&uri, 2, &good);
         assert_eq!(e.diagnostics(&uri, 2), json!([]), "{good}");
     }
     e.end();
+}
+
+/// In all cases of the suite: every report says what to write, and the first fix of a report mends it, whatever else is wrong in the file.
+#[test]
+fn every_first_fix_mends_its_report() {
+    let mut files = vec![];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/check")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
+            match path.extension() {
+                None => folders.push(path),
+                Some(e) if e == "mgpu" => files.push(path),
+                Some(_) => {}
+            }
+        }
+    }
+    files.sort();
+    let (mut e, mut fixes, mut wrong) = (Editor::start(json!({})), 0, vec![]);
+    for path in files {
+        let (uri, text) = (format!("file://{}", path.display()), std::fs::read_to_string(&path).unwrap());
+        e.notify(
+            "textDocument/didOpen",
+            json!({"textDocument": {"uri": uri, "languageId": "mgpu", "version": 1, "text": text}}),
+        );
+        let mut version = 1;
+        let before = e.diagnostics(&uri, version);
+        for d in before.as_array().unwrap() {
+            assert!(d["message"].as_str().unwrap().contains("\nhelp: "), "{}: no help in {d}", path.display());
+        }
+        let mut mended: Vec<Value> = vec![];
+        for action in e.about("textDocument/codeAction", &uri).as_array().unwrap() {
+            let report = &action["diagnostics"][0];
+            if mended.contains(report) {
+                continue;
+            }
+            mended.push(report.clone());
+            version += 1;
+            e.change(&uri, version, &applied(&text, &action["edit"]["changes"][&uri]));
+            let after = e.diagnostics(&uri, version);
+            let same = |list: &Value| {
+                let line = |d: &Value| d["range"]["start"]["line"].clone();
+                let said = |d: &Value| d["message"].as_str().unwrap().lines().next().map(str::to_string);
+                let all = list.as_array().unwrap().iter();
+                all.filter(|d| line(d) == line(report) && said(d) == said(report)).count()
+            };
+            fixes += 1;
+            if same(&after) >= same(&before) {
+                wrong.push(format!("{}: {} does not mend {report}", path.display(), action["title"]));
+            }
+        }
+        e.notify("textDocument/didClose", json!({"textDocument": {"uri": uri}}));
+    }
+    e.end();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(fixes >= 50, "{fixes} fixes");
 }
 
 #[test]

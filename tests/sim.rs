@@ -78,8 +78,8 @@ fn what_cannot_be_shown_is_said() {
     for (args, said) in [
         (&["-n", "4", "-p", "n=2000"][..], "with `-p n=16`"),
         (&["-n", "65"], "1 to 64 ranks"),
-        (&["-n", "1", "--break", "halo"], "no exchange with messages on 1 ranks"),
-        (&["-n", "4", "--break", "reduce", "--at", "7"], "line 7 has no all-reduce"),
+        (&["-n", "1", "--break", "halo"], "no exchange with messages on 1 rank"),
+        (&["-n", "3", "--break", "reduce", "--at", "7"], "line 7 has no all-reduce on 3 ranks; these lines have: 14"),
         (&["--arrays", "w"], "no array `w`"),
         (&["--frames", "9-x"], "two numbers"),
     ] {

@@ -96,6 +96,16 @@ fn the_table() {
     assert!(run.err.trim_end().lines().last().unwrap().contains("% of the time"), "{}", run.err);
 }
 
+/// `--json` is asked for by programs: `-q` does not take it away.
+#[test]
+fn a_quiet_run_still_prints_the_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = traced(&mut Command::new(MGPU), dir.path(), &["-n", "2", "-q"]);
+    assert_eq!(run.exit, 0, "{}", run.err);
+    let summary: serde_json::Value = serde_json::from_str(run.err.trim()).expect("JSON and nothing else");
+    assert_eq!((summary["ranks"].as_u64(), summary["messages"].as_u64()), (Some(2), Some(40)));
+}
+
 #[test]
 fn a_trace_that_cannot_be_written() {
     let dir = tempfile::tempdir().unwrap();

@@ -85,8 +85,17 @@
       (save-excursion
         (forward-comment (- (point)))
         (and (not (bobp))
-             (memq (char-before) (string-to-list "+-*/^=<>"))
+             (memq (char-before) (string-to-list "+-*/^=<>,"))
              (not (looking-back "\\_<in[ \t]+\\*\\|=[ \t]+\\*" (line-beginning-position)))))))
+
+(defun mgpu--base (bracket)
+  "The indentation of the statement in which BRACKET stands; a brace may end the lines of a long head."
+  (save-excursion
+    (goto-char bracket)
+    (back-to-indentation)
+    (while (and (eq (char-after bracket) ?{) (mgpu--continues-p) (zerop (forward-line -1)))
+      (back-to-indentation))
+    (current-indentation)))
 
 (defun mgpu-indent-line ()
   "Indent the line: one level for each open line of brackets, one more where a statement goes on."
@@ -99,9 +108,12 @@
                           (closes (looking-at "[])}]")))
                      (cond ((nth 3 state) nil)
                            ((null inner) (if (mgpu--continues-p) mgpu-indent-offset 0))
-                           (t (let ((base (save-excursion (goto-char inner) (current-indentation))))
+                           (t (let ((base (mgpu--base inner)))
                                 (cond (closes base)
-                                      ((and (eq (char-after inner) ?{) (mgpu--continues-p))
+                                      ((and (eq (char-after inner) ?{)
+                                            ;; A block that begins on its own line.
+                                            (save-excursion (goto-char (1+ inner)) (looking-at "[ \t]*\\(//.*\\)?$"))
+                                            (mgpu--continues-p))
                                        (+ base (* 2 mgpu-indent-offset)))
                                       (t (+ base mgpu-indent-offset))))))))))
     (when column (indent-line-to column))

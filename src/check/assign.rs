@@ -27,11 +27,12 @@ impl Checker<'_> {
             return self.direct_equation(target, op, value, clause);
         }
         if !matches!(clause, Clause::Everywhere) {
-            return self.fail(
+            return self.fail_help(
                 "E0271",
                 "a range follows an equation with subscripts",
                 span,
                 "no subscripts on the left",
+                "write subscripts on the left, as in `u[i] = … for i in 1..n`, or take the range away",
             );
         }
         let places = self.places(targets)?;
@@ -67,7 +68,13 @@ impl Checker<'_> {
         let mut places = vec![];
         for t in targets {
             if t.subscripts.is_some() {
-                return self.fail("E0229", "several targets are plain names", t.span, "subscripted");
+                return self.fail_help(
+                    "E0229",
+                    "several targets are plain names",
+                    t.span,
+                    "subscripted",
+                    "write the names alone, as in `a, b = f(x)`, or one equation for each",
+                );
             }
             places.push(self.assignable(&t.name)?);
         }
@@ -75,7 +82,7 @@ impl Checker<'_> {
             if let Some(other) = targets[..k].iter().find(|o| o.name.name == t.name.name) {
                 let message = format!("`{}` is assigned twice at once", t.name.name);
                 let d = Diagnostic::error("E0525", message, t.span, "again here").label(other.span, "first here");
-                self.report(d);
+                self.report(d.help("name another array, or assign in two statements"));
                 return None;
             }
         }
@@ -88,7 +95,13 @@ impl Checker<'_> {
             return Some(());
         }
         let (left, right) = (super::counted(names, "name"), super::counted(results, "result"));
-        self.fail("E0242", format!("{left} on the left, {right} on the right"), span, right)
+        self.fail_help(
+            "E0242",
+            format!("{left} on the left, {right} on the right"),
+            span,
+            right,
+            "write as many names on the left as there are values on the right",
+        )
     }
 
     /// `u = v` and `u, v = v, u`.
@@ -198,7 +211,13 @@ impl Checker<'_> {
             match (place, o) {
                 (Ok(array), Outcome::Array(result)) => {
                     if op != AssignOp::Set {
-                        return self.fail("E0523", "a whole array is assigned with `=`", t.span, "not `=`");
+                        return self.fail_help(
+                            "E0523",
+                            "a whole array is assigned with `=`",
+                            t.span,
+                            "not `=`",
+                            "write `=`, or an equation of its elements, as in `u[i] += …`",
+                        );
                     }
                     self.take_over(array, result, first_nest, span)?;
                 }
@@ -220,11 +239,12 @@ impl Checker<'_> {
                     );
                 }
                 (Err(_), Outcome::Array(_)) => {
-                    return self.fail(
+                    return self.fail_help(
                         "E0524",
                         format!("`{}` is a single value, and this result is an array", t.name.name),
                         t.span,
                         "a single value",
+                        "assign it to an array, or reduce it to one value, as in `sum[i] …`",
                     );
                 }
             }
@@ -269,11 +289,12 @@ impl Checker<'_> {
                     "cannot be assigned",
                     "declare a `var` in the workflow",
                 ),
-                Some(_) => self.fail(
+                Some(_) => self.fail_help(
                     "E0229",
                     format!("`{}` cannot be assigned", name.name),
                     name.span,
                     "not an array or variable",
+                    format!("declare it before: `var {0} = …`, or `array {0}: f64[n]`", name.name),
                 ),
                 None => {
                     let d = self.unknown::<()>(&name.name, name.span, "array or variable");
@@ -295,7 +316,8 @@ impl Checker<'_> {
                 span,
                 kind(&r),
             )
-            .label(t.span, format!("`{}` is declared here", t.name));
+            .label(t.span, format!("`{}` is declared here", t.name))
+            .help(format!("declare an array for it: `array {}_2: {}`", t.name, kind(&r)));
             self.report(d);
             return None;
         }
@@ -360,7 +382,8 @@ impl Checker<'_> {
                 span,
                 kind(&f),
             )
-            .label(t.span, format!("`{}` is declared here", t.name));
+            .label(t.span, format!("`{}` is declared here", t.name))
+            .help("declare both alike, or write an equation: `a[i] = b[i] for i in 0..n`");
             self.report(d);
             return None;
         }
@@ -412,11 +435,12 @@ impl Checker<'_> {
     fn direct_equation(&mut self, target: &Target, op: AssignOp, value: ExprId, clause: &Clause) -> Option<()> {
         let place = self.assignable(&target.name)?;
         let Ok(array) = place else {
-            return self.fail(
+            return self.fail_help(
                 "E0250",
                 format!("`{}` is a single value", target.name.name),
                 target.span,
                 "subscripted here",
+                "write it without subscripts, or declare it as an array",
             );
         };
         self.update(target, array, op, value, clause)

@@ -98,7 +98,13 @@ impl Checker<'_> {
                 let out = self.call_outcomes(callee, args, &[], e.span)?;
                 match out[..] {
                     [Outcome::Array(id)] => Some(id),
-                    _ => self.fail("E0247", "an array is expected here", e.span, "this is not one array"),
+                    _ => self.fail_help(
+                        "E0247",
+                        "an array is expected here",
+                        e.span,
+                        "this is not one array",
+                        "name an array; assign an expression of arrays to one first",
+                    ),
                 }
             }
             ExprKind::Hole => self.expr(id, None).and(None),
@@ -147,7 +153,11 @@ impl Checker<'_> {
                             *at,
                             format!("this is `{}`", array.element()),
                         )
-                        .label(p.ty.span, format!("declared as `{}`", p.ty.elem.name));
+                        .label(p.ty.span, format!("declared as `{}`", p.ty.elem.name))
+                        .help(format!(
+                            "copy it into an array of `{ty}`, as in `a[i] = {ty}({}[i])`, or declare it so",
+                            array.name
+                        ));
                         let before = self.sink.items.len();
                         self.report(d);
                         self.note_binding(before, p, &types);
@@ -167,7 +177,8 @@ impl Checker<'_> {
                             *at,
                             counted(rank, "dimension"),
                         )
-                        .label(p.ty.span, counted(dims.len(), "dimension"));
+                        .label(p.ty.span, counted(dims.len(), "dimension"))
+                        .help(format!("give an array of {}", counted(dims.len(), "dimension")));
                         self.report(d);
                         return None;
                     }
@@ -186,11 +197,12 @@ impl Checker<'_> {
                     self.env = self.env.with(&p.name.name, Local::Val(v));
                 }
                 (Arg::Array(_, at) | Arg::Kernel(_, at) | Arg::Unknown(at), _) | (Arg::Scalar(_, at), Some(_)) => {
-                    return self.fail(
+                    return self.fail_help(
                         "E0247",
                         format!("the parameter `{}` of `{name}` is of another kind", p.name.name),
                         *at,
                         "this argument",
+                        "give an array for an array, and one value for a value",
                     );
                 }
             }
@@ -221,7 +233,7 @@ impl Checker<'_> {
                 if let Some(b) = bound.iter().find(|b| b.0 == text) {
                     d = d.label(b.2, format!("`{text}` is {want} from this argument"));
                 }
-                self.report(d);
+                self.report(d.help("give arrays whose extents agree, or another name to the extent that may differ"));
                 return None;
             }
         }

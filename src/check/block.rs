@@ -71,7 +71,13 @@ impl Checker<'_> {
                 self.builder().push(Inst::Break);
                 Some(())
             }
-            StmtKind::Break => self.fail("E0225", "`break` stands outside a loop", s.span, "no loop around it"),
+            StmtKind::Break => self.fail_help(
+                "E0225",
+                "`break` stands outside a loop",
+                s.span,
+                "no loop around it",
+                "take it away, or put it into a `for` or a `while`",
+            ),
             StmtKind::While { .. } => self.fail_help(
                 "E0226",
                 "an element-local loop needs a bound",
@@ -79,7 +85,13 @@ impl Checker<'_> {
                 "`while` has none",
                 "write `for k in 0..limit { … if done { break } }`",
             ),
-            _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside an expression"),
+            _ => self.fail_help(
+                "E0227",
+                "this statement belongs to a workflow",
+                s.span,
+                "not inside an expression",
+                "write it in a workflow; a block computes one value",
+            ),
         }
     }
 
@@ -123,11 +135,12 @@ impl Checker<'_> {
         let vals = self.values(value, targets.len(), want)?;
         for (t, v) in targets.iter().zip(vals) {
             if t.subscripts.is_some() {
-                return self.fail(
+                return self.fail_help(
                     "E0228",
                     "an indexed `let` stands in a kernel's body, not inside an expression",
                     t.span,
                     "indexed here",
+                    "declare it in the kernel's body, before the equation that reads it",
                 );
             }
             let v = match want {
@@ -275,7 +288,13 @@ impl Checker<'_> {
             Some(s) if s >= 1 => i64::try_from(s).ok(),
             _ => {
                 let span = self.span(by);
-                self.fail("E0230", format!("the step of a range must be at least 1, and this is {v}"), span, "the step")
+                self.fail_help(
+                    "E0230",
+                    format!("the step of a range must be at least 1, and this is {v}"),
+                    span,
+                    "the step",
+                    "write `by 1` or more; to count down, write `n - 1 - i` where the index is used",
+                )
             }
         }
     }

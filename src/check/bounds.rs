@@ -38,11 +38,12 @@ impl Checker<'_> {
                 return None;
             }
             Some(_) => {
-                return self.fail(
+                return self.fail_help(
                     "E0250",
                     format!("`{}` is a single value, not an array", base.name),
                     base.span,
                     "subscripted here",
+                    "write it without subscripts, or declare it as an array",
                 );
             }
             None => {}
@@ -58,11 +59,12 @@ impl Checker<'_> {
                 "subscripted here",
                 "assign its result to an array first",
             ),
-            Some(_) => self.fail(
+            Some(_) => self.fail_help(
                 "E0250",
                 format!("`{}` is a single value, not an array", base.name),
                 base.span,
                 "subscripted here",
+                "write it without subscripts, or declare it as an array",
             ),
             None => self.unknown(&base.name, base.span, "array"),
         }
@@ -75,11 +77,12 @@ impl Checker<'_> {
             let v = self.expr(id, Some(Ty::I64))?;
             let span = self.span(id);
             if !v.ty.is_int() {
-                return self.fail(
+                return self.fail_help(
                     "E0251",
                     format!("a subscript is an integer, and this is `{}`", v.ty),
                     span,
                     "subscript",
+                    "convert it: `i64(…)` cuts off what follows the point",
                 );
             }
             let proved = v.as_affine().filter(|a| self.provable(a));
@@ -109,11 +112,12 @@ impl Checker<'_> {
         };
         if ids.len() != rank {
             let name = self.program.arrays[id.0 as usize].name.clone();
-            return self.fail(
+            return self.fail_help(
                 "E0252",
                 super::subscripts_wanted(&name, rank, ids.len()),
                 span,
                 super::counted(ids.len(), "subscript"),
+                "write one subscript for each dimension",
             );
         }
         if !self.builder().nest {
@@ -227,19 +231,25 @@ impl Checker<'_> {
             };
             let r = image.dims[d];
             if !r.is_empty() && n == 0 {
-                ok = self.fail(
+                ok = self.fail_help(
                     "E0301",
                     format!("`{name}` has no elements to read in dimension {d}"),
                     span,
                     "its extent is 0",
+                    "let its extent be at least 1",
                 );
             } else if *edge == Edge::None && (r.lo < 0 || r.hi > n) && !r.is_empty() {
                 ok = self.out_of_bounds(&name, access, d, n, r, span);
             } else if !r.is_empty() && (r.lo < -far(n) || r.hi > n.saturating_add(far(n))) {
                 let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
                 let message = format!("a subscript of `{name}` reaches {worst}, too far past the edge");
-                ok =
-                    self.fail("E0302", message, span, format!("an edge of extent {n} reaches {} elements far", far(n)));
+                ok = self.fail_help(
+                    "E0302",
+                    message,
+                    span,
+                    format!("an edge of extent {n} reaches {} elements far", far(n)),
+                    "bring the subscript nearer, with `mod`, `min` or `max`",
+                );
             }
         }
         ok
@@ -293,11 +303,12 @@ impl Checker<'_> {
 
     fn expand_indexed(&mut self, name: &str, def: &Rc<IndexedLet>, ids: &[ExprId], span: Span) -> Option<Val> {
         if ids.len() != def.indices.len() {
-            return self.fail(
+            return self.fail_help(
                 "E0252",
                 super::subscripts_wanted(name, def.indices.len(), ids.len()),
                 span,
                 super::counted(ids.len(), "subscript"),
+                "write one subscript for each index of its `let`",
             );
         }
         let mut env: Env = def.env.clone();
@@ -306,7 +317,13 @@ impl Checker<'_> {
             env = env.with(index, Local::Val(v));
         }
         if self.depth > 200 {
-            return self.fail("E0253", "intermediates are nested too deeply", span, "expanded here");
+            return self.fail_help(
+                "E0253",
+                "intermediates are nested too deeply",
+                span,
+                "expanded here",
+                "give one of them an array of its own, which a workflow assigns",
+            );
         }
         self.depth += 1;
         let v = self.in_scope(def.module, env, |c| {
@@ -322,11 +339,12 @@ impl Checker<'_> {
 
     fn table(&mut self, base: &Ident, id: TableId, ty: Ty, len: usize, ids: &[ExprId], span: Span) -> Option<Val> {
         let [sub] = ids else {
-            return self.fail(
+            return self.fail_help(
                 "E0252",
                 format!("`{}` is a table of one dimension", base.name),
                 span,
                 super::counted(ids.len(), "subscript"),
+                "write one subscript, as in `w[3 * i + j]`",
             );
         };
         let v = self.expr_as(*sub, Ty::I64)?;

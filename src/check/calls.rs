@@ -159,11 +159,12 @@ impl Checker<'_> {
             return Some(vals);
         }
         let found = vals.len();
-        self.fail(
+        self.fail_help(
             "E0242",
             format!("{} on the left, {} on the right", super::counted(n, "name"), super::counted(found, "value")),
             e.span,
             super::counted(found, "value"),
+            "write as many names on the left as there are values on the right",
         )
     }
 
@@ -171,7 +172,13 @@ impl Checker<'_> {
         if args.len() == want {
             return Some(());
         }
-        self.fail("E0243", super::arguments_wanted(name, want, args.len()), span, format!("{} given", args.len()))
+        self.fail_help(
+            "E0243",
+            super::arguments_wanted(name, want, args.len()),
+            span,
+            format!("{} given", args.len()),
+            format!("give it {}, in parentheses", super::counted(want, "argument")),
+        )
     }
 
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
@@ -204,7 +211,13 @@ impl Checker<'_> {
             let v = if op == U::Abs { v } else { self.as_float(v, args[0])? };
             if v.ty == Ty::Bool {
                 let at = self.span(args[0]);
-                return self.fail("E0213", format!("`{name}` takes a number"), at, "this is `bool`");
+                return self.fail_help(
+                    "E0213",
+                    format!("`{name}` takes a number"),
+                    at,
+                    "this is `bool`",
+                    "convert it: `i32(…)` gives 0 and 1",
+                );
             }
             return Some(self.arithmetic_unary(op, &v));
         }
@@ -217,7 +230,13 @@ impl Checker<'_> {
                 if matches!(a.ty, Ty::U32 | Ty::U64) {
                     return Some(self.builder().binary(B::MulHi, &a, &b));
                 }
-                self.fail("E0213", "`mulhi` takes `u32` or `u64`", span, format!("the operands are `{}`", a.ty))
+                self.fail_help(
+                    "E0213",
+                    "`mulhi` takes `u32` or `u64`",
+                    span,
+                    format!("the operands are `{}`", a.ty),
+                    "convert the operands: `u64(…)`",
+                )
             }
             "fma" => {
                 self.arity(name, 3, args, span)?;
@@ -228,7 +247,13 @@ impl Checker<'_> {
                 let (a, b) = self.unify((a, at), (b, bt), "`fma`")?;
                 let (a, b, c) = (self.settle(a), self.settle(b), self.settle(c));
                 if !a.ty.is_float() || !b.ty.is_float() || !c.ty.is_float() {
-                    return self.fail("E0213", "`fma` takes floats", span, format!("the operands are `{}`", a.ty));
+                    return self.fail_help(
+                        "E0213",
+                        "`fma` takes floats",
+                        span,
+                        format!("the operands are `{}`", a.ty),
+                        "convert the operands: `f64(…)`",
+                    );
                 }
                 if let (Some(x), Some(y), Some(z)) = (a.as_const(), b.as_const(), c.as_const()) {
                     return Some(Val::constant(crate::ir::fold::fma(x, y, z)));
@@ -260,7 +285,13 @@ impl Checker<'_> {
                     }
                     (_, ty) => {
                         let takes = if name == "bits" { "a float" } else { "an integer" };
-                        return self.fail("E0213", format!("`{name}` takes {takes}"), span, format!("this is `{ty}`"));
+                        return self.fail_help(
+                            "E0213",
+                            format!("`{name}` takes {takes}"),
+                            span,
+                            format!("this is `{ty}`"),
+                            "convert it, as in `f64(…)` or `i64(…)`",
+                        );
                     }
                 };
                 if let Some(c) = v.as_const() {
@@ -301,7 +332,13 @@ impl Checker<'_> {
         }
         let at = self.span(id);
         if v.ty == Ty::Bool {
-            return self.fail("E0213", "expected a float", at, "this is `bool`");
+            return self.fail_help(
+                "E0213",
+                "expected a float",
+                at,
+                "this is `bool`",
+                "convert it: `f64(…)` gives 0 and 1",
+            );
         }
         self.convert(v, Ty::F64, at)
     }
@@ -358,7 +395,15 @@ impl Checker<'_> {
         let mut ty = None;
         for (v, at) in &vals {
             match v.ty {
-                Ty::Bool => return self.fail("E0213", format!("`{name}` takes floats"), *at, "this is `bool`"),
+                Ty::Bool => {
+                    return self.fail_help(
+                        "E0213",
+                        format!("`{name}` takes floats"),
+                        *at,
+                        "this is `bool`",
+                        "convert it: `f64(…)` gives 0 and 1",
+                    );
+                }
                 _ if v.is_flex() => {}
                 found => {
                     let found = if found.is_float() { found } else { Ty::F64 };
@@ -471,11 +516,12 @@ impl Checker<'_> {
 
     fn expand_body(&mut self, module: usize, decl: &FnDecl, args: Vec<(Val, Span)>, span: Span) -> Option<Vec<Val>> {
         if args.len() != decl.params.len() {
-            return self.fail(
+            return self.fail_help(
                 "E0243",
                 format!("`{}` takes {} arguments, and {} are given", decl.name.name, decl.params.len(), args.len()),
                 span,
                 "called here",
+                "give one argument for each parameter, in their order",
             );
         }
         let bound = fn_types(decl, &args);
@@ -507,11 +553,12 @@ impl Checker<'_> {
                     match block.value {
                         Some(v) => c.typed_values(v, &types)?,
                         None => {
-                            return c.fail(
+                            return c.fail_help(
                                 "E0224",
                                 format!("`{}` has no value", decl.name.name),
                                 block.span,
                                 "its last line is not an expression",
+                                "end it with an expression, without `let`: that is its value",
                             );
                         }
                     }

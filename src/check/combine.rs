@@ -121,14 +121,16 @@ impl Checker<'_> {
         if each.len() != types.len() {
             let (n, m) = (super::counted(types.len(), "value"), super::counted(each.len(), "value"));
             let span = self.span(c.start);
-            return self.fail("E0266", format!("`{name}` combines {n}, and begins with {m}"), span, m);
+            let help = format!("begin with {n}, one for each that `{name}` gives");
+            return self.fail_help("E0266", format!("`{name}` combines {n}, and begins with {m}"), span, m, help);
         }
         if let ExprKind::Tuple(list) = self.node(c.term).kind
             && list.len() != types.len()
         {
             let (n, m) = (super::counted(types.len(), "value"), super::counted(list.len(), "value"));
             let span = self.span(c.term);
-            return self.fail("E0266", format!("`{name}` combines {n}, and a term has {}", list.len()), span, m);
+            let message = format!("`{name}` combines {n}, and a term has {}", list.len());
+            return self.fail_help("E0266", message, span, m, format!("write a term of {n}"));
         }
         let start: Vec<Option<Value>> =
             each.iter().zip(&types).map(|(&e, &ty)| self.const_as(e, ty, "what a function begins with")).collect();

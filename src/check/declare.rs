@@ -52,11 +52,17 @@ impl Checker<'_> {
             };
             let message = format!("`{}` is declared twice", name.name);
             let d = Diagnostic::error("E0202", message, again, "declared again").label(first, "first declared here");
-            self.report(d);
+            self.report(d.help("give one of them another name"));
             return;
         }
         if matches!(name.name.as_str(), "ranks" | "pi" | "inf" | "nan") || Ty::from_name(&name.name).is_some() {
-            self.fail::<()>("E0204", format!("`{}` is built in", name.name), name.span, "cannot be declared");
+            self.fail_help::<()>(
+                "E0204",
+                format!("`{}` is built in", name.name),
+                name.span,
+                "cannot be declared",
+                format!("choose another name, such as `{}_`", name.name),
+            );
             return;
         }
         self.modules[self.module].globals.insert(name.name.clone(), (global, name.span));
@@ -111,18 +117,21 @@ impl Checker<'_> {
                         match self.modules[self.module].globals.get(&other.name).map(|g| g.0.clone()) {
                             Some(Global::Partition(p)) => Some(p),
                             Some(Global::Broken) => None,
-                            Some(_) => self.fail(
+                            Some(_) => self.fail_help(
                                 "E0281",
                                 format!("`{}` is not a partition", other.name),
                                 other.span,
-                                "used as one",
-                            ),
+                                "used as one", format!("name a partition, such as `partition {} = (block, *)`, or write one: `in (block, *)`", other.name)),
                             None => self.unknown(&other.name, other.span, "partition"),
                         }
                     }
-                    Placement::Aligned(other) => {
-                        self.fail("E0281", "`aligned` follows an array's shape", other.span, "not a partition")
-                    }
+                    Placement::Aligned(other) => self.fail_help(
+                        "E0281",
+                        "`aligned` follows an array's shape",
+                        other.span,
+                        "not a partition",
+                        format!("write `in {}` for the partition, or `aligned` with the name of an array", other.name),
+                    ),
                 };
                 self.declare(name, p.map_or(Global::Broken, Global::Partition));
             }
@@ -194,11 +203,12 @@ impl Checker<'_> {
                 Some(_) => vals.push((v, self.span(x))),
                 None => {
                     let at = self.span(x);
-                    return self.fail(
+                    return self.fail_help(
                         "E0221",
                         "a table holds constants",
                         at,
                         "this value changes while the program runs",
+                        "write numbers, `param`s and `let`s of the top in it; values that change stand in an array",
                     );
                 }
             }
@@ -262,20 +272,22 @@ impl Checker<'_> {
             }
         };
         if file_ty != elem {
-            return self.fail(
+            return self.fail_help(
                 "E0296",
                 format!("`{path}` holds `{file_ty}`, and the array is `{elem}`"),
                 span,
                 format!("declared as `{elem}`"),
+                format!("declare the array as `{file_ty}`, or write the file anew as `{elem}`"),
             );
         }
         let dims = ty.shape.clone().unwrap_or_default();
         if dims.len() != shape.len() {
-            return self.fail(
+            return self.fail_help(
                 "E0296",
                 format!("`{path}` has {}, and the array {}", super::counted(shape.len(), "dimension"), dims.len()),
                 span,
                 "loaded here",
+                "declare as many dimensions as the file has",
             );
         }
         for (&d, &n) in dims.iter().zip(&shape) {
@@ -289,11 +301,12 @@ impl Checker<'_> {
             }
             let want = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
             if want != n {
-                return self.fail(
+                return self.fail_help(
                     "E0296",
                     format!("an extent of `{path}` is {n}, and the array's is {want}"),
                     e.span,
                     format!("this is {want}"),
+                    format!("write {n} there, or leave the extents to the file, as in `array g: f32[h, w] from …`"),
                 );
             }
         }

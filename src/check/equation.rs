@@ -176,7 +176,7 @@ impl Checker<'_> {
         let mut b = self.builders.pop()?;
         let (region, stores) = out?;
         if domain.iter().all(|d| !d.is_empty()) {
-            self.push_nest(&mut b, format!("{} =", left.name), stores, vec![], left.target.span);
+            self.push_nest(&mut b, left.name.clone(), stores, vec![], left.target.span);
         }
         Some(region)
     }

@@ -40,11 +40,12 @@ impl Checker<'_> {
                 self.single(vals, op.name(), e.span)
             }
             ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
-            ExprKind::Hole => self.fail(
+            ExprKind::Hole => self.fail_help(
                 "E0220",
                 "`_` stands only for an argument of a kernel that a workflow is given",
                 e.span,
                 "not a value",
+                "write a value; `_` stands only where a workflow takes a kernel, as in `cg(conduct(_, k), b)`",
             ),
             ExprKind::Scan { op, exclusive, indices, term } => {
                 self.scan((&op, exclusive), &indices, term, expected, e.span)
@@ -61,11 +62,12 @@ impl Checker<'_> {
                 "inside an expression",
                 "write `let g = grad loss(w) for w`",
             ),
-            ExprKind::Tuple(_) => self.fail(
+            ExprKind::Tuple(_) => self.fail_help(
                 "E0220",
                 "a tuple stands only where several values are assigned",
                 e.span,
                 "not a single value",
+                "assign it to several names, as in `a, b = (x, y)`",
             ),
             ExprKind::Table(_) => self.fail_help(
                 "E0220",
@@ -156,7 +158,7 @@ impl Checker<'_> {
                 Local::Unset(at) => {
                     let d = Diagnostic::error("E0223", format!("`{name}` is read before it is set"), span, "read here")
                         .label(at, "declared here");
-                    self.report(d);
+                    self.report(d.help(format!("set it before: `{name} = …`")));
                     None
                 }
             };
@@ -192,7 +194,13 @@ impl Checker<'_> {
                 );
             }
             Some(Global::Partition(_)) => {
-                return self.fail("E0222", format!("`{name}` is a partition, not a value"), span, "a partition");
+                return self.fail_help(
+                    "E0222",
+                    format!("`{name}` is a partition, not a value"),
+                    span,
+                    "a partition",
+                    "name an array or a value; a partition stands behind `in`",
+                );
             }
             None => {}
         }
@@ -232,10 +240,12 @@ impl Checker<'_> {
                     "declare it first: `let {name} = …`, `var {name} = …` for a value that changes, or `array {name}: f64[n]`"
                 )
             }
-            (None, _) => {
-                self.report(d);
-                return None;
-            }
+            (None, "partition") => format!("declare it above: `partition {name} = (block, *)`"),
+            (None, "kernel") => format!("declare it: `kernel {name}(u: f64[n]) -> v: f64[n] {{ … }}`"),
+            (None, "workflow") => format!("declare it: `workflow {name}(…) {{ … }}`"),
+            (None, "function") => format!("declare it: `fn {name}(x: f64) -> f64 = …`"),
+            (None, "result") => format!("name it behind `->`, as in `-> {name}: f64[n]`"),
+            (None, _) => format!("declare it first: `var {name} = …`"),
         };
         self.report(d.help(help));
         None
@@ -343,7 +353,8 @@ impl Checker<'_> {
                 return self.integers(op, a, b, op_span);
             }
             _ if a.ty.is_complex() => {
-                return self.fail("E0213", "`mod` takes real numbers", op_span, format!("the operands are `{}`", a.ty));
+                let (message, label) = ("`mod` takes real numbers", format!("the operands are `{}`", a.ty));
+                return self.fail_help("E0213", message, op_span, label, "take the rest of a part: `re(z) mod x`");
             }
             _ => B::Mod,
         };
@@ -404,7 +415,13 @@ impl Checker<'_> {
         let exponent = self.expr(right, None)?;
         let (lt, rt) = (self.span(left), self.span(right));
         if base.ty == Ty::Bool || exponent.ty == Ty::Bool {
-            return self.fail("E0213", "`^` takes numbers", span, "an operand is `bool`");
+            return self.fail_help(
+                "E0213",
+                "`^` takes numbers",
+                span,
+                "an operand is `bool`",
+                "convert it: `i32(…)` gives 0 and 1",
+            );
         }
         if let Some(k) = exponent.as_const().and_then(|c| c.as_int()) {
             if k < 0 && !base.ty.part().is_float() {

@@ -50,7 +50,7 @@ impl Checker<'_> {
         };
         if n == 0 && !self.generic {
             let message = format!("`{name}` has no elements to read in dimension {d}");
-            return self.fail("E0301", message, span, "its extent is 0");
+            return self.fail_help("E0301", message, span, "its extent is 0", "let its extent be at least 1");
         }
         let n = n.max(1);
         let known = self.known_range(&v).filter(|r| !r.is_empty());

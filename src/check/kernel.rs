@@ -212,7 +212,13 @@ impl Checker<'_> {
         }
         if let Some(v) = block.value {
             let at = self.span(v);
-            self.fail::<()>("E0249", "a kernel with named results has no value", at, "this expression is not used");
+            self.fail_help::<()>(
+                "E0249",
+                "a kernel with named results has no value",
+                at,
+                "this expression is not used",
+                "define a result with it, as in `out[i] = …`, or take it away",
+            );
             ok = false;
         }
         if !ok {
@@ -275,11 +281,12 @@ impl Checker<'_> {
                     Some(v) if ok => self.expr_as(v, ty)?,
                     Some(_) => return None,
                     None => {
-                        return self.fail(
+                        return self.fail_help(
                             "E0224",
                             format!("`{}` has no value", decl.name.name),
                             block.span,
                             "its last line is not an expression",
+                            "end it with an expression, without `let`: that is its value",
                         );
                     }
                 }
@@ -297,7 +304,13 @@ impl Checker<'_> {
             }
             ast::StmtKind::Assign { targets, op, value, clause } => {
                 let [target] = &targets[..] else {
-                    return self.fail("E0229", "an equation defines one result", s.span, "several names on the left");
+                    return self.fail_help(
+                        "E0229",
+                        "an equation defines one result",
+                        s.span,
+                        "several names on the left",
+                        "write one equation for each result",
+                    );
                 };
                 self.kernel_equation(target, *op, *value, clause, pending)
             }
@@ -308,7 +321,13 @@ impl Checker<'_> {
                 "not an equation",
                 "loops and conditions stand inside an expression (`{ … }`, `if c { a } else { b }`) or in the workflow",
             ),
-            _ => self.fail("E0227", "this statement belongs to a workflow", s.span, "not inside a kernel"),
+            _ => self.fail_help(
+                "E0227",
+                "this statement belongs to a workflow",
+                s.span,
+                "not inside a kernel",
+                "write it in a workflow, as in `workflow main { … }`",
+            ),
         }
     }
 
@@ -324,11 +343,12 @@ impl Checker<'_> {
                     ExprKind::Name(n) => indices.push(n),
                     _ => {
                         let at = self.span(s);
-                        return self.fail(
+                        return self.fail_help(
                             "E0273",
                             "the subscripts of an intermediate are plain indices",
                             at,
                             "not a name",
+                            "name the indices alone, as in `t[i, j] = …`, and do the arithmetic where it is read",
                         );
                     }
                 }
@@ -380,11 +400,12 @@ impl Checker<'_> {
         };
         let Some(array) = pending[k].result.array else {
             if target.subscripts.is_some() {
-                return self.fail(
+                return self.fail_help(
                     "E0250",
                     format!("the result `{name}` is a single value"),
                     target.span,
                     "subscripted here",
+                    format!("write `{name} = …`, or declare the result as an array: `{name}: f64[n]`"),
                 );
             }
             let ty = pending[k].result.ty;

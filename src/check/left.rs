@@ -74,11 +74,12 @@ impl Checker<'_> {
             _ => &[],
         };
         if let Some((extra, _)) = ranges.iter().find(|(i, _)| !names.contains(&i.name)) {
-            return self.fail(
+            return self.fail_help(
                 "E0271",
                 format!("`{}` is not an index of the left side", extra.name),
                 extra.span,
                 "ranged here",
+                "name an index of the left side; a reduction has its range in its brackets, as in `sum[k in 0..n] …`",
             );
         }
         // In the order of the subscripts; ranges that follow other indices are looked at when those are known.
@@ -425,11 +426,12 @@ impl Checker<'_> {
         }
         if let Some(d) = used.iter().position(|u| !u) {
             let span = left.subs.first().map_or(Span::new(FileId(0), 0, 0), |&s| self.span(s));
-            return self.fail(
+            return self.fail_help(
                 "E0272",
                 format!("`{}` does not subscript a dimension of its own on the left", indices[d].name),
                 span,
                 "left side",
+                "use it in a subscript of its own, or write a number in its place",
             );
         }
         Some((index, dims))
@@ -444,11 +446,12 @@ impl Checker<'_> {
         let text = self.sources.text(span).to_string();
         let worst = if dim.0 < 0 { dim.0 } else { last };
         if a.terms.is_empty() {
-            return self.fail(
+            return self.fail_help(
                 "E0304",
                 format!("`{name}` has no element {worst} to define"),
                 span,
                 format!("the extent is {n}"),
+                "restrict the equation, as in `… for i in 0..n`",
             );
         }
         self.fail_help(

@@ -243,19 +243,7 @@ impl Checker<'_> {
         self.sink.push(d);
     }
 
-    /// Reports an error with one label and returns `None`, for use at the end of a function.
-    fn fail<T>(
-        &mut self,
-        code: &'static str,
-        message: impl Into<String>,
-        span: Span,
-        label: impl Into<String>,
-    ) -> Option<T> {
-        self.report(Diagnostic::error(code, message, span, label));
-        None
-    }
-
-    /// Like [`Checker::fail`] with help.
+    /// Reports an error with what to write in its place.
     fn fail_help<T>(
         &mut self,
         code: &'static str,

@@ -81,7 +81,13 @@ impl Checker<'_> {
 
     fn load(&mut self, file: &str, text: &str, span: Span) -> Option<usize> {
         if self.modules.len() >= MOST_MODULES {
-            return self.fail("E0291", format!("a program uses at most {MOST_MODULES} files"), span, "one too many");
+            return self.fail_help(
+                "E0291",
+                format!("a program uses at most {MOST_MODULES} files"),
+                span,
+                "one too many",
+                "put declarations that belong together into one file",
+            );
         }
         let id = self.sources.add(file, text);
         let ast = crate::syntax::parse::parse(id, text, self.sink)?;
@@ -135,13 +141,25 @@ impl Checker<'_> {
             _ => path.to_string(),
         };
         if self.loading.iter().any(|p| p == path) {
-            return self.fail("E0293", format!("`{path}` uses itself"), span, "on the way from its own `use`");
+            return self.fail_help(
+                "E0293",
+                format!("`{path}` uses itself"),
+                span,
+                "on the way from its own `use`",
+                "move what both files need into a third",
+            );
         }
         if let Some(m) = self.loaded(path) {
             return Some(m);
         }
         match self.loader.source(path) {
-            Err(why) => self.fail("E0294", why, span, "used here"),
+            Err(why) => self.fail_help(
+                "E0294",
+                why,
+                span,
+                "used here",
+                "the path begins at the folder of the file that uses it",
+            ),
             Ok(text) => {
                 self.loading.push(path.to_string());
                 let m = self.load(path, &text, span);

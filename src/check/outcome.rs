@@ -129,7 +129,7 @@ impl Checker<'_> {
         match self.modules[self.module].globals.get(&callee.name).map(|g| g.0.clone()) {
             Some(Global::Kernel(m, item)) => self.kernel_call(m, item, args, targets, span),
             Some(Global::Workflow(m, item)) => self.workflow_call(m, item, args, targets, span),
-            Some(_) => self.fail("E0240", format!("`{}` is not a kernel", callee.name), callee.span, "called here"),
+            Some(_) => self.fail_help("E0240", format!("`{}` is not a kernel", callee.name), callee.span, "called here", format!("call a kernel, as in `kernel {}(u: f64[n]) -> v: f64[n] {{ … }}`; a function is called inside an equation", callee.name)),
             None => self.unknown(&callee.name, callee.span, "kernel"),
         }
     }

@@ -119,7 +119,8 @@ impl Checker<'_> {
             super::counted(open, "hole")
         );
         let d = Diagnostic::error("E0255", message, k.span, super::counted(open, "hole"));
-        self.report(d.label(span, format!("called with {}", super::counted(given, "argument"))));
+        let d = d.label(span, format!("called with {}", super::counted(given, "argument")));
+        self.report(d.help("write one `_` for each argument that the workflow gives"));
         None
     }
 
@@ -135,11 +136,12 @@ impl Checker<'_> {
         let before = self.sink.items.len();
         let given = self.filled(k, callee, args, span)?;
         let Some(given) = given.into_iter().collect::<Option<Vec<Arg>>>() else {
-            return self.fail(
+            return self.fail_help(
                 "E0220",
                 "`_` stands only for an argument of a kernel that a workflow is given",
                 span,
                 "called here",
+                "write a value; `_` stands only where a workflow takes a kernel, as in `cg(conduct(_, k), b)`",
             );
         };
         let out = self.expand_kernel(k.module, k.item, given, targets, span);

@@ -17,11 +17,12 @@ impl Checker<'_> {
     /// The extents of a shape: constants from 0 up, and their product within limits.
     pub(super) fn shape(&mut self, dims: &[ExprId], span: Span) -> Option<Vec<i64>> {
         if dims.len() > 8 {
-            return self.fail(
+            return self.fail_help(
                 "E0305",
                 format!("{} dimensions, and the limit is 8", dims.len()),
                 span,
                 "too many dimensions",
+                "join two dimensions into one, as in `u[8 * i + j]`",
             );
         }
         let mut out = vec![];
@@ -30,18 +31,25 @@ impl Checker<'_> {
             let n = self.const_as(d, Ty::I64, "an extent")?.as_int()? as i64;
             if n < 0 {
                 let at = self.span(d);
-                return self.fail("E0306", format!("an extent is not negative, and this is {n}"), at, "extent");
+                return self.fail_help(
+                    "E0306",
+                    format!("an extent is not negative, and this is {n}"),
+                    at,
+                    "extent",
+                    "write an extent of 0 or more",
+                );
             }
             out.push(n);
             total = total.checked_mul(n.max(1)).filter(|t| *t <= MOST_ELEMENTS).unwrap_or(MOST_ELEMENTS + 1);
         }
         if total > MOST_ELEMENTS {
             let text: Vec<String> = out.iter().map(|n| n.to_string()).collect();
-            return self.fail(
+            return self.fail_help(
                 "E0307",
                 format!("an array of {} elements is too large", text.join(" x ")),
                 span,
                 "the limit is 2^48 elements",
+                "make the array smaller, or compute in parts",
             );
         }
         Some(out)
@@ -65,25 +73,42 @@ impl Checker<'_> {
                             name.span,
                             "used here",
                         )
-                        .label(at, "declared here");
+                        .label(at, "declared here")
+                        .help(format!(
+                            "write one entry for each dimension, such as `(block{})`",
+                            ", *".repeat(rank.max(1) - 1)
+                        ));
                         self.report(d);
                         return None;
                     }
                     Some(p)
                 }
                 Some((Global::Broken, _)) => None,
-                Some(_) => self.fail("E0281", format!("`{}` is not a partition", name.name), name.span, "used as one"),
+                Some(_) => self.fail_help(
+                    "E0281",
+                    format!("`{}` is not a partition", name.name),
+                    name.span,
+                    "used as one",
+                    format!(
+                        "name a partition, such as `partition {} = (block, *)`, or write one: `in (block, *)`",
+                        name.name
+                    ),
+                ),
                 None => self.unknown(&name.name, name.span, "partition"),
             },
             ast::Placement::Aligned(name) => {
                 let other = self.array_named(name)?;
                 let theirs = self.program.arrays[other.0 as usize].extents().len();
                 if theirs != rank {
-                    return self.fail(
+                    return self.fail_help(
                         "E0280",
                         format!("`{}` has {}, the array has {rank}", name.name, counted(theirs, "dimension")),
                         name.span,
                         "aligned with it",
+                        format!(
+                            "name an array of {}, or write a partition, as in `in (block, *)`",
+                            counted(rank, "dimension")
+                        ),
                     );
                 }
                 Some(Placement::Aligned(other))
@@ -144,11 +169,12 @@ impl Checker<'_> {
                 Some(id) => {
                     let n = self.const_as(*id, Ty::I64, "a mesh extent")?.as_int()? as i64;
                     if n < 1 {
-                        return self.fail(
+                        return self.fail_help(
                             "E0282",
                             format!("a mesh extent is at least 1, and this is {n}"),
                             span,
                             "this partition",
+                            "write the number of parts along that dimension, or `auto`",
                         );
                     }
                     Some(n)
@@ -176,7 +202,13 @@ impl Checker<'_> {
                 ast::Edge::Periodic(_) => Edge::Periodic,
                 ast::Edge::Mirror(_) => Edge::Mirror,
                 ast::Edge::Odd(at) if !ty.part().is_float() && !ty.is_signed() => {
-                    return self.fail("E0284", format!("`odd` turns signs, and `{ty}` has none"), *at, "edge");
+                    return self.fail_help(
+                        "E0284",
+                        format!("`odd` turns signs, and `{ty}` has none"),
+                        *at,
+                        "edge",
+                        "choose another edge, such as `mirror`, or a type with signs",
+                    );
                 }
                 ast::Edge::Odd(_) => Edge::Odd,
                 ast::Edge::None(_) => Edge::None,
@@ -257,15 +289,35 @@ impl Checker<'_> {
             Some(Local::Array(id)) => return Some(id),
             Some(Local::Broken) => return None,
             Some(Local::Unset(_)) => {
-                return self.fail("E0223", format!("`{}` is read before it is set", name.name), name.span, "read here");
+                return self.fail_help(
+                    "E0223",
+                    format!("`{}` is read before it is set", name.name),
+                    name.span,
+                    "read here",
+                    format!("set it before: `{} = …`", name.name),
+                );
             }
-            Some(_) => return self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
+            Some(_) => {
+                return self.fail_help(
+                    "E0250",
+                    format!("`{}` is not an array", name.name),
+                    name.span,
+                    "used as one",
+                    format!("name an array, declared as in `array {}: f64[n]`", name.name),
+                );
+            }
             None => {}
         }
         match self.modules[self.module].globals.get(&name.name).map(|g| g.0.clone()) {
             Some(Global::Array(id)) => Some(id),
             Some(Global::Broken) => None,
-            Some(_) => self.fail("E0250", format!("`{}` is not an array", name.name), name.span, "used as one"),
+            Some(_) => self.fail_help(
+                "E0250",
+                format!("`{}` is not an array", name.name),
+                name.span,
+                "used as one",
+                format!("name an array, declared as in `array {}: f64[n]`", name.name),
+            ),
             None => self.unknown(&name.name, name.span, "array"),
         }
     }

@@ -129,7 +129,13 @@ impl Checker<'_> {
             let v = self.expr(s, Some(Ty::I64))?;
             if !v.ty.is_int() {
                 let message = format!("a subscript is an integer, and this is `{}`", v.ty);
-                return self.fail("E0251", message, span, "subscript");
+                return self.fail_help(
+                    "E0251",
+                    message,
+                    span,
+                    "subscript",
+                    "convert it: `i64(…)` cuts off what follows the point",
+                );
             }
             let inside = self.known_range(&v).is_some_and(|r| r.is_empty() || (r.lo >= 0 && r.hi <= n));
             let mut v = self.builder().cast(&v, Ty::I64);
@@ -157,7 +163,13 @@ impl Checker<'_> {
         };
         if let Some((extra, _)) = ranges.iter().find(|(i, _)| !names.contains(&i.name)) {
             let message = format!("`{}` is not an index of the left side", extra.name);
-            return self.fail("E0271", message, extra.span, "ranged here");
+            return self.fail_help(
+                "E0271",
+                message,
+                extra.span,
+                "ranged here",
+                "take the range away, or use the index in the equation",
+            );
         }
         // The order of the contributions.
         names.sort_by_key(|n| ranges.iter().position(|r| r.0.name == *n).unwrap_or(ranges.len()));
@@ -215,11 +227,12 @@ impl Checker<'_> {
             (a.extents().to_vec(), a.name.clone())
         };
         if subs.len() != shape.len() {
-            return self.fail(
+            return self.fail_help(
                 "E0252",
                 super::subscripts_wanted(&name, shape.len(), subs.len()),
                 target.span,
                 super::counted(subs.len(), "subscript"),
+                "write one subscript for each dimension",
             );
         }
         Some(Left { target: target.clone(), name, array, into, subs, shape })

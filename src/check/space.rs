@@ -43,7 +43,13 @@ impl Checker<'_> {
         }
         if space.total > 1 << 52 {
             let message = format!("this reduction has {} terms", space.total);
-            return self.fail("E0303", message, span, "the limit is 2^52");
+            return self.fail_help(
+                "E0303",
+                message,
+                span,
+                "the limit is 2^52",
+                "reduce in two steps: rows first, then their results",
+            );
         }
         Some(space)
     }

@@ -58,9 +58,13 @@ impl Checker<'_> {
             false => Err("complex numbers take digits and a type, as in `.3f` or `.2e`".to_string()),
         };
         match format.map(|spec| (spec, parts_only(spec))) {
-            Some((spec, Err(why))) => {
-                self.fail("E0530", format!("`{spec}` does not format `{ty}`: {why}"), span, "this format")
-            }
+            Some((spec, Err(why))) => self.fail_help(
+                "E0530",
+                format!("`{spec}` does not format `{ty}`: {why}"),
+                span,
+                "this format",
+                "write `.3f` or `.3e` for floats, `d` or `,` for integers, or no format",
+            ),
             _ => Some(()),
         }
     }

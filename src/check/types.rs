@@ -160,7 +160,8 @@ impl Checker<'_> {
                 return Some(Val::complex(self.convert(re, ty.part(), span)?, self.convert(im, ty.part(), span)?));
             }
             if v.ty == Ty::Bool {
-                return self.fail("E0210", format!("expected `{ty}`, found `bool`"), span, "this is `bool`");
+                let help = format!("write `{ty}(if … {{ 1 }} else {{ 0 }})`");
+                return self.fail_help("E0210", format!("expected `{ty}`, found `bool`"), span, "this is `bool`", help);
             }
             let re = self.convert(v, ty.part(), span)?;
             return Some(Val::complex(re, Val::constant(Value::float(ty.part(), 0.0))));
@@ -196,11 +197,12 @@ impl Checker<'_> {
                 if out.as_int() == Some(i) {
                     return Some(Val::constant(out));
                 }
-                self.fail(
+                self.fail_help(
                     "E0211",
                     format!("the literal {i} does not fit `{ty}`"),
                     span,
                     format!("`{ty}` is expected here"),
+                    format!("write a number that `{ty}` holds, or compute in a wider type"),
                 )
             }
             (Some(_), ty) if ty.is_float() && !ty.is_half() => Some(Val::constant(Value::float(ty, value.as_f64()))),
@@ -220,7 +222,13 @@ impl Checker<'_> {
             _ => {
                 let found = if value.ty.is_float() { "a float" } else { "an integer" };
                 let message = format!("expected `{ty}`, found {found} literal");
-                self.fail("E0210", message, span, format!("`{ty}` is expected here"))
+                self.fail_help(
+                    "E0210",
+                    message,
+                    span,
+                    format!("`{ty}` is expected here"),
+                    format!("write a value of `{ty}`, or convert it: `{ty}(…)`"),
+                )
             }
         }
     }

@@ -6,7 +6,7 @@ use super::env::{Env, Local};
 use super::narrow::Narrowing;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{ArrayId, ScalarId};
-use crate::ir::program::{PrintPart, StmtKind};
+use crate::ir::program::{Counted, PrintPart, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{self, Block, ExprId, ExprKind, Ident, ItemKind, Template};
@@ -116,9 +116,13 @@ impl Checker<'_> {
                 self.emit_stmt(StmtKind::If { cond: c?, then: then?, otherwise: otherwise? }, span);
                 Some(())
             }
-            S::Break if self.loops == 0 => {
-                self.fail("E0225", "`break` stands outside a loop", span, "no loop around it")
-            }
+            S::Break if self.loops == 0 => self.fail_help(
+                "E0225",
+                "`break` stands outside a loop",
+                span,
+                "no loop around it",
+                "take it away, or put it into a `for` or a `while`",
+            ),
             S::Break => {
                 self.emit_stmt(StmtKind::Break, span);
                 Some(())
@@ -228,6 +232,8 @@ impl Checker<'_> {
         let from = self.expr_as(range.from, Ty::I64)?;
         let to = self.expr_as(range.to, Ty::I64)?;
         let by = self.step(range)?;
+        let ends = self.known_range(&from).zip(self.known_range(&to)).filter(|(a, b)| a.len() == 1 && b.len() == 1);
+        let counted = ends.map(|(a, b)| Counted { from: a.lo, to: b.lo, by });
         let bounds = self.known_range(&from).zip(self.known_range(&to)).map(|(a, b)| {
             let last = if a.len() == 1 { a.lo + (b.hi - 2 - a.lo).div_euclid(by) * by } else { b.hi - 2 };
             Interval::new(a.lo, (last + 1).max(a.lo))
@@ -239,6 +245,9 @@ impl Checker<'_> {
         let counter = self.new_scalar(&index.name, Ty::I64);
         if let Some(range) = bounds {
             self.program.scalar_ranges.insert(counter, range);
+        }
+        if let Some(counted) = counted {
+            self.program.counted.insert(counter, counted);
         }
         let env = self.env.clone();
         self.env = self.env.with(&index.name, Local::Val(Val::slot(counter, Ty::I64)));

@@ -7,6 +7,7 @@ use crate::ir::program::{Program, Stmt, StmtKind};
 use crate::mpi4py::script;
 use crate::runtime::failure::exit;
 use crate::source::{FileId, SourceMap, Span};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 /// What a program may be written as.
@@ -30,12 +31,15 @@ pub fn by_hand(program: &ProgramArgs, lines: Option<RangeInclusive<usize>>, rank
     }
     let text = session.on_deep_stack(|s| {
         let mut bound = s.program(program, ranks)?;
-        let title = title(program, lines.as_ref(), &s.sources, ranks);
+        let mut title = title(program, lines.as_ref(), &s.sources, ranks);
         if let Some(lines) = &lines {
-            let kept = kept(&mut bound, lines, &s.sources);
-            if let Err(report) = kept {
-                s.sink.push(report);
-                return None;
+            match kept(&mut bound, lines, &s.sources) {
+                Ok(callers) if callers.is_empty() => {}
+                Ok(callers) => title += &format!("\nwhich line {} of the workflow computes", listed(&callers)),
+                Err(report) => {
+                    s.sink.push(report);
+                    return None;
+                }
             }
         }
         let plan = crate::planner::plan_unfused(bound, ranks, &mut s.sink)?;
@@ -73,8 +77,22 @@ fn title(program: &ProgramArgs, lines: Option<&RangeInclusive<usize>>, sources: 
     out
 }
 
-/// Leaves of a program's workflow only the statements of some lines. The loops around them fall away.
-fn kept(program: &mut Program, lines: &RangeInclusive<usize>, sources: &SourceMap) -> Result<(), Diagnostic> {
+/// `3`, `3 and 4`, `3, 4 and 5`
+fn listed(lines: &BTreeSet<usize>) -> String {
+    let words: Vec<String> = lines.iter().map(usize::to_string).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// Leaves of a program's workflow only the statements of some lines; of lines in kernels, the statements that compute them, whose lines
+/// are given. The loops around them fall away.
+fn kept(
+    program: &mut Program,
+    lines: &RangeInclusive<usize>,
+    sources: &SourceMap,
+) -> Result<BTreeSet<usize>, Diagnostic> {
     let text = &sources.file(FileId(0)).text;
     if text.lines().nth(lines.start() - 1).is_none() {
         let message =
@@ -88,8 +106,19 @@ fn kept(program: &mut Program, lines: &RangeInclusive<usize>, sources: &SourceMa
             && lines.contains(&sources.line_col(s).0)
             && lines.contains(&sources.line_col(whole).0)
     };
-    let mut out = vec![];
-    collect(&program.body, &inside, &mut out);
+    let (mut out, mut callers) = (vec![], BTreeSet::new());
+    collect(&program.body, &|s| inside(s.source), &mut out);
+    if out.is_empty() {
+        let mut computed = vec![];
+        collect(
+            &program.body,
+            &|s| matches!(s.kind, StmtKind::Compute(_) | StmtKind::Scatter { .. }) && inside(s.span),
+            &mut computed,
+        );
+        let from: Vec<Span> = computed.iter().map(|s| s.source).filter(|s| s.end > 0).collect();
+        collect(&program.body, &|s| from.contains(&s.source), &mut out);
+        callers = from.iter().filter(|s| s.file == FileId(0)).map(|s| sources.line_col(*s).0).collect();
+    }
     if out.is_empty() {
         let start = text.split_inclusive('\n').take(lines.start() - 1).map(str::len).sum::<usize>();
         let end = start + text[start..].lines().next().map_or(0, str::len);
@@ -102,12 +131,12 @@ fn kept(program: &mut Program, lines: &RangeInclusive<usize>, sources: &SourceMa
         .help("ask for a line of the workflow, for all lines of a loop (`prog.mgpu:3-9`), or for the program (`prog.mgpu`)"));
     }
     program.body = out;
-    Ok(())
+    Ok(callers)
 }
 
-fn collect(body: &[Stmt], inside: &dyn Fn(Span) -> bool, out: &mut Vec<Stmt>) {
+fn collect(body: &[Stmt], inside: &dyn Fn(&Stmt) -> bool, out: &mut Vec<Stmt>) {
     for s in body {
-        if inside(s.source) {
+        if inside(s) {
             out.push(s.clone());
             continue;
         }

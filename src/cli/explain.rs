@@ -34,6 +34,12 @@ pub fn explain(args: &ExplainArgs) -> u8 {
     }
     match what.rsplit_once(':').map(|(file, line)| (file, line.parse::<usize>())) {
         Some((file, Ok(line))) => explain_line(file, line, &args.line),
+        _ if what.ends_with(".mgpu") => {
+            eprintln!(
+                "`mgpu explain {what}:14` explains line 14 of it, `mgpu plan {what}` shows what the whole program does"
+            );
+            exit::USAGE
+        }
         _ => {
             eprintln!(
                 "there is no code `{what}`; `mgpu explain` lists them, `mgpu explain prog.mgpu:14` explains a line"

@@ -21,7 +21,7 @@ pub struct PlanArgs {
     /// Write a page that steps through the plan, in one file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the arrays and the largest exchange as one figure
+    /// Write the arrays, and the exchange that carries most, as one figure
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }

@@ -41,7 +41,7 @@ pub struct RunArgs {
     /// Show plots in the terminal too, in half blocks; `NO_COLOR` in shades of grey
     #[arg(long)]
     term: bool,
-    /// No summary
+    /// No summary; with `--json` that alone
     #[arg(short, long)]
     quiet: bool,
     /// End the run when no step completes for this many seconds
@@ -330,7 +330,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
     if args.engine.verbose {
         eprintln!("{}", startup::text());
     }
-    if args.quiet {
+    if args.quiet && !args.json {
         return;
     }
     let sum = |f: &dyn Fn(&Stats) -> u64| stats.iter().map(f).sum::<u64>();

@@ -196,6 +196,31 @@ pub enum PrintPart {
     Array { id: ArrayId, format: Option<String> },
 }
 
+/// `for t in from..to by by`, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    pub from: i64,
+    pub to: i64,
+    /// At least 1.
+    pub by: i64,
+}
+
+impl Counted {
+    /// How often the loop turns, unless it is left.
+    pub fn rounds(&self) -> i64 {
+        let length = i128::from(self.to) - i128::from(self.from);
+        let by = i128::from(self.by.max(1));
+        i64::try_from(((length + by - 1) / by).max(0)).unwrap_or(i64::MAX)
+    }
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}..{}", self.from, self.to)?;
+        if self.by == 1 { Ok(()) } else { write!(f, " by {}", self.by) }
+    }
+}
+
 /// A program with every parameter bound.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
@@ -206,8 +231,10 @@ pub struct Program {
     pub tables: Vec<Table>,
     pub nests: Vec<Nest>,
     pub body: Vec<Stmt>,
-    /// Loop counters whose range is known before the program runs.
+    /// Values that a loop counter can have, where bounds are known before the program runs.
     pub scalar_ranges: BTreeMap<ScalarId, Interval>,
+    /// Loops, by their counters, whose ends are known before the program runs.
+    pub counted: BTreeMap<ScalarId, Counted>,
     /// There is a `workflow main`.
     pub has_main: bool,
     /// A value of the program depends on `ranks`, so its results may too.

@@ -61,13 +61,38 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
         }
         "E0105" if d.message.contains("end with a point") => quoted("write `").map(replace).into_iter().collect(),
         "E0106" if help == "write `=` to define" => vec![replace("=".into())],
+        "E0104" | "E0106" => punctuation(help, (start, end), text),
         "E0108" => chain(view, d, help).into_iter().collect(),
-        "E0113" => quoted("choose another name, such as `").map(replace).into_iter().collect(),
+        "E0113" | "E0204" => quoted("choose another name, such as `").map(replace).into_iter().collect(),
         "E0200" => import(view, text).into_iter().collect(),
         "E0210" => match quoted("narrowing is written: `").or_else(|| quoted("write `")) {
             Some(new) if new.ends_with("(…)") => vec![replace(new.replace('…', text))],
+            None => with_place(help, "write a comparison, such as `", text).map(replace).into_iter().collect(),
             _ => vec![],
         },
+        "E0212" => converted(view, d, help),
+        "E0213" if help == "write `not …`" => {
+            let minus = view.now.text.get(..start).map_or(0, |t| t.trim_end().len());
+            let sign = view.now.text.get(..minus).is_some_and(|t| t.ends_with('-'));
+            let new = format!("not {text}");
+            if sign {
+                vec![Fix { title: format!("write `{new}`"), edits: vec![(minus - 1, end, new)] }]
+            } else {
+                vec![]
+            }
+        }
+        "E0213" if d.message.contains("number") => with_place(help, "write `", text).map(replace).into_iter().collect(),
+        "E0222" => with_subscripts(view, help, text).map(replace).into_iter().collect(),
+        "E0229" if help == "declare it with `var`" => as_variable(view, start).into_iter().collect(),
+        "E0240" => element(view, start, end).into_iter().collect(),
+        "E0274" => quoted("write `")
+            .and_then(|h| h.strip_suffix(" = …").map(str::to_string))
+            .map(replace)
+            .into_iter()
+            .collect(),
+        "E0521" if help.contains("one `=`") => compares(view, start, end).into_iter().collect(),
+        "E0522" => quoted("write `").and_then(|h| subscripted(view, &h, start)).into_iter().collect(),
+        "E0523" => assigned(view, end).into_iter().collect(),
         "E0261" => quoted("write its range: `").map(replace).into_iter().collect(),
         "E0302" => edges(view, help),
         _ => vec![],
@@ -78,6 +103,137 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
 fn is_operator(text: &str) -> bool {
     let sign = !text.is_empty() && text.bytes().all(|b| b.is_ascii_punctuation() || b.is_ascii_digit() || b == b' ');
     sign && !text.contains('`') || words::reserved().iter().chain(&words::soft()).any(|w| w == text)
+}
+
+/// What a help says to write before or behind the token that is marked, or in its place.
+fn punctuation(help: &str, (start, end): (usize, usize), text: &str) -> Vec<Fix> {
+    let fix = |title: &str, at: (usize, usize), new: String| {
+        vec![Fix { title: title.into(), edits: vec![(at.0, at.1, new)] }]
+    };
+    let close = help.split_once(": write ").map_or(help, |h| h.1);
+    let close = close.strip_prefix("write ").unwrap_or(close);
+    let sign = |w: &str| w.len() == 1 || w == "->" || w == "..";
+    if let Some((word, behind)) = close.strip_prefix('`').and_then(|h| h.split_once('`'))
+        && sign(word)
+    {
+        if behind.starts_with(" before ") {
+            let gap = if matches!(word, ")" | "]" | ":") { " " } else { "" };
+            let before = if gap.is_empty() { " " } else { "" };
+            return fix(&format!("write `{word}`"), (start, start), format!("{word}{before}{gap}"));
+        }
+        if behind.starts_with(" behind ") {
+            let gap = if matches!(word, ")" | "]" | ":") { "" } else { " " };
+            return fix(&format!("write `{word}`"), (end, end), format!("{gap}{word}"));
+        }
+    }
+    match help {
+        "write `else if`" => fix(help, (start, end), "else if".into()),
+        _ if help.starts_with("write the text in double quotes") => {
+            fix("put it in quotes", (start, end), format!("\"{text}\""))
+        }
+        _ if help.starts_with("a statement ends with its line") && help.contains("begin a new line before") => {
+            fix("begin a new line", (start, start), "\n".into())
+        }
+        _ => vec![],
+    }
+}
+
+/// `f64(…)`, `not …` or `… != 0` of a help, with the text that is marked in the place of the dots.
+fn with_place(help: &str, after: &str, text: &str) -> Option<String> {
+    let form = help.strip_prefix(after)?.split('`').next()?;
+    let simple = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_[]., ".contains(&b));
+    let operand = if simple || form.ends_with("(…)") { text.to_string() } else { format!("({text})") };
+    (form.matches('…').count() == 1).then(|| form.replace('…', &operand))
+}
+
+/// Either operand converted to the type of the other.
+fn converted(view: &View, d: &Diagnostic, help: &str) -> Vec<Fix> {
+    let Some(forms) = help.strip_prefix("convert one: ") else { return vec![] };
+    let forms: Vec<&str> = forms.split('`').skip(1).step_by(2).collect();
+    let [(left, is_left), (right, is_right)] = &d.labels[..] else { return vec![] };
+    let text = |s: &Span| view.now.text.get(s.start as usize..s.end as usize).unwrap_or("").to_string();
+    let mut out = vec![];
+    for form in forms {
+        let ty = form.trim_end_matches("(…)");
+        for (side, said, other) in [(left, is_left, is_right), (right, is_right, is_left)] {
+            if !said.contains(&format!("`{ty}`")) && other.contains(&format!("`{ty}`")) {
+                let new = form.replace('…', &text(side));
+                out.push(Fix {
+                    title: format!("write `{new}`"),
+                    edits: vec![(side.start as usize, side.end as usize, new)],
+                });
+            }
+        }
+    }
+    out
+}
+
+/// An array's name with as many indices as it has dimensions: `u[i, j]`.
+fn with_subscripts(view: &View, help: &str, text: &str) -> Option<String> {
+    let name = help.strip_prefix("write its subscripts: `")?.split('[').next()?;
+    let symbol = view.now.names.symbols.iter().find(|s| s.name == name && matches!(s.kind, Kind::Array))?;
+    let extents = symbol.detail.split_once('[')?.1.split_once(']')?.0;
+    let indices = ["i", "j", "k", "l"].get(..extents.split(',').count())?;
+    (text == name).then(|| format!("{name}[{}]", indices.join(", ")))
+}
+
+/// `var` in place of the `let` that declared the name at a place.
+fn as_variable(view: &View, at: usize) -> Option<Fix> {
+    let symbol = &view.now.names.symbols[view.now.names.at(at)?.symbol];
+    let before = view.now.text.get(..symbol.span.start as usize)?;
+    let end = before.trim_end().len();
+    let start = end.checked_sub("let".len())?;
+    (before.get(start..end)? == "let").then(|| Fix {
+        title: format!("declare `{}` with `var`", symbol.name),
+        edits: vec![(start, end, "var".into())],
+    })
+}
+
+/// Brackets in place of the parentheses behind an array's name.
+fn element(view: &View, start: usize, end: usize) -> Option<Fix> {
+    let (text, symbol) = (&view.now.text, view.now.names.at(start)?.symbol);
+    if view.now.names.symbols[symbol].kind != Kind::Array || !text.get(end..)?.starts_with('(') {
+        return None;
+    }
+    let mut depth = 0;
+    let close = text[end..].char_indices().find(|(_, c)| {
+        depth += match c {
+            '(' | '[' => 1,
+            ')' | ']' => -1,
+            _ => 0,
+        };
+        depth == 0
+    })?;
+    let close = end + close.0;
+    let new = format!("{}[{}]", &text[start..end], &text[end + 1..close]);
+    Some(Fix {
+        title: format!("write `{new}`"),
+        edits: vec![(end, end + 1, "[".into()), (close, close + 1, "]".into())],
+    })
+}
+
+/// `=` in place of the `==` of a comparison that is a statement.
+fn compares(view: &View, start: usize, end: usize) -> Option<Fix> {
+    let at = start + view.now.text.get(start..end)?.find("==")?;
+    Some(Fix { title: "write `=`".into(), edits: vec![(at, at + 2, "=".into())] })
+}
+
+/// Subscripts for the array on the left, which stands before the value that is marked.
+fn subscripted(view: &View, help: &str, value: usize) -> Option<Fix> {
+    let new = help.strip_suffix(" = …")?;
+    let name = new.split('[').next()?;
+    let line = view.now.text.get(..value)?.rfind('\n').map_or(0, |n| n + 1);
+    let at = line + view.now.text[line..value].rfind(name)?;
+    let alone = view.now.text[at + name.len()..value].trim() == "=";
+    alone.then(|| Fix { title: format!("write `{new}`"), edits: vec![(at, at + name.len(), new.to_string())] })
+}
+
+/// `=` in place of the operator behind a whole array.
+fn assigned(view: &View, end: usize) -> Option<Fix> {
+    let rest = view.now.text.get(end..)?;
+    let at = end + rest.len() - rest.trim_start().len();
+    let operator = ["+=", "-=", "*=", "/="].iter().find(|o| view.now.text[at..].starts_with(**o))?;
+    Some(Fix { title: "write `=`".into(), edits: vec![(at, at + operator.len(), "=".into())] })
 }
 
 /// `a < b < c` as the help writes it out.

@@ -1,11 +1,12 @@
 //! Panels, messages and results as SVG.
 
-use super::frames::{Carried, Frame, Message};
+use super::frames::Frame;
 use super::stage::{Panel, Rect, Stage, Tile};
 use super::{escaped, palette};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::ArrayId;
 use crate::ir::plan::Plan;
+use crate::ir::plan::message::{Carried, Message};
 use std::fmt::Write;
 
 /// Arrays with their owners and copies.
@@ -204,7 +205,7 @@ fn ends(stage: &Stage, m: &Message, c: &Carried) -> Option<(Rect, Rect, bool)> {
     let sender = p.tile(m.from)?;
     let from = p.rect(sender, &c.source).unwrap_or(sender.own);
     let receiver = p.tile(m.to)?;
-    if let Some(to) = c.target.as_ref().and_then(|t| p.rect(receiver, t)) {
+    if let Some(to) = Some(&c.target).filter(|_| c.in_place).and_then(|t| p.rect(receiver, t)) {
         return Some((from, to, true));
     }
     // A copy of its own: the arrow ends beside the middle of the receiver's part.

@@ -1,4 +1,4 @@
-//! `mgpu plan --svg`: the arrays, and the messages of the exchange that carries most, as one figure.
+//! `mgpu plan --svg`: the arrays, and the messages of the exchange that carries most in the whole run, as one figure.
 
 use super::frames::{Frame, frames};
 use super::stage::Stage;
@@ -10,12 +10,16 @@ use crate::source::SourceMap;
 /// What both the figure and the page say about lines and letters.
 pub const STYLE: &str = include_str!("figure.css");
 
+/// How often a step is taken to run where that is decided during the run.
+const ASSUMED: i64 = 100;
+
 /// The figure.
 pub fn figure(plan: &Plan, sources: &SourceMap, title: &str) -> String {
     let stage = Stage::of(plan);
     let all = frames(plan, sources);
     let size = |f: &Frame| f.messages.iter().map(|m| m.bytes).sum::<i64>();
-    let most = all.iter().filter(|f| !f.messages.is_empty()).max_by_key(|f| size(f));
+    let run = |f: &Frame| size(f).saturating_mul(f.times.unwrap_or(ASSUMED));
+    let most = all.iter().filter(|f| !f.messages.is_empty()).max_by_key(|f| run(f));
     let plural = if plan.ranks == 1 { "" } else { "s" };
     let caption = match most {
         None => format!("{title} on {} rank{plural}: no messages", plan.ranks),

@@ -1,36 +1,10 @@
 //! The steps of a plan one behind the other, each with its messages: what the slider goes through.
 
-use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::ArrayId;
+use crate::ir::plan::message::Message;
 use crate::ir::plan::prose::exchange_of;
-use crate::ir::plan::text::bytes;
-use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId, Step, StepKind};
+use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 use crate::source::{FileId, SourceMap};
-
-/// Elements that travel from one rank to another in one array.
-pub struct Carried {
-    pub array: ArrayId,
-    pub source: IndexBox,
-    /// Where they go in the receiver's storage; `None` for a copy of their own.
-    pub target: Option<IndexBox>,
-}
-
-/// One message.
-pub struct Message {
-    pub from: i64,
-    pub to: i64,
-    pub bytes: i64,
-    pub carried: Vec<Carried>,
-}
-
-impl Message {
-    /// The message in words.
-    pub fn text(&self, plan: &Plan) -> String {
-        let boxes: Vec<String> =
-            self.carried.iter().map(|c| format!("{}{}", plan.array(c.array).array.name, c.source)).collect();
-        format!("rank {} to rank {}: {}, {}", self.from, self.to, boxes.join(", "), bytes(self.bytes))
-    }
-}
 
 /// One position of the slider.
 pub struct Frame {
@@ -68,6 +42,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
             StepKind::While { .. } => lines.push("while".into()),
             StepKind::If { .. } => lines.push("if".into()),
             StepKind::Once { .. } => lines.push(plan.step_title(step)),
+            // The exchange of a sweep stands behind it: it travels meanwhile.
             StepKind::Compute { nest, .. } => lines.push(plan.compute_text(*nest)),
             _ => plan.leaf_text(step, &mut |l| lines.push(l.trim().to_string())),
         }
@@ -87,7 +62,7 @@ pub fn frames(plan: &Plan, sources: &SourceMap) -> Vec<Frame> {
             line: own.then(|| sources.line_col(step.span).0),
             times: f.times,
             loops: f.loops,
-            messages: exchange.map_or(vec![], |e| messages(plan, e)),
+            messages: exchange.map_or(vec![], |e| plan.messages(&plan.exchanges[e.0 as usize])),
             overlapped: matches!(step.kind, StepKind::Compute { overlap: Some(_), .. }),
             nest: if let StepKind::Compute { nest, .. } = step.kind { Some(nest) } else { None },
             reduces: matches!(step.kind, StepKind::AllReduce(_)),
@@ -113,30 +88,4 @@ fn kind(step: &Step) -> &'static str {
         StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } => "file",
         _ => "scalar",
     }
-}
-
-/// The messages of an exchange, by receiver and sender.
-pub fn messages(plan: &Plan, id: ExchangeId) -> Vec<Message> {
-    let e = &plan.exchanges[id.0 as usize];
-    let mut out: Vec<Message> = vec![];
-    for to in 0..plan.ranks {
-        let first = out.len();
-        for item in &e.items {
-            let (array, in_place) = (plan.item_array(item).0, matches!(item, Item::Ghost { .. }));
-            let size = plan.array(array).array.ty.size() as i64;
-            for p in plan.needs(item, to).pieces.into_iter().filter(|p| p.from != to) {
-                let k = match out[first..].iter().position(|m| m.from == p.from) {
-                    Some(k) => first + k,
-                    None => {
-                        out.push(Message { from: p.from, to, bytes: 0, carried: vec![] });
-                        out.len() - 1
-                    }
-                };
-                out[k].bytes += p.src.len() * size;
-                out[k].carried.push(Carried { array, source: p.src, target: in_place.then_some(p.dst) });
-            }
-        }
-        out[first..].sort_by_key(|m| m.from);
-    }
-    out
 }

@@ -6,7 +6,7 @@ use super::frames::{Frame, frames};
 use super::stage::Stage;
 use super::{draw, escaped, palette};
 use crate::ir::plan::Plan;
-use crate::ir::plan::text::bytes;
+use crate::ir::plan::text::{bytes, totals_text};
 use crate::source::{FileId, SourceMap};
 use std::fmt::Write;
 
@@ -48,6 +48,7 @@ fn facts(plan: &Plan) -> String {
     let mut list: Vec<String> = plan.program.params.iter().map(|(n, v)| format!("{n} = {v}")).collect();
     let most = plan.sampled_ranks().iter().map(|&r| plan.memory(r)).max().unwrap_or(0);
     list.push(format!("at most {} a rank", bytes(most)));
+    list.extend(plan.totals().map(|t| totals_text(&t)));
     if plan.program.depends_on_ranks {
         list.push("values depend on the number of ranks".into());
     }
@@ -143,8 +144,7 @@ fn table(plan: &Plan, k: usize, f: &Frame) -> String {
     let head = ["from", "to", "elements", "bytes"].map(|h| format!("<th scope=\"col\">{h}</th>")).concat();
     let _ = write!(out, "<table><thead><tr>{head}</tr></thead><tbody>");
     for m in f.messages.iter().take(LISTED) {
-        let name = |c: &super::frames::Carried| format!("{}{}", plan.array(c.array).array.name, c.source);
-        let boxes = escaped(&m.carried.iter().map(name).collect::<Vec<_>>().join(", "));
+        let boxes = escaped(&m.boxes(plan).join(", "));
         let _ = write!(
             out,
             "<tr data-to=\"{0}\"><td>{1}</td><td>{0}</td><td>{boxes}</td><td>{2}</td></tr>",

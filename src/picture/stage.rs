@@ -225,7 +225,8 @@ fn panel(plan: &Plan, id: ArrayId, a: &PlanArray) -> Panel {
     let end = |p: &[Piece]| p.last().map_or(0.0, |p| p.end + p.band.1);
     let second = if a.array.temporary { " (made by the compiler)" } else { "" };
     let title = format!("{}{second}", a.array.name);
-    let least = 7.6 * title.chars().count().max(layout.chars().count()) as f64;
+    // The widest letters that browsers find for the two lines.
+    let least = (9.6 * title.chars().count() as f64).max(7.6 * layout.chars().count() as f64);
     Panel {
         arrays: vec![id],
         title,

@@ -48,6 +48,7 @@ pub fn broken(plan: &Plan, what: Break, line: Option<usize>, sources: &SourceMap
     let here = |s: Span| s.end > 0 && s.file == FileId(0) && line.is_none_or(|l| sources.line_col(s).0 == l);
     let said = |s: Span| format!("line {}", sources.line_col(s).0);
     let place = line.map_or("the plan".to_string(), |l| format!("line {l}"));
+    let on = if plan.ranks == 1 { "1 rank".to_string() } else { format!("{} ranks", plan.ranks) };
     match what {
         Break::Halo => {
             let sends = |e: &ExchangeId| (0..plan.ranks).any(|r| plan.traffic(&plan.exchanges[e.0 as usize], r).0 > 0);
@@ -61,7 +62,11 @@ pub fn broken(plan: &Plan, what: Break, line: Option<usize>, sources: &SourceMap
             let ghosts =
                 |e: &&ExchangeId| plan.exchanges[e.0 as usize].items.iter().all(|i| matches!(i, Item::Ghost { .. }));
             let Some(id) = all.iter().find(ghosts).or(all.first()) else {
-                return Err(format!("{place} has no exchange with messages on {} ranks", plan.ranks));
+                let sending = |s: &Step| crate::ir::plan::prose::exchange_of(s).is_some_and(|e| sends(&e));
+                return Err(format!(
+                    "{place} has no exchange with messages on {on}{}",
+                    elsewhere(plan, sources, &sending)
+                ));
             };
             let mut out = plan.clone();
             let e = &mut out.exchanges[id.0 as usize];
@@ -83,7 +88,8 @@ pub fn broken(plan: &Plan, what: Break, line: Option<usize>, sources: &SourceMap
                 }
             });
             if found.is_empty() || plan.ranks == 1 {
-                return Err(format!("{place} has no all-reduce on {} ranks", plan.ranks));
+                let reduces = |s: &Step| matches!(s.kind, StepKind::AllReduce(_)) && plan.ranks > 1;
+                return Err(format!("{place} has no all-reduce on {on}{}", elsewhere(plan, sources, &reduces)));
             }
             let Some((items, span)) = found.into_iter().find(|(items, _)| !decides(plan, items)) else {
                 return Err(format!(
@@ -96,6 +102,18 @@ pub fn broken(plan: &Plan, what: Break, line: Option<usize>, sources: &SourceMap
             Ok(Broken { lacks: format!("without the all-reduce of {}", said(span)), plan: out })
         }
     }
+}
+
+/// The lines whose steps could be left out in place of those that were asked for.
+fn elsewhere(plan: &Plan, sources: &SourceMap, could: &dyn Fn(&Step) -> bool) -> String {
+    let mut lines = BTreeSet::new();
+    plan.each_step(&plan.steps, &mut |s| {
+        if could(s) && s.span.end > 0 && s.span.file == FileId(0) {
+            lines.insert(sources.line_col(s.span).0);
+        }
+    });
+    let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
+    if lines.is_empty() { String::new() } else { format!("; these lines have: {}", lines.join(", ")) }
 }
 
 /// Puts every rank's own share in place of an all-reduce, and takes assertions out that ranks would answer differently.

@@ -59,18 +59,8 @@ pub fn lines(film: &Film, k: usize, width: usize, only: &[String]) -> Vec<Line<'
     if frame.messages.len() > LISTED {
         out.push(Line::from(format!("    … and {} more", frame.messages.len() - LISTED)));
     }
-    for (n, a) in film.take.plan.arrays.iter().enumerate().filter(|a| a.1.used) {
-        if only.is_empty() || only.contains(&a.array.name) {
-            array(film, frame, ArrayId(n as u32), width, &mut out);
-        }
-    }
+    printed(film, frame, &mut out);
     scalars(film, frame, &mut out);
-    let printed = held(0).map_or(0, |h| h.printed);
-    let said = film.take.record.printed.get(..printed).unwrap_or("");
-    if let Some(last) = said.lines().last() {
-        out.push(Line::from(""));
-        out.push(Line::from(format!("printed: {last}")));
-    }
     if k + 1 == film.frames.len() {
         for (take, who) in std::iter::once((&film.take, "")).chain(film.wrong.iter().map(|w| (&w.0, w.1.as_str()))) {
             if let Some(ending) = &take.record.ending {
@@ -79,7 +69,28 @@ pub fn lines(film: &Film, k: usize, width: usize, only: &[String]) -> Vec<Line<'
             }
         }
     }
+    for id in &film.order {
+        if only.is_empty() || only.contains(&film.take.plan.array(*id).array.name) {
+            array(film, frame, *id, width, &mut out);
+        }
+    }
     out
+}
+
+/// The last line that has been printed, and what the wrong run has printed in its place.
+fn printed(film: &Film, frame: &Frame, out: &mut Vec<Line<'static>>) {
+    let last = |take: &Take| {
+        let printed = frame.state.and_then(|k| take.record.ranks[0].get(k)).map_or(0, |h| h.printed);
+        take.record.printed.get(..printed).and_then(|said| said.lines().last()).map(str::to_string)
+    };
+    let right = last(&film.take);
+    if let Some(said) = &right {
+        out.push(Line::from(format!("printed: {said}")));
+    }
+    if let Some((wrong, lacks)) = &film.wrong {
+        let other = last(wrong).filter(|said| Some(said) != right.as_ref());
+        out.extend(other.map(|said| Line::from(format!("{lacks}: printed: {said}"))));
+    }
 }
 
 /// One array: its layout, and the parts of the ranks; with a wrong run, both.
@@ -95,7 +106,7 @@ fn array(film: &Film, frame: &Frame, id: ArrayId, width: usize, out: &mut Vec<Li
         return;
     };
     let other = block(wrong, frame, id, Some(&film.take), width);
-    let count = differing(wrong, &film.take, frame, id);
+    let count = frame.state.map_or(0, |k| film.differing(k, id));
     let note = if count == 0 { "no element differs".to_string() } else { format!("{count} elements differ") };
     let (w, v) = (widest(&right), widest(&other));
     if w.max("as planned".len()) + 3 + v <= width && right.len() == other.len() {
@@ -118,33 +129,6 @@ fn array(film: &Film, frame: &Frame, id: ArrayId, width: usize, out: &mut Vec<Li
 
 fn widest(lines: &[Line]) -> usize {
     lines.iter().map(Line::width).max().unwrap_or(0)
-}
-
-/// How many own elements are other than in the right run.
-fn differing(wrong: &Take, right: &Take, frame: &Frame, id: ArrayId) -> usize {
-    let Some(k) = frame.state else { return 0 };
-    let a = right.plan.array(id);
-    let ranks = if a.layout.is_replicated() { 1 } else { right.plan.ranks };
-    let mut count = 0;
-    for rank in 0..ranks {
-        let (Some(x), Some(y)) = (wrong.record.ranks[rank as usize].get(k), right.record.ranks[rank as usize].get(k))
-        else {
-            continue;
-        };
-        let part = a.layout.part(rank);
-        let mut at: Vec<i64> = part.dims.iter().map(|d| d.lo).collect();
-        for _ in 0..part.len() {
-            count += usize::from(element(&wrong.plan, id, x, rank, &at) != element(&right.plan, id, y, rank, &at));
-            for d in (0..at.len()).rev() {
-                at[d] += 1;
-                if at[d] < part.dims[d].hi {
-                    break;
-                }
-                at[d] = part.dims[d].lo;
-            }
-        }
-    }
-    count
 }
 
 /// The parts of all ranks, arranged like the mesh.
@@ -354,10 +338,7 @@ fn scalars(film: &Film, frame: &Frame, out: &mut Vec<Line<'static>>) {
         };
         told.push((name, text));
     }
-    if !told.is_empty() {
-        out.push(Line::from(""));
-        out.extend(told.into_iter().map(|t| Line::from(t.1)));
-    }
+    out.extend(told.into_iter().map(|t| Line::from(t.1)));
 }
 
 /// What the marks mean.

@@ -2,11 +2,11 @@
 
 use super::broken::Broken;
 use super::fresh::Fresh;
-use super::record::{Record, record};
-use crate::ir::kernel::ScalarId;
+use super::record::{Record, element, record};
+use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::plan::prose::exchange_of;
-use crate::ir::plan::text::bytes;
-use crate::ir::plan::{ExchangeId, Plan, Step, StepKind};
+use crate::ir::plan::text::messages_text;
+use crate::ir::plan::{Plan, Step, StepKind};
 use crate::runtime::io::root::Root;
 use crate::source::{FileId, SourceMap};
 use std::collections::BTreeMap;
@@ -77,6 +77,8 @@ pub struct Film {
     /// A run with something left out, and in words what.
     pub wrong: Option<(Take, String)>,
     pub frames: Vec<Frame>,
+    /// The arrays as they are shown: first those that are wrong at the end of a wrong run.
+    pub order: Vec<ArrayId>,
 }
 
 /// The steps in the order of the plan's text.
@@ -92,7 +94,41 @@ impl Film {
         let take = Take::new(plan, root);
         let wrong = broken.map(|b| (Take::new(b.plan, root), b.lacks));
         let frames = frames(&take, sources);
-        Film { title: title.to_string(), take, wrong, frames }
+        let mut film = Film { title: title.to_string(), take, wrong, frames, order: vec![] };
+        let arrays = film.take.plan.arrays.iter().enumerate();
+        let mut order: Vec<ArrayId> = arrays.filter(|a| a.1.used).map(|a| ArrayId(a.0 as u32)).collect();
+        if let Some(last) = film.frames.iter().rev().find_map(|f| f.state) {
+            order.sort_by_cached_key(|id| film.differing(last, *id) == 0);
+        }
+        film.order = order;
+        film
+    }
+
+    /// How many own elements of an array are other than in the right run, after a state.
+    pub fn differing(&self, state: usize, id: ArrayId) -> usize {
+        let Some((wrong, _)) = &self.wrong else { return 0 };
+        let right = &self.take;
+        let a = right.plan.array(id);
+        let ranks = if a.layout.is_replicated() { 1 } else { right.plan.ranks };
+        let mut count = 0;
+        for rank in 0..ranks {
+            let held = |take: &'_ Take| take.record.ranks[rank as usize].get(state).cloned();
+            let (Some(x), Some(y)) = (held(wrong), held(right)) else { continue };
+            let part = a.layout.part(rank);
+            let mut at: Vec<i64> = part.dims.iter().map(|d| d.lo).collect();
+            for _ in 0..part.len() {
+                count +=
+                    usize::from(element(&wrong.plan, id, &x, rank, &at) != element(&right.plan, id, &y, rank, &at));
+                for d in (0..at.len()).rev() {
+                    at[d] += 1;
+                    if at[d] < part.dims[d].hi {
+                        break;
+                    }
+                    at[d] = part.dims[d].lo;
+                }
+            }
+        }
+        count
     }
 }
 
@@ -123,16 +159,13 @@ fn frames(take: &Take, sources: &SourceMap) -> Vec<Frame> {
             .map(|id| (*id, plan.scalar_name(*id)))
             .filter(|c| !c.1.is_empty())
             .collect();
-        let messages = exchange_of(step).map_or(vec![], |e| messages(plan, e));
+        let messages = exchange_of(step).map_or(vec![], |e| plan.messages(&plan.exchanges[e.0 as usize]));
+        let messages: Vec<String> = messages.iter().map(|m| m.line(plan)).collect();
         if !messages.is_empty() {
             let how = if matches!(step.kind, StepKind::Compute { .. }) { ", while the interior computes" } else { "" };
             out.push(Frame {
                 state: k.checked_sub(1),
-                title: format!(
-                    "{} message{} under way{how}",
-                    messages.len(),
-                    if messages.len() == 1 { "" } else { "s" }
-                ),
+                title: format!("{} under way{how}", messages_text(messages.len() as i64)),
                 line: line.clone(),
                 counters: counters.clone(),
                 messages,
@@ -157,24 +190,4 @@ fn around(steps: &[Step], now: &mut Vec<ScalarId>, count: &mut usize, out: &mut 
             _ => s.kind.blocks().into_iter().for_each(|b| around(b, now, count, out)),
         }
     }
-}
-
-/// All messages of an exchange in words.
-fn messages(plan: &Plan, id: ExchangeId) -> Vec<String> {
-    let e = &plan.exchanges[id.0 as usize];
-    let mut by_pair: BTreeMap<(i64, i64), (i64, Vec<String>)> = BTreeMap::new();
-    for item in &e.items {
-        let a = &plan.array(plan.item_array(item).0).array;
-        for rank in 0..plan.ranks {
-            for p in plan.needs(item, rank).pieces.iter().filter(|p| p.from != rank) {
-                let m = by_pair.entry((p.from, rank)).or_default();
-                m.0 += p.src.len() * a.ty.size() as i64;
-                m.1.push(format!("{}{}", a.name, p.src));
-            }
-        }
-    }
-    let line = |((from, to), (size, boxes)): ((i64, i64), (i64, Vec<String>))| {
-        format!("{from} -> {to}: {}, {}", boxes.join(", "), bytes(size))
-    };
-    by_pair.into_iter().map(line).collect()
 }

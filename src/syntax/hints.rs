@@ -15,7 +15,41 @@ pub(super) fn hint(stop: &Stop<'_>) -> Option<Diagnostic> {
     if let Some(d) = special.iter().find_map(|f| f(stop)) {
         return Some(d);
     }
-    help(stop).map(|h| generic(stop).help(h))
+    help(stop).or_else(|| what_to_write(stop)).map(|h| generic(stop).help(h))
+}
+
+/// What would stand here, where no habit explains the mistake.
+fn what_to_write(stop: &Stop<'_>) -> Option<String> {
+    let e = &stop.expected;
+    let (found, before) = (stop.word(stop.found), stop.word(stop.before));
+    let place = match (stop.found, stop.before) {
+        (Some(_), _) => format!("before {}", describe(stop)),
+        (None, Some(_)) => format!("behind `{before}`"),
+        (None, None) => "here".into(),
+    };
+    let open = stop.open.last().map(|o| o.text(stop.place.text)).filter(|o| e.closes(o));
+    Some(match () {
+        _ if open.is_some_and(|o| o != "{") => {
+            let open = open.unwrap_or("(");
+            format!("close the `{open}`: write `{}` {place}", if open == "(" { ")" } else { "]" })
+        }
+        _ if e.says("the end of the statement") && stop.found.is_some() => {
+            format!("a statement ends with its line or a `;`: begin a new line before `{found}`, or take it away")
+        }
+        _ if e.says("a value") => format!("write a value {place}: a number, a name, or an expression in parentheses"),
+        _ if e.says("a name") => format!("write a name {place}"),
+        _ if e.says("a text in double quotes") && stop.found.is_some_and(|t| t.kind == Kind::Word) => {
+            format!("write the text in double quotes: `\"{found}\"`")
+        }
+        _ if e.says("a text in double quotes") => format!("write a text in double quotes {place}: `\"…\"`"),
+        _ => return one_word(&e.sentence()).map(|w| format!("write {w} {place}")),
+    })
+}
+
+/// The sentence, if it names one thing.
+fn one_word(sentence: &str) -> Option<&str> {
+    let single = !sentence.is_empty() && !sentence.contains(", ") && !sentence.contains(" or ");
+    single.then_some(sentence)
 }
 
 /// A line at the top level that starts no declaration.

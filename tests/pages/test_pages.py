@@ -253,5 +253,60 @@ class Pictures(unittest.TestCase):
         self.assertGreaterEqual(len(areas), 7, colours[2][:12])
 
 
+class Screens(unittest.TestCase):
+    """The pictures of pages in the book are those that a browser shows now; MGPU_BLESS writes them anew."""
+
+    SCREENS = (
+        ("screen-heat-page.png", "heat.mgpu", "compute diffuse"),
+        ("screen-epidemic-page.png", "epidemic.mgpu", "exchange: halo"),
+    )
+    # Fonts differ between machines: the mean difference of the pixels' brightness, of 255, that they may make.
+    MOST = 9.0
+
+    def test_the_screens_of_the_book(self):
+        with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM") or None, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            for name, program, step in self.SCREENS:
+                file = os.path.join(folder, "plan.html")
+                mgpu("plan", str(ROOT / "docs/programs" / program), "-n", "6", "--html", file)
+                page.goto("file://" + file)
+                page.locator(".step", has_text=step).first.click()
+                shot = page.screenshot(animations="disabled")
+                kept = ROOT / "docs/img" / name
+                if os.environ.get("MGPU_BLESS"):
+                    kept.write_bytes(shot)
+                width, height, mean = self.difference(page, kept.read_bytes(), shot)
+                self.assertEqual((width, height), (1280, 800))
+                self.assertLess(mean, self.MOST, f"docs/img/{name} is old: MGPU_BLESS=1 scripts/pages.sh takes it anew")
+            browser.close()
+
+    def difference(self, page, *pictures):
+        """The size of two pictures, and how much they differ on average."""
+        page.goto("about:blank")
+        sources = ["data:image/png;base64," + base64.b64encode(p).decode() for p in pictures]
+        return page.evaluate(
+            """async (sources) => {
+                const pixels = async (source) => {
+                    const image = new Image();
+                    image.src = source;
+                    await image.decode();
+                    const canvas = document.createElement("canvas");
+                    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+                    const context = canvas.getContext("2d");
+                    context.drawImage(image, 0, 0);
+                    return context.getImageData(0, 0, canvas.width, canvas.height);
+                };
+                const [a, b] = [await pixels(sources[0]), await pixels(sources[1])];
+                if (a.width !== b.width || a.height !== b.height) return [a.width, a.height, 255];
+                let sum = 0;
+                for (let k = 0; k < a.data.length; k += 4)
+                    sum += Math.abs(a.data[k] - b.data[k]) + Math.abs(a.data[k + 1] - b.data[k + 1]) + Math.abs(a.data[k + 2] - b.data[k + 2]);
+                return [a.width, a.height, sum / (3 * a.width * a.height)];
+            }""",
+            sources,
+        )
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -1,6 +1,9 @@
 //! Running the built command in a folder of its own, for the tests that look from outside.
 #![allow(dead_code)]
 
+#[cfg(feature = "lsp")]
+pub mod editor;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

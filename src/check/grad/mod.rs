@@ -59,7 +59,13 @@ impl Checker<'_> {
             Some(Global::Broken) => return None,
             Some(_) => {
                 let message = format!("`{}` is not a kernel", callee.name);
-                return self.fail("E0240", message, callee.span, "differentiated here");
+                return self.fail_help(
+                    "E0240",
+                    message,
+                    callee.span,
+                    "differentiated here",
+                    "name a kernel that gives one float",
+                );
             }
             None => return self.unknown(&callee.name, callee.span, "kernel"),
         };
@@ -108,10 +114,22 @@ impl Checker<'_> {
             let name = &p.name.name;
             if float(&p.ty.elem.name).is_none() {
                 let message = format!("`{name}` is `{}`, and derivatives are by floats", p.ty.elem.name);
-                return self.fail("E0265", message, w.span, "differentiated by this");
+                return self.fail_help(
+                    "E0265",
+                    message,
+                    w.span,
+                    "differentiated by this",
+                    "derive by a parameter of floats",
+                );
             }
             if out.contains(name) {
-                return self.fail("E0265", format!("`{name}` is named twice"), w.span, "for the second time");
+                return self.fail_help(
+                    "E0265",
+                    format!("`{name}` is named twice"),
+                    w.span,
+                    "for the second time",
+                    "name each once",
+                );
             }
             out.push(name.clone());
         }

@@ -1,5 +1,6 @@
 //! The plan as JSON (format version 1).
 
+use super::message::{Carried, Message};
 use super::text::path_text;
 use super::{Exchange, Home, Item, Plan, Step, StepKind};
 use crate::source::SourceMap;
@@ -27,9 +28,12 @@ impl Plan {
             })
             .collect();
         let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
+        let totals = self
+            .totals()
+            .map(|t| json!({"messages": t.messages, "bytes": t.bytes, "all_reduces": t.all_reduces, "exact": t.exact}));
         json!({
             "version": 1, "ranks": self.ranks, "params": params, "depends_on_ranks": self.program.depends_on_ranks,
-            "arrays": arrays, "memory_per_rank": memory.iter().max(),
+            "arrays": arrays, "memory_per_rank": memory.iter().max(), "totals": totals,
             "exchanges": self.exchanges.iter().map(|e| self.exchange_json(e)).collect::<Vec<_>>(),
             "steps": self.steps_json(&self.steps, sources),
         })
@@ -54,27 +58,14 @@ impl Plan {
             out["bytes"] = json!(t.1);
         }
         if self.ranks <= LISTED {
-            let list: Vec<Value> = (0..self.ranks).flat_map(|r| self.messages_to(e, r)).collect();
-            out["list"] = json!(list);
+            out["list"] = self.messages(e).iter().map(|m| self.message_json(m)).collect();
         }
         out
     }
 
-    /// The messages that a rank receives in an exchange, by sender.
-    fn messages_to(&self, e: &Exchange, rank: i64) -> Vec<Value> {
-        let mut by_peer: std::collections::BTreeMap<i64, (i64, Vec<Value>)> = Default::default();
-        for item in &e.items {
-            let a = &self.array(self.item_array(item).0).array;
-            for p in self.needs(item, rank).pieces.into_iter().filter(|p| p.from != rank) {
-                let m = by_peer.entry(p.from).or_default();
-                m.0 += p.src.len() * a.ty.size() as i64;
-                m.1.push(json!({"array": a.name, "box": p.src.to_string(), "to": p.dst.to_string()}));
-            }
-        }
-        by_peer
-            .into_iter()
-            .map(|(from, (bytes, boxes))| json!({"from": from, "to": rank, "bytes": bytes, "boxes": boxes}))
-            .collect()
+    fn message_json(&self, m: &Message) -> Value {
+        let one = |c: &Carried| json!({"array": self.array(c.array).array.name, "box": c.source.to_string(), "to": c.target.to_string()});
+        json!({"from": m.from, "to": m.to, "bytes": m.bytes, "boxes": m.carried.iter().map(one).collect::<Vec<_>>()})
     }
 
     fn steps_json(&self, steps: &[Step], sources: &SourceMap) -> Vec<Value> {
@@ -103,8 +94,11 @@ impl Plan {
                 }
                 StepKind::Swap(a, b) => json!({"step": "swap", "arrays": [name(*a), name(*b)]}),
                 StepKind::For { counter, body, .. } => {
-                    let range = self.program.scalar_ranges.get(counter).map(|r| [r.lo, r.hi]);
-                    json!({"step": "for", "counter": scalar(*counter), "range": range, "body": self.steps_json(body, sources)})
+                    let counted = self.program.counted.get(counter);
+                    json!({
+                        "step": "for", "counter": scalar(*counter), "range": counted.map(|c| [c.from, c.to]), "by": counted.map(|c| c.by),
+                        "rounds": counted.map(|c| c.rounds()), "body": self.steps_json(body, sources),
+                    })
                 }
                 StepKind::While { before, body, .. } => {
                     json!({"step": "while", "before": self.steps_json(before, sources), "body": self.steps_json(body, sources)})

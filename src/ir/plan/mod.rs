@@ -2,6 +2,7 @@
 //! messages follow, so a plan does not grow with ranks or steps.
 
 pub mod json;
+pub mod message;
 pub mod prose;
 pub mod region;
 pub mod text;

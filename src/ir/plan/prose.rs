@@ -1,6 +1,7 @@
 //! The plan of one line as prose: what each rank owns, what is exchanged and why, and what it costs.
 
-use super::text::{bytes, edges};
+use super::message::{Message, has_break};
+use super::text::{bytes, edges, messages_text};
 use super::{Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
 use crate::ir::kernel::{Access, ArrayId, FoldOp, Sym};
@@ -41,7 +42,7 @@ impl Plan {
             let (inner, name, more): ([&[Step]; 2], String, Option<i64>) = match &step.kind {
                 StepKind::For { counter, body, .. } => {
                     let name = format!("for {}{}", self.scalar_name(*counter), self.range_text(*counter));
-                    let count = self.program.scalar_ranges.get(counter).map(|r| r.len());
+                    let count = self.rounds(*counter).filter(|_| !has_break(body));
                     ([body, &[]], name, times.zip(count).map(|(a, b)| a.saturating_mul(b)))
                 }
                 StepKind::While { before, body, .. } => ([before, body], "while".into(), None),
@@ -155,16 +156,15 @@ impl Plan {
         let total = self.total(e);
         let mut out: Vec<String> = e.items.iter().map(|i| self.reason(i, f, sources)).collect();
         if total.0 == 0 {
-            let why = if self.ranks == 1 { "there is one rank" } else { "every rank owns what it reads" };
-            out.push(format!("No message is needed: {why}."));
+            out.push(format!("No message is needed: {}.", self.why_silent()));
             return out.join("\n");
         }
         let busiest = (0..self.ranks).max_by_key(|&r| (self.traffic(e, r).1, -r)).unwrap_or(0);
         let most = self.traffic(e, busiest);
         let together = if e.items.len() > 1 { ", in one message a pair of ranks" } else { "" };
         out.push(format!(
-            "Together the ranks receive {} messages with {}{together}; rank {busiest} the most, {} with {}:",
-            total.0,
+            "Together the ranks receive {} with {}{together}; rank {busiest} the most, {} with {}:",
+            messages_text(total.0),
             bytes(total.1),
             most.0,
             bytes(most.1)
@@ -275,24 +275,15 @@ impl Plan {
 
     /// The messages that a rank receives, one line a sender.
     fn message_lines(&self, e: &Exchange, rank: i64) -> Vec<String> {
-        let mut by_peer: std::collections::BTreeMap<i64, (i64, Vec<String>)> = Default::default();
-        for item in &e.items {
-            let a = &self.array(self.item_array(item).0).array;
-            for p in self.needs(item, rank).pieces.iter().filter(|p| p.from != rank) {
-                let m = by_peer.entry(p.from).or_default();
-                m.0 += p.src.len() * a.ty.size() as i64;
-                m.1.push(format!("{}{}", a.name, p.src));
-            }
-        }
-        let many = by_peer.len();
-        let line = |(from, (size, boxes)): (&i64, &(i64, Vec<String>))| {
+        let all = self.messages_to(e, rank);
+        let line = |m: &Message| {
+            let boxes = m.boxes(self);
             let more = if boxes.len() > 3 { ", …" } else { "" };
-            let shown: Vec<&str> = boxes.iter().take(3).map(|b| b.as_str()).collect();
-            format!("    from rank {from}: {}{more}, {}", shown.join(", "), bytes(*size))
+            format!("    from rank {}: {}{more}, {}", m.from, boxes[..boxes.len().min(3)].join(", "), bytes(m.bytes))
         };
-        let mut out: Vec<String> = by_peer.iter().take(LISTED as usize).map(line).collect();
-        if many as i64 > LISTED {
-            out.push(format!("    … and from {} more", many as i64 - LISTED));
+        let mut out: Vec<String> = all.iter().take(LISTED as usize).map(line).collect();
+        if all.len() as i64 > LISTED {
+            out.push(format!("    … and from {} more", all.len() as i64 - LISTED));
         }
         out
     }
@@ -327,8 +318,11 @@ impl Plan {
                 let all = a.layout.shape.iter().product::<i64>() * a.array.ty.size() as i64;
                 format!("`{}` is gathered on rank 0 ({} at most), which draws it.", a.array.name, bytes(all))
             }
-            StepKind::For { counter, .. } => match self.program.scalar_ranges.get(counter) {
-                Some(r) => format!("Every rank repeats what is inside {} times.", r.len()),
+            StepKind::For { counter, body, .. } => match self.rounds(*counter) {
+                Some(n) if has_break(body) => {
+                    format!("Every rank repeats what is inside at most {n} times, all as often.")
+                }
+                Some(n) => format!("Every rank repeats what is inside {n} times."),
                 None => "Every rank repeats what is inside as often.".into(),
             },
             StepKind::While { .. } => {

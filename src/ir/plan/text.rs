@@ -1,5 +1,7 @@
 //! The plan as text for people.
 
+use super::message::Totals;
+use super::prose::exchange_of;
 use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
 use crate::ir::kernel::{ArrayId, ScalarId};
@@ -17,6 +19,21 @@ pub fn bytes(n: i64) -> String {
     }
     if v.fract() == 0.0 || k == 0 { format!("{v:.0} {}", units[k]) } else { format!("{v:.1} {}", units[k]) }
 }
+
+/// `1 message`, `2 messages`
+pub fn messages_text(n: i64) -> String {
+    format!("{n} message{}", if n == 1 { "" } else { "s" })
+}
+
+/// What a whole run sends, in a line.
+pub fn totals_text(t: &Totals) -> String {
+    let more = if t.exact { "" } else { ", and what `while`, `if` and `break` decide on" };
+    let reduces = format!("{} all-reduce{}", t.all_reduces, if t.all_reduces == 1 { "" } else { "s" });
+    format!("the whole run: {} with {}, {reduces}{more}", messages_text(t.messages), bytes(t.bytes))
+}
+
+/// Messages of an exchange that are listed.
+const LISTED: usize = 16;
 
 /// Ranks whose traffic is looked at one by one; of more ranks, this many spread evenly.
 const LOOKED_AT: i64 = 64;
@@ -77,6 +94,7 @@ impl Plan {
         let _ = writeln!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
         let _ = writeln!(out, "\nsteps");
         self.steps_text(&self.steps, 1, sources, &mut out);
+        out += &self.totals().map_or(String::new(), |t| format!("\n{}\n", totals_text(&t)));
         out
     }
 
@@ -86,27 +104,22 @@ impl Plan {
                 (line, _) if s.span.end > 0 => format!("{}:{line}", sources.file(s.span.file).name),
                 _ => String::new(),
             };
-            let mut say = |text: String| {
-                let _ = writeln!(
-                    out,
-                    "{:indent$}{text:<w$}  {line}",
-                    "",
-                    indent = 2 * depth,
-                    w = 76usize.saturating_sub(2 * depth)
-                );
+            let say = |text: String, out: &mut String| {
+                let (indent, width) = (2 * depth, 76usize.saturating_sub(2 * depth));
+                let _ = writeln!(out, "{:indent$}{text:<width$}  {line}", "");
             };
             match &s.kind {
                 StepKind::For { counter, body, .. } => {
-                    say(format!("for {}{}", self.scalar_name(*counter), self.range_text(*counter)));
+                    say(format!("for {}{}", self.scalar_name(*counter), self.range_text(*counter)), out);
                     self.steps_text(body, depth + 1, sources, out);
                 }
                 StepKind::While { before, body, .. } => {
-                    say("while".into());
+                    say("while".into(), out);
                     self.steps_text(before, depth + 1, sources, out);
                     self.steps_text(body, depth + 1, sources, out);
                 }
                 StepKind::If { then, otherwise, .. } => {
-                    say("if".into());
+                    say("if".into(), out);
                     self.steps_text(then, depth + 1, sources, out);
                     if !otherwise.is_empty() {
                         let _ = writeln!(out, "{:indent$}else", "", indent = 2 * depth);
@@ -114,10 +127,22 @@ impl Plan {
                     }
                 }
                 StepKind::Once { body, .. } => {
-                    say(self.once_text(s));
+                    say(self.once_text(s), out);
                     self.steps_text(body, depth + 1, sources, out);
                 }
-                _ => self.leaf_text(s, &mut say),
+                _ => {
+                    self.messages_of(s, &mut |text| say(text, out));
+                    let messages = exchange_of(s).filter(|_| self.ranks <= LOOKED_AT);
+                    let all = messages.map_or(vec![], |e| self.messages(&self.exchanges[e.0 as usize]));
+                    for m in all.iter().take(LISTED) {
+                        let _ = writeln!(out, "{:indent$}{}", "", m.line(self), indent = 2 * depth + 4);
+                    }
+                    if all.len() > LISTED {
+                        let _ =
+                            writeln!(out, "{:indent$}… and {} more", "", all.len() - LISTED, indent = 2 * depth + 4);
+                    }
+                    self.work_text(s, &mut |text| say(text, out));
+                }
             }
         }
     }
@@ -177,24 +202,45 @@ impl Plan {
         }
     }
 
-    /// ` in 0..500`, where the range of a counter is known.
+    /// Why an exchange has no message.
+    pub(super) fn why_silent(&self) -> &'static str {
+        if self.ranks == 1 { "there is one rank" } else { "every rank owns what it reads" }
+    }
+
+    /// ` in 0..500`, where the ends of a loop are known, ` within 0..500`, where only bounds are.
     pub fn range_text(&self, counter: ScalarId) -> String {
-        self.program.scalar_ranges.get(&counter).map_or(String::new(), |r| format!(" in {}..{}", r.lo, r.hi))
+        match (self.program.counted.get(&counter), self.scalar_range(counter)) {
+            (Some(c), _) => format!(" in {c}"),
+            (None, Some(r)) => format!(" within {}..{}", r.lo, r.hi),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// How often a loop turns, where its ends are known.
+    pub fn rounds(&self, counter: ScalarId) -> Option<i64> {
+        self.program.counted.get(&counter).map(|c| c.rounds())
     }
 
     /// A step that holds no others.
     pub fn leaf_text(&self, s: &Step, say: &mut dyn FnMut(String)) {
+        self.messages_of(s, say);
+        self.work_text(s, say);
+    }
+
+    /// The exchange of a step.
+    fn messages_of(&self, s: &Step, say: &mut dyn FnMut(String)) {
+        let Some(e) = exchange_of(s) else { return };
+        let meanwhile = matches!(s.kind, StepKind::Compute { .. });
+        let what = if meanwhile { "exchange, while the interior computes" } else { "exchange" };
+        self.exchange_text(&self.exchanges[e.0 as usize], what, say);
+    }
+
+    /// What a step does besides its exchange.
+    fn work_text(&self, s: &Step, say: &mut dyn FnMut(String)) {
         let name = |a: &crate::ir::kernel::ArrayId| self.array(*a).array.name.clone();
         match &s.kind {
-            StepKind::Exchange(e) => self.exchange_text(&self.exchanges[e.0 as usize], "exchange", say),
             StepKind::Inspect(v) => say(self.inspect_text(*v)),
-            StepKind::Compute { nest, overlap } => {
-                if let Some(e) = overlap {
-                    let what = "exchange, while the interior computes";
-                    self.exchange_text(&self.exchanges[e.0 as usize], what, say);
-                }
-                say(self.compute_text(*nest));
-            }
+            StepKind::Compute { nest, .. } => say(self.compute_text(*nest)),
             StepKind::AllReduce(items) => {
                 let one = |(n, r): &(PlanNestId, usize)| {
                     let nest = &self.nest(*n).nest;
@@ -229,7 +275,8 @@ impl Plan {
             StepKind::Plot { array, path, .. } => {
                 say(format!("plot {} to {}, gathered on rank 0", name(array), path_text(path)))
             }
-            StepKind::Finish(_)
+            StepKind::Exchange(_)
+            | StepKind::Finish(_)
             | StepKind::For { .. }
             | StepKind::While { .. }
             | StepKind::If { .. }
@@ -255,9 +302,13 @@ impl Plan {
         let (most, total) = self.load(e);
         let (what, at_most) =
             if e.listed { (format!("{what} of listed elements"), "at most ") } else { (what.to_string(), "") };
-        let total = total.map_or(String::new(), |t| format!("; all ranks {at_most}{} messages, {}", t.0, bytes(t.1)));
         say(format!("{what}: {}", items.join(", ")));
-        say(format!("    a rank receives at most {} messages, {}{total}", most.0, bytes(most.1)));
+        if total == Some((0, 0)) {
+            return say(format!("    no message: {}", self.why_silent()));
+        }
+        let total =
+            total.map_or(String::new(), |t| format!("; all ranks {at_most}{}, {}", messages_text(t.0), bytes(t.1)));
+        say(format!("    a rank receives at most {}, {}{total}", messages_text(most.0), bytes(most.1)));
     }
 
     /// What finding out which elements of a view are read costs: a number for each, at most.

@@ -42,6 +42,14 @@
 (parameter name: (identifier) @variable.parameter)
 (result name: (identifier) @variable.parameter)
 (index name: (identifier) @variable)
+; Names in expressions, also in the holes of a text, which would else have the text's colour.
+(expression/identifier) @variable
+(element array: (identifier) @variable)
+(for_statement index: (identifier) @variable)
+([(load_statement array: (identifier) @variable)
+  (save_statement array: (identifier) @variable)
+  (plot_statement array: (identifier) @variable)
+  (animate_statement array: (identifier) @variable)])
 (binder index: (identifier) @variable)
 (use_declaration (module_path (identifier) @module))
 (use_declaration name: (identifier) @function)

@@ -15,11 +15,11 @@ const LINE_WIDTH: f64 = 2.4;
 /// Draws the chart; values that are not finite leave gaps.
 pub fn draw(values: &Values, title: &str, scale: Option<(f64, f64)>) -> Result<Canvas, IoError> {
     let n = values.len();
-    let own = || axis::range((0..n).map(|k| values.get(k)));
+    let own = || axis::range((0..n).map(|k| values.get(k))).map(|r| values.steady(r));
     let (lo, hi) = scale.or_else(own).unwrap_or((0.0, 1.0));
     let (lo, hi) = widened(lo, hi);
     let value_ticks = axis::ticks(lo, hi, 5);
-    let index_ticks = axis::ticks(0.0, (n - 1) as f64, if n > 100_000 { 4 } else { 8 });
+    let index_ticks = axis::ticks(0.0, (n - 1) as f64, (n - 1).clamp(1, if n > 100_000 { 4 } else { 8 }));
     let widest = value_ticks.iter().map(|t| font::text_width(&t.1)).max().unwrap_or(0);
     let left = widest + LABEL_GAP + 20;
     let mut canvas = Canvas::new(left + WIDTH + 36, TITLE_ROWS + HEIGHT + 40, PAPER);

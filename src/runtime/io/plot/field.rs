@@ -24,7 +24,7 @@ pub fn draw(
     scale: Option<(f64, f64)>,
 ) -> Result<Canvas, IoError> {
     let grid = Grid::new(values, rows, columns);
-    let own = || axis::range(grid.cells.iter().copied());
+    let own = || axis::range(grid.cells.iter().copied()).map(|r| values.steady(r));
     let (lo, hi) = scale.or_else(own).unwrap_or((f64::NAN, f64::NAN));
     let (width, height) = (grid.columns * grid.zoom.1, grid.rows * grid.zoom.0);
     let row_ticks = axis::ticks(0.0, (rows - 1) as f64, (height / 90).max(2) as usize);

@@ -90,6 +90,16 @@ impl Values<'_> {
         self.data.len() / self.ty.size()
     }
 
+    /// The range of an axis, as one number where it is no wider than rounding.
+    fn steady(&self, (lo, hi): (f64, f64)) -> (f64, f64) {
+        let rounding = match self.ty {
+            Ty::F64 => f64::EPSILON,
+            Ty::F32 => f32::EPSILON as f64,
+            _ => return (lo, hi),
+        };
+        if hi - lo <= 8.0 * rounding * lo.abs().max(hi.abs()) { (hi, hi) } else { (lo, hi) }
+    }
+
     /// The element at a place, NaN beyond the end.
     fn get(&self, k: usize) -> f64 {
         let size = self.ty.size();

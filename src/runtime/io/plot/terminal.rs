@@ -13,9 +13,10 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 
 /// The array with a line of its name and range above it.
 pub fn draw(values: &Values, shape: &[i64], title: &str, coloured: bool) -> String {
-    let all = (0..values.len()).map(|k| values.get(k));
-    let (lo, hi) = axis::range(all).unwrap_or((f64::NAN, f64::NAN));
-    let mut out = format!("{title}: {} to {}\n", axis::label(lo, 6), axis::label(hi, 6));
+    let range = axis::range((0..values.len()).map(|k| values.get(k))).map(|r| values.steady(r));
+    let (lo, hi) = range.unwrap_or((f64::NAN, f64::NAN));
+    let span = if lo == hi { axis::label(lo, 6) } else { format!("{} to {}", axis::label(lo, 6), axis::label(hi, 6)) };
+    let mut out = format!("{title}: {span}\n");
     match *shape {
         [n] => curve(values, n, (lo, hi), &mut out),
         [rows, columns] => field(values, (rows, columns), (lo, hi), coloured, &mut out),

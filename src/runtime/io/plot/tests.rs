@@ -76,3 +76,24 @@ fn long_charts_keep_their_spikes() {
     let ink = |data: &[u8]| count(&decode(&plot_png(Ty::F32, &[50_000], data, "").unwrap()).2, 0x2f6c8e);
     assert!(ink(&flat(true)) > 300, "{}", ink(&flat(true)));
 }
+
+#[test]
+fn rounding_is_not_drawn() {
+    let nearly = |k: i64| -> f64 { if k % 3 == 0 { 97.0 } else { 97.0 - 1.4e-14 } };
+    let data: Vec<u8> = (0..40).flat_map(|k| nearly(k).to_le_bytes()).collect();
+    let text = plot_text(Ty::F64, &[40], &data, "total", false);
+    let bars: Vec<&str> = text.lines().skip(1).filter(|l| !l.is_empty()).collect();
+    assert!(text.starts_with("total: 97\n") && bars.iter().all(|l| l.chars().all(|c| l.starts_with(c))), "{text}");
+    let exact: Vec<u8> = (0..40).flat_map(|_| 97f64.to_le_bytes()).collect();
+    let same =
+        |shape: &[i64]| plot_png(Ty::F64, shape, &data, "").unwrap() == plot_png(Ty::F64, shape, &exact, "").unwrap();
+    assert!(same(&[5, 8]));
+}
+
+#[test]
+fn indices_of_short_charts_are_whole() {
+    for n in 1..40 {
+        let ticks = axis::ticks(0.0, (n - 1) as f64, (n - 1).clamp(1, 8));
+        assert!(!ticks.is_empty() && ticks.iter().all(|t| !t.1.contains('.')), "{n}: {ticks:?}");
+    }
+}
