@@ -110,7 +110,7 @@ fn products_that_a_library_can_carry_out() {
         // Two bytes, added in f32.
         ("h[i, j] = sum[k] h2[i, k] * h3[k, j]", true),
         ("c[i, j] = sum[k] h2[i, k] * h3[j, k]", true),
-        ("h[i, j] = sum[k] h2[i, k] * a[k, j]", false),
+        ("h[i, j] = bf16(sum[k] h2[i, k] * a[k, j])", false),
         // Something stands around the sum, or a factor is computed.
         ("c[i, j] += sum[k] a[i, k] * b[k, j]", false),
         ("c[i, j] = 2 * (sum[k] a[i, k] * b[k, j])", false),
