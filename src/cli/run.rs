@@ -298,9 +298,9 @@ fn manner(args: &RunArgs) -> Manner {
 
 /// Whether a profiler wants to know each step by its name.
 fn profiled() -> bool {
-    #[cfg(feature = "nvtx")]
+    #[cfg(feature = "cuda")]
     return crate::runtime::device::cuda::record::profiled();
-    #[cfg(not(feature = "nvtx"))]
+    #[cfg(not(feature = "cuda"))]
     false
 }
 

@@ -30,6 +30,13 @@ use read::{Meaning, Names, Reader};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// What a call's arguments say of the parameters: the edges of arrays, the extents, and what type variables stand for.
+struct Given {
+    edges: BTreeMap<String, Vec<Edge>>,
+    sizes: BTreeMap<String, i64>,
+    bound: BTreeMap<String, Ty>,
+}
+
 /// Puts the types in place of the variables that stand for them.
 fn without_variables(decl: &mut KernelDecl, bound: &BTreeMap<String, Ty>) {
     let types = decl.params.iter_mut().map(|p| &mut p.ty).chain(decl.results.iter_mut().map(|r| &mut r.ty));
@@ -88,7 +95,7 @@ impl Checker<'_> {
                 }
             }
         }
-        let made = self.derivative(module, item, &wrt, (edges, sizes, bound))?;
+        let made = self.derivative(module, item, &wrt, Given { edges, sizes, bound })?;
         let mut out = self.expand_kernel(made, 0, args, targets, span)?;
         out.truncate(wrt.len());
         Some(out)
@@ -142,7 +149,7 @@ impl Checker<'_> {
         module: usize,
         item: usize,
         wrt: &[String],
-        (edges, sizes, bound): (BTreeMap<String, Vec<Edge>>, BTreeMap<String, i64>, BTreeMap<String, Ty>),
+        Given { edges, sizes, bound }: Given,
     ) -> Option<usize> {
         let mut decl = self.kernel_decl(module, item)?;
         without_variables(&mut decl, &bound);

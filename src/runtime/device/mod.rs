@@ -89,7 +89,7 @@ pub trait Device {
         Ok(())
     }
 
-    /// Runs some points of a nest in the order that [`Device::order`] was given.
+    /// Runs some points of a nest in the order that [`Device::order`] was given. The caller counts the time.
     fn compute_in_order(&mut self, _nest: PlanNestId, _points: Range<usize>, _: &mut RankState) -> Result<(), Failure> {
         Ok(())
     }

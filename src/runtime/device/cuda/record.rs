@@ -48,7 +48,6 @@ impl Recorder {
         if self.pending.len() >= TOGETHER {
             self.read(gpu)?;
         }
-        #[cfg(feature = "nvtx")]
         let _range = nvtx::LocalRange::new(self.titles.get(step as usize).map_or(c"", |t| t.as_c_str()));
         let known = if let Call::Kernel(f) = &launch.call { self.kinds.get(f) } else { None };
         let kind = known.copied().unwrap_or(Kind::Compute);
@@ -77,7 +76,6 @@ impl Recorder {
     }
 }
 
-#[cfg(feature = "nvtx")]
 /// Whether a profiler listens to NVTX: it names its library to the processes that it starts.
 pub fn profiled() -> bool {
     ["NVTX_INJECTION64_PATH", "CUDA_INJECTION64_PATH"].iter().any(|v| std::env::var_os(v).is_some())
