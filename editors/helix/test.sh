@@ -63,6 +63,12 @@ type_keys C-u "double" Enter
 shows "double(exp(1.0))"
 type_keys ":write" Enter               # formats
 shows '    print "{double'
+printf 'fn double(x: f64) -> f64 = 2 * x\nworkflow main {\n    print "{double(exp(1.0))}"\n}\n' >wanted.mgpu
+# The file is replaced a moment after the screen shows its text.
+for _ in $(seq 50); do
+    if cmp -s wanted.mgpu rough.mgpu; then break; fi
+    sleep 0.2
+done
+diff wanted.mgpu rough.mgpu
 type_keys ":quit-all!" Enter
-printf 'fn double(x: f64) -> f64 = 2 * x\nworkflow main {\n    print "{double(exp(1.0))}"\n}\n' | diff - rough.mgpu
 echo "helix: grammar, queries, diagnostics, hints, hover, definition, rename and formatting work"
