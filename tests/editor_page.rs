@@ -158,7 +158,10 @@ impl Session {
                     let detail = c["detail"].as_str().unwrap_or("");
                     let _ = writeln!(out, "{:12} {detail}", c["label"].as_str().unwrap());
                 }
-                let _ = writeln!(out, "… {} in all", found.len());
+                // How many there are grows with the language.
+                if found.len() > 6 {
+                    out += "…\n";
+                }
             }
             "signature" => {
                 let told = self.editor.request("textDocument/signatureHelp", behind());

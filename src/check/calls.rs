@@ -185,7 +185,7 @@ impl Checker<'_> {
         self.arity(ty.name(), 1, args, span)?;
         let v = self.expr(args[0], if ty.is_float() || ty.is_complex() { Some(ty) } else { None })?;
         if v.ty.is_complex() && !ty.is_complex() {
-            return self.complex_as(v.ty, ty, span);
+            return self.complex_as(v.ty, ty, self.span(args[0]));
         }
         Some(self.cast_value(&v, ty))
     }

@@ -27,6 +27,7 @@
 (animate_statement "animate" @keyword)
 (gradient "grad" @keyword)
 (scan "scan" @keyword)
+(combination "reduce" @keyword)
 (reduction operator: _ @function.builtin)
 
 (type_name) @type.builtin
@@ -63,16 +64,17 @@
 ; builtins: begin
 ((call function: (identifier) @function.builtin)
   (#any-of? @function.builtin
-    "abs" "acos" "asin" "atan" "atan2" "bits" "cbrt" "ceil" "cos" "cosh" "erf" "exp" "exp2" "expm1" "floor" "fma"
-    "from_bits" "hypot" "inf" "log" "log10" "log1p" "log2" "max" "min" "mulhi" "nan" "pi" "pow" "ranks" "round" "select"
-    "sin" "sinh" "sqrt" "tan" "tanh" "trunc"))
+    "abs" "acos" "arg" "asin" "atan" "atan2" "bits" "cbrt" "ceil" "complex" "conj" "cos" "cosh" "erf" "exp" "exp2"
+    "expm1" "floor" "fma" "from_bits" "hypot" "im" "inf" "log" "log10" "log1p" "log2" "max" "min" "mulhi" "nan" "pi"
+    "pow" "ranks" "re" "round" "select" "sin" "sinh" "sqrt" "tan" "tanh" "trunc"))
 ; builtins: end
 ; others: begin
 ((call function: (identifier) @function)
   (#not-any-of? @function
-    "bool" "i32" "i64" "u32" "u64" "f32" "f64" "f16" "bf16" "c64" "c128" "abs" "acos" "asin" "atan" "atan2" "bits"
-    "cbrt" "ceil" "cos" "cosh" "erf" "exp" "exp2" "expm1" "floor" "fma" "from_bits" "hypot" "inf" "log" "log10" "log1p"
-    "log2" "max" "min" "mulhi" "nan" "pi" "pow" "ranks" "round" "select" "sin" "sinh" "sqrt" "tan" "tanh" "trunc"))
+    "bool" "i32" "i64" "u32" "u64" "f32" "f64" "f16" "bf16" "c64" "c128" "abs" "acos" "arg" "asin" "atan" "atan2" "bits"
+    "cbrt" "ceil" "complex" "conj" "cos" "cosh" "erf" "exp" "exp2" "expm1" "floor" "fma" "from_bits" "hypot" "im" "inf"
+    "log" "log10" "log1p" "log2" "max" "min" "mulhi" "nan" "pi" "pow" "ranks" "re" "round" "select" "sin" "sinh" "sqrt"
+    "tan" "tanh" "trunc"))
 ; others: end
 
 (binary operator: ["+" "-" "*" "/" "^" "==" "!=" "<=" ">=" "<" ">"] @operator)
