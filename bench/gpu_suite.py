@@ -15,6 +15,7 @@ import concurrent.futures
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,14 +126,24 @@ def main():
         return name, bad, runs
 
     work = [c for c in cases() if a.only in c[0]]
-    failed = total = 0
+    failed = total = done = 0
+
+    def summary(*_):
+        print(f"{done} of {len(work)} programs, {total} runs on GPUs, {failed} wrong", flush=True)
+
+    def ended(*_):
+        summary()
+        os._exit(1)
+
+    # Ended from outside, it says how far it came.
+    signal.signal(signal.SIGTERM, ended)
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        for name, bad, runs in pool.map(check, work):
-            total += runs
-            failed += len(bad)
+        for future in concurrent.futures.as_completed([pool.submit(check, c) for c in work]):
+            name, bad, runs = future.result()
+            done, total, failed = done + 1, total + runs, failed + len(bad)
             for why in bad:
-                print(f"{name}: {why}")
-    print(f"{len(work)} programs, {total} runs on GPUs, {failed} wrong")
+                print(f"{name}: {why}", flush=True)
+    summary()
     sys.exit(1 if failed else 0)
 
 

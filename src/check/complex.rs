@@ -85,8 +85,8 @@ pub(super) fn parse_complex(text: &str, ty: Ty) -> Option<Val> {
     let part = |t: &str| parse_value(t, ty.part()).map(Val::constant);
     let Some(parts) = clean.strip_suffix('j') else { return Some(Val::complex(part(clean)?, part("0")?)) };
     // The sign of the imaginary part is the last one that belongs to no exponent.
-    let signs = parts.char_indices().filter(|(k, c)| matches!(c, '+' | '-') && !parts[..*k].ends_with(['e', 'E']));
-    let at = signs.last().map_or(0, |s| s.0);
+    let mut signs = parts.char_indices().filter(|(k, c)| matches!(c, '+' | '-') && !parts[..*k].ends_with(['e', 'E']));
+    let at = signs.next_back().map_or(0, |s| s.0);
     let (re, im) = parts.split_at(at);
     let im = if matches!(im, "" | "+" | "-") { format!("{im}1") } else { im.to_string() };
     Some(Val::complex(part(if re.is_empty() { "0" } else { re })?, part(&im)?))

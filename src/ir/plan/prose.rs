@@ -161,19 +161,23 @@ impl Plan {
         }
         let busiest = (0..self.ranks).max_by_key(|&r| (self.traffic(e, r).1, -r)).unwrap_or(0);
         let most = self.traffic(e, busiest);
+        let at_most = if e.listed { "at most " } else { "" };
         let together = if e.items.len() > 1 { ", in one message a pair of ranks" } else { "" };
         out.push(format!(
-            "Together the ranks receive {} with {}{together}; rank {busiest} the most, {} with {}:",
+            "Together the ranks receive {at_most}{} with {}{together}; rank {busiest} the most, {} with {}:",
             messages_text(total.0),
             bytes(total.1),
             most.0,
             bytes(most.1)
         ));
         out.extend(self.message_lines(e, busiest));
+        if e.listed {
+            out.push("Of these boxes only the listed elements travel.".into());
+        }
         if let Some(n) = f.times.filter(|n| *n > 1) {
             let (m, b) = (total.0.saturating_mul(n), total.1.saturating_mul(n));
             out.push(format!(
-                "This happens {n} times ({}): {m} messages, {} in the whole run.",
+                "This happens {n} times ({}): {at_most}{m} messages, {} in the whole run.",
                 f.loops.join(", "),
                 bytes(b)
             ));
