@@ -81,21 +81,23 @@ pub fn word(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().unwrap_or_default())
 }
 
-/// Calls one of six loops: the width of the numbers and the size of the elements are constants in it.
+/// Calls one of eight loops: the width of the numbers and the size of the elements are constants in it.
 macro_rules! for_sizes {
     ($numbers:expr, $size:expr, $run:ident ( $($arg:expr),* )) => {
         match ($numbers.width, $size) {
             (4, 8) => $run::<4, 8>($($arg),*),
             (4, 4) => $run::<4, 4>($($arg),*),
+            (4, 2) => $run::<4, 2>($($arg),*),
             (4, _) => $run::<4, 1>($($arg),*),
             (_, 8) => $run::<8, 8>($($arg),*),
             (_, 4) => $run::<8, 4>($($arg),*),
+            (_, 2) => $run::<8, 2>($($arg),*),
             _ => $run::<8, 1>($($arg),*),
         }
     };
 }
 
-/// Copies the elements of these numbers, of `size` bytes each (1, 4 or 8), one behind the other.
+/// Copies the elements of these numbers, of `size` bytes each (1, 2, 4 or 8), one behind the other.
 pub fn picked(picks: &Numbers, from: &[u8], size: usize, out: &mut [u8]) {
     fn run<const W: usize, const S: usize>(picks: &[u8], from: &[u8], out: &mut [u8]) {
         for (k, to) in picks.chunks_exact(W).zip(out.chunks_exact_mut(S)) {

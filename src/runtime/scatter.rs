@@ -292,17 +292,23 @@ fn bytes_of<T: Elem, const S: usize>(value: T) -> [u8; S] {
 /// Calls a loop for a type, whose size is a constant in it, and an operation.
 macro_rules! for_each_op {
     ($ty:expr, $op:expr, $run:ident ( $($arg:expr),* )) => {
-        with_ty!($ty, T => match ($op, T::TY.size()) {
-            (BinaryOp::Sub, 8) => $run::<T, 8>($($arg),*, |x: T, y: T| Elem::sub(x, y)),
-            (BinaryOp::Sub, 4) => $run::<T, 4>($($arg),*, |x: T, y: T| Elem::sub(x, y)),
-            (BinaryOp::Mul, 8) => $run::<T, 8>($($arg),*, |x: T, y: T| Elem::mul(x, y)),
-            (BinaryOp::Mul, 4) => $run::<T, 4>($($arg),*, |x: T, y: T| Elem::mul(x, y)),
-            (BinaryOp::Div, 8) => $run::<T, 8>($($arg),*, |x: T, y: T| Elem::div(x, y)),
-            (BinaryOp::Div, 4) => $run::<T, 4>($($arg),*, |x: T, y: T| Elem::div(x, y)),
-            (_, 8) => $run::<T, 8>($($arg),*, |x: T, y: T| Elem::add(x, y)),
-            (_, 4) => $run::<T, 4>($($arg),*, |x: T, y: T| Elem::add(x, y)),
-            _ => $run::<T, 1>($($arg),*, |x: T, y: T| Elem::add(x, y)),
+        with_ty!($ty, T => match $op {
+            BinaryOp::Sub => for_each_size!(T, sub, $run($($arg),*)),
+            BinaryOp::Mul => for_each_size!(T, mul, $run($($arg),*)),
+            BinaryOp::Div => for_each_size!(T, div, $run($($arg),*)),
+            _ => for_each_size!(T, add, $run($($arg),*)),
         })
+    };
+}
+
+macro_rules! for_each_size {
+    ($t:ident, $method:ident, $run:ident ( $($arg:expr),* )) => {
+        match $t::TY.size() {
+            8 => $run::<$t, 8>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
+            4 => $run::<$t, 4>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
+            2 => $run::<$t, 2>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
+            _ => $run::<$t, 1>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
+        }
     };
 }
 
