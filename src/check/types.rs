@@ -84,7 +84,7 @@ impl Checker<'_> {
     pub(super) fn types_of(&self, params: &[Parameter], args: &[Option<Arg>]) -> Vec<(String, Ty, Span)> {
         let told = |a: &Option<Arg>| match a {
             Some(Arg::Array(id, at)) => {
-                Some((Bound { kind: Kind::Array, ty: self.program.arrays[id.0 as usize].ty }, *at))
+                Some((Bound { kind: Kind::Array, ty: self.program.arrays[id.0 as usize].element() }, *at))
             }
             Some(Arg::Scalar(v, at)) => Some((Bound::value(v), *at)),
             _ => None,
