@@ -271,7 +271,7 @@ fn start(op: Fold, ty: Ty) -> String {
 fn functions(text: &str) -> String {
     let mut out = String::new();
     for op in FREE {
-        for ty in [Ty::Bool, Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F32, Ty::F64] {
+        for ty in Ty::ALL {
             let name = function(*op, ty);
             let value = match op {
                 Fold::Sum => "a + b",
