@@ -213,6 +213,8 @@ impl Page<'_> {
             "Python with numpy and mpi4py"
         } else if needs("emit cuda") && !cfg!(feature = "cuda") {
             "the feature `cuda`"
+        } else if needs("mgpu sim") && !cfg!(feature = "sim") {
+            "the feature `sim`"
         } else {
             ""
         };
