@@ -55,6 +55,8 @@ fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
     if n == 0 {
         return out;
     }
+    // All images of one element are that element: one run, not as many as there are images.
+    let edge = if n == 1 && matches!(edge, Edge::Periodic | Edge::Mirror) { Edge::Clamp } else { edge };
     while at < want.hi {
         let plain = |dst: Interval, src: Interval, mode| Segment { dst, src, mode, negate: false, constant: None };
         let seg = if (0..n).contains(&at) {
