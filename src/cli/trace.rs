@@ -80,7 +80,9 @@ pub fn json(plan: &Plan, sources: &SourceMap, traces: &[&Trace]) -> String {
             id += 1;
             let end = |ph: &str, tid: i64, ts: f64| json!({"ph": ph, "bp": "e", "id": id, "pid": 0, "tid": tid, "ts": ts, "name": "message", "cat": "message"});
             events.push(end("s", m.peer, micros(from)));
-            events.push(end("f", rank as i64, micros(trace.events[m.event].end)));
+            // An arrow ends inside of its slice, else Perfetto leaves it out; slices do not contain their ends.
+            let arrived = trace.events[m.event];
+            events.push(end("f", rank as i64, micros(arrived.end.saturating_sub(1).max(arrived.start))));
         }
     }
     format!("{}\n", json!({"displayTimeUnit": "ms", "traceEvents": events}))
@@ -221,7 +223,7 @@ mod tests {
         let program = "array u: f32[8] in (block)\nworkflow main { u[i] = f32(i) }\n";
         let mut session = Session::new(MessageFormat::Human);
         let plan = session.plan_of("p.mgpu", program, 1).unwrap();
-        let mut trace = Trace::new(&plan);
+        let mut trace = Trace::new(&plan, std::time::Instant::now());
         plan.each_step(&plan.steps, &mut |s| {
             trace.at(s);
         });

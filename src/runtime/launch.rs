@@ -10,7 +10,7 @@ use crate::runtime::observe::Observer;
 use crate::runtime::rank::Rank;
 use crate::runtime::startup;
 use crate::runtime::stats::Stats;
-use crate::runtime::trace::Trace;
+use crate::runtime::trace::{self, Trace};
 use crate::runtime::watch::Watch;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -155,8 +155,8 @@ fn rank_to_end(
     rank.observer = observer;
     if manner.trace {
         // All ranks begin together: their clocks then agree to some microseconds.
-        rank.state.comm.gathered(&[])?;
-        let trace = Box::new(Trace::new(plan));
+        let clocks = rank.state.comm.gathered(&trace::clock())?;
+        let trace = Box::new(Trace::new(plan, trace::origin(clocks.part(0))));
         rank.device.record(trace.origin())?;
         rank.state.stats.trace = Some(trace);
     }

@@ -54,6 +54,25 @@ pub struct Sums {
     pub touched: u64,
 }
 
+/// The clock that all processes of a machine share, in nanoseconds, and the name of the machine's start.
+pub fn clock() -> Vec<u8> {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the time.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    let nanos = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    [&nanos.to_le_bytes()[..], &boot].concat()
+}
+
+/// The moment that `first`, the clock of rank 0, shows; now, if rank 0 is on another machine.
+pub fn origin(first: &[u8]) -> Instant {
+    let (mine, now) = (clock(), Instant::now());
+    let nanos = |c: &[u8]| c.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    let since = nanos(&mine).saturating_sub(nanos(first));
+    let alike = mine.get(8..) == first.get(8..);
+    if alike { now.checked_sub(Duration::from_nanos(since)).unwrap_or(now) } else { now }
+}
+
 /// Events that are kept; later ones count in the sums only.
 const MOST_EVENTS: usize = 1 << 20;
 
@@ -77,8 +96,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// An empty record that begins now.
-    pub fn new(plan: &Plan) -> Trace {
+    /// An empty record that begins at `origin`.
+    pub fn new(plan: &Plan, origin: Instant) -> Trace {
         let mut numbers = HashMap::new();
         plan.each_step(&plan.steps, &mut |s| {
             let next = numbers.len();
@@ -90,7 +109,7 @@ impl Trace {
             kernels: vec![],
             sums: vec![Sums::default(); numbers.len()],
             bandwidth: 0.0,
-            origin: Instant::now(),
+            origin,
             step: 0,
             numbers,
         }
