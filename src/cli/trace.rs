@@ -1,6 +1,7 @@
 //! `mgpu run --trace` and `--stats`: what the ranks recorded, as a trace and as a table.
 
 use crate::ir::plan::Plan;
+use crate::ir::plan::prose::exchange_of;
 use crate::runtime::trace::{Event, KINDS, Kind, Sums, Trace};
 use crate::source::SourceMap;
 use serde_json::{Value, json};
@@ -10,7 +11,20 @@ use std::fmt::Write;
 /// A step's words, and the line that it comes from.
 struct Title {
     text: String,
+    /// What its exchange carries, if it has one.
+    carries: Option<String>,
     line: String,
+}
+
+impl Title {
+    /// A slice of the step's time in a trace. Viewers colour slices by name, so what is sent and awaited differs from what is computed.
+    fn slice(&self, kind: Kind) -> String {
+        match (kind, &self.carries) {
+            (Kind::Send, Some(what)) => format!("send {what}"),
+            (Kind::Wait, Some(what)) => format!("wait for {what}"),
+            _ => self.text.clone(),
+        }
+    }
 }
 
 /// The steps in the order in which traces count them.
@@ -22,7 +36,8 @@ fn titles(plan: &Plan, sources: &SourceMap) -> Vec<Title> {
         } else {
             String::new()
         };
-        out.push(Title { text: plan.step_title(s), line });
+        let carries = exchange_of(s).map(|e| plan.items_text(&plan.exchanges[e.0 as usize]));
+        out.push(Title { text: plan.step_title(s), carries, line });
     });
     out
 }
@@ -46,7 +61,7 @@ pub fn json(plan: &Plan, sources: &SourceMap, traces: &[&Trace]) -> String {
         let title = &titles[e.step as usize];
         json!({
             "ph": "X", "pid": 0, "tid": track, "ts": micros(e.start), "dur": micros(e.end - e.start),
-            "name": title.text, "cat": kind_name(e.kind), "args": {"kind": kind_name(e.kind), "line": title.line},
+            "name": title.slice(e.kind), "cat": kind_name(e.kind), "args": {"kind": kind_name(e.kind), "line": title.line},
         })
     };
     let mut events: Vec<Value> = vec![

@@ -284,25 +284,27 @@ impl Plan {
         }
     }
 
+    /// What travels in an exchange, in words.
+    pub fn items_text(&self, e: &Exchange) -> String {
+        let one = |i: &Item| match i {
+            Item::Ghost { array, arms } => {
+                let widths: Vec<String> = arms.iter().map(|a| arm_text(&a.widths)).collect();
+                format!("halo of {} ({})", self.array(*array).array.name, widths.join(", "))
+            }
+            Item::View(v) => {
+                let v = &self.views[v.0 as usize];
+                format!("what `{}` reads of {}", self.nest(v.nest).nest.name, self.array(v.array).array.name)
+            }
+        };
+        e.items.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn exchange_text(&self, e: &Exchange, what: &str, say: &mut dyn FnMut(String)) {
-        let items: Vec<String> = e
-            .items
-            .iter()
-            .map(|i| match i {
-                Item::Ghost { array, arms } => {
-                    let widths: Vec<String> = arms.iter().map(|a| arm_text(&a.widths)).collect();
-                    format!("halo of {} ({})", self.array(*array).array.name, widths.join(", "))
-                }
-                Item::View(v) => {
-                    let v = &self.views[v.0 as usize];
-                    format!("what `{}` reads of {}", self.nest(v.nest).nest.name, self.array(v.array).array.name)
-                }
-            })
-            .collect();
+        let items = self.items_text(e);
         let (most, total) = self.load(e);
         let (what, at_most) =
             if e.listed { (format!("{what} of listed elements"), "at most ") } else { (what.to_string(), "") };
-        say(format!("{what}: {}", items.join(", ")));
+        say(format!("{what}: {items}"));
         if total == Some((0, 0)) {
             return say(format!("    no message: {}", self.why_silent()));
         }
