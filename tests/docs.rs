@@ -279,7 +279,7 @@ impl Page<'_> {
         for (line, target) in links(&text).into_iter().filter(|l| l.1.ends_with(".png") || l.1.ends_with(".svg")) {
             let kept = self.path.parent().unwrap().join(&target);
             let name_of_file = kept.file_name().unwrap().to_string_lossy().into_owned();
-            // Pictures of a page in a browser, which scripts/pages.sh takes and compares.
+            // Pictures of a page in a browser, which scripts/pages.sh takes.
             if name_of_file.starts_with("screen-") && kept.exists() {
                 continue;
             }

@@ -198,7 +198,7 @@ class Perfetto(unittest.TestCase):
                     arrow,
                 )
                 page.wait_for_timeout(3000)
-                page.screenshot(path=str(ROOT / "docs/img/perfetto.png"))
+                page.screenshot(path=str(ROOT / "docs/img/screen-perfetto.png"))
 
 
 class Pictures(unittest.TestCase):
