@@ -133,7 +133,7 @@ module.exports = grammar({
     animate_statement: ($) => seq("animate", field("array", $.identifier), "to", $.text),
 
     equation: ($) => seq(
-      field("left", $._expressions), field("operator", choice("=", "+=", "-=", "*=", "/=")), field("right", $._expressions),
+      field("left", $._expressions), field("operator", choice("=", "+=", "-=", "*=", "/=", "min=", "max=")), field("right", $._expressions),
       optional(choice($.for_clause, $.otherwise)),
     ),
     expression_statement: ($) => $._expressions,

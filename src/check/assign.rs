@@ -54,7 +54,12 @@ impl Checker<'_> {
                 let ty = places.first().and_then(|p| p.as_ref().err()).map(|p| p.1);
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
             }
-            _ => return self.assign_arrays(targets, &wanted, value),
+            _ => {
+                if let (Some(Some(_)), [target, ..]) = (wanted.first(), targets) {
+                    self.whole_with_equals(op, target)?;
+                }
+                return self.assign_arrays(targets, &wanted, value);
+            }
         };
         self.same_count(targets.len(), out.len(), e.span)?;
         // A workflow may read its argument again in a loop, or set only a part: it never writes in place.
@@ -87,6 +92,20 @@ impl Checker<'_> {
             }
         }
         Some(places)
+    }
+
+    /// Whole arrays do not accumulate.
+    fn whole_with_equals(&mut self, op: AssignOp, target: &Target) -> Option<()> {
+        if op == AssignOp::Set {
+            return Some(());
+        }
+        self.fail_help(
+            "E0523",
+            "a whole array is assigned with `=`",
+            target.span,
+            "not `=`",
+            format!("write `=`, or an equation of its elements, as in `{}[i] += …`", target.name.name),
+        )
     }
 
     /// As many results as names.
@@ -210,20 +229,12 @@ impl Checker<'_> {
         for ((t, place), o) in targets.iter().zip(places).zip(out) {
             match (place, o) {
                 (Ok(array), Outcome::Array(result)) => {
-                    if op != AssignOp::Set {
-                        return self.fail_help(
-                            "E0523",
-                            "a whole array is assigned with `=`",
-                            t.span,
-                            "not `=`",
-                            "write `=`, or an equation of its elements, as in `u[i] += …`",
-                        );
-                    }
+                    self.whole_with_equals(op, t)?;
                     self.take_over(array, result, first_nest, span)?;
                 }
                 (Err((id, ty)), Outcome::Scalar(v)) => {
                     let v = self.convert(v, ty, span)?;
-                    let v = match super::block::compound(op) {
+                    let v = match self.compound(op, ty, t.span)? {
                         None => v,
                         Some(op) => self.builder().binary(op, &Val::slot(id, ty), &v),
                     };

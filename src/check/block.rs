@@ -204,10 +204,10 @@ impl Checker<'_> {
         }
         let vals = self.values(value, targets.len(), slots.first().map(|s| s.1))?;
         let mut regs = vec![];
-        for (v, (reg, ty)) in vals.into_iter().zip(&slots) {
+        for ((v, (reg, ty)), target) in vals.into_iter().zip(&slots).zip(targets) {
             let at = self.span(value);
             let v = self.convert(v, *ty, at)?;
-            let v = match compound(op) {
+            let v = match self.compound(op, *ty, target.span)? {
                 None => v,
                 Some(op) => self.builder().binary(op, &Val::reg(*reg, *ty), &v),
             };
@@ -223,6 +223,27 @@ impl Checker<'_> {
             self.builder().set(reg, r);
         }
         Some(())
+    }
+
+    /// The operation of `+=` and its kin on values of a type; `None` for `=`.
+    pub(super) fn compound(&mut self, op: AssignOp, ty: Ty, span: Span) -> Option<Option<B>> {
+        let b = match op {
+            AssignOp::Set => return Some(None),
+            _ if ty == Ty::Bool => return self.no_number(span),
+            AssignOp::Add => B::Add,
+            AssignOp::Sub => B::Sub,
+            AssignOp::Mul => B::Mul,
+            AssignOp::Div if ty.is_int() => {
+                let (message, label) = ("`/` between two integers has no one meaning", format!("this is `{ty}`"));
+                let help = "write `x = x div …` for the floor of the quotient, or keep it in a float";
+                return self.fail_help("E0214", message, span, label, help);
+            }
+            AssignOp::Div => B::Div,
+            AssignOp::Min | AssignOp::Max if ty.is_complex() => return self.no_order(ty, span),
+            AssignOp::Min => B::Min,
+            AssignOp::Max => B::Max,
+        };
+        Some(Some(b))
     }
 
     fn local_for(&mut self, index: &ast::Ident, range: &Range, body: &Block, loops: usize) -> Option<()> {
@@ -320,13 +341,3 @@ fn has_break(block: &Block) -> bool {
     })
 }
 
-/// The operation of `+=` and its kin; `None` for `=`.
-pub(super) fn compound(op: AssignOp) -> Option<B> {
-    match op {
-        AssignOp::Set => None,
-        AssignOp::Add => Some(B::Add),
-        AssignOp::Sub => Some(B::Sub),
-        AssignOp::Mul => Some(B::Mul),
-        AssignOp::Div => Some(B::Div),
-    }
-}

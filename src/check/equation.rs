@@ -193,7 +193,7 @@ impl Checker<'_> {
         let ty = self.program.arrays[left.array.0 as usize].element();
         let updated = |c: &mut Self, old: Option<&Val>| {
             let v = c.expr_as(value, ty)?;
-            let Some(op) = super::block::compound(op) else { return Some(v) };
+            let Some(op) = c.compound(op, ty, left.target.span)? else { return Some(v) };
             let old = match old {
                 Some(old) => old.clone(),
                 None => c.element(left.array, &index, left.target.span),

@@ -364,7 +364,7 @@ impl Checker<'_> {
         Some(self.arithmetic(op, &a, &b))
     }
 
-    fn no_number<T>(&mut self, at: Span) -> Option<T> {
+    pub(super) fn no_number<T>(&mut self, at: Span) -> Option<T> {
         self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1")
     }
 

@@ -46,7 +46,8 @@ impl Checker<'_> {
     /// The nest and the statement of a scatter.
     pub(super) fn scatter(&mut self, left: &Left, op: AssignOp, value: ExprId, clause: &Clause) -> Option<()> {
         let span = left.target.span;
-        let Some(combine) = super::block::compound(op) else {
+        let ty = self.program.arrays[left.array.0 as usize].element();
+        let Some(combine) = self.compound(op, ty, span)? else {
             return self.fail_help(
                 "E0275",
                 format!("several values may be meant for one element of `{}`", left.name),
@@ -55,7 +56,6 @@ impl Checker<'_> {
                 "accumulate: `+=`; or write what each element equals, and read with the subscript on the right",
             );
         };
-        let ty = self.program.arrays[left.array.0 as usize].element();
         if ty.is_complex() && !matches!(combine, B::Add | B::Sub) {
             return self.not_yet("a scatter of complex numbers other than `+=` and `-=`", span);
         }

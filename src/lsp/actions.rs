@@ -5,6 +5,7 @@ use super::serve::Answer;
 use super::{View, publish};
 use crate::diag::Diagnostic;
 use crate::source::{FileId, Span};
+use crate::syntax::ast::AssignOp;
 use crate::syntax::words;
 use serde_json::{Value, json};
 
@@ -232,7 +233,7 @@ fn subscripted(view: &View, help: &str, value: usize) -> Option<Fix> {
 fn assigned(view: &View, end: usize) -> Option<Fix> {
     let rest = view.now.text.get(end..)?;
     let at = end + rest.len() - rest.trim_start().len();
-    let operator = ["+=", "-=", "*=", "/="].iter().find(|o| view.now.text[at..].starts_with(**o))?;
+    let operator = AssignOp::COMPOUND.iter().map(|o| o.0).find(|o| view.now.text[at..].starts_with(o))?;
     Some(Fix { title: "write `=`".into(), edits: vec![(at, at + operator.len(), "=".into())] })
 }
 

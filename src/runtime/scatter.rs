@@ -10,10 +10,11 @@
 
 use crate::ir::elem::{Elem, with_ty};
 use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::{ArrayId, BinaryOp};
+use crate::ir::kernel::{ArrayId, BinaryOp, FoldOp};
 use crate::ir::layout::Layout;
 use crate::ir::plan::{Plan, PlanNestId, StepKind};
 use crate::ir::ty::Ty;
+use crate::runtime::device::partial::identity;
 use crate::runtime::failure::Failure;
 use crate::runtime::numbers::{Numbers, Row, number, picked, tell, width, word};
 use crate::runtime::rank::Rank;
@@ -296,6 +297,8 @@ macro_rules! for_each_op {
             BinaryOp::Sub => for_each_size!(T, sub, $run($($arg),*)),
             BinaryOp::Mul => for_each_size!(T, mul, $run($($arg),*)),
             BinaryOp::Div => for_each_size!(T, div, $run($($arg),*)),
+            BinaryOp::Min => for_each_size!(T, min, $run($($arg),*)),
+            BinaryOp::Max => for_each_size!(T, max, $run($($arg),*)),
             _ => for_each_size!(T, add, $run($($arg),*)),
         })
     };
@@ -435,11 +438,16 @@ fn slots(places: &[u8], elements: usize) -> (Numbers, Vec<usize>) {
 
 /// One contribution for each slot, of integers.
 fn combined(values: &[u8], slots: &Numbers, count: usize, ty: Ty, op: BinaryOp) -> Vec<u8> {
-    // What is subtracted adds up.
-    let (op, start) = if op == BinaryOp::Mul { (op, 1) } else { (BinaryOp::Add, 0) };
+    let (op, fold) = match op {
+        BinaryOp::Mul => (op, FoldOp::Prod),
+        BinaryOp::Min => (op, FoldOp::Min),
+        BinaryOp::Max => (op, FoldOp::Max),
+        // What is subtracted adds up.
+        _ => (BinaryOp::Add, FoldOp::Sum),
+    };
     let size = ty.size();
     let mut sums = vec![0; count * size];
-    let start = u64::to_le_bytes(start);
+    let start = u64::to_le_bytes(identity(fold, ty));
     sums.chunks_exact_mut(size).for_each(|s| s.copy_from_slice(&start[..size]));
     for_each_op!(ty, op, take(&mut sums, slots.all(), (values, &Picks::All)));
     sums
@@ -567,7 +575,7 @@ mod tests {
         let places = words(&[3, 1, 3, 3, 0]);
         let values: Vec<u8> = [7i32, -2, i32::MAX, 5, 11].iter().flat_map(|v| v.to_le_bytes()).collect();
         let layout = Layout::replicated(&[4]);
-        for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul] {
+        for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Min, BinaryOp::Max] {
             let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
             let (mut one, mut two) = (start.clone(), start);
             apply(

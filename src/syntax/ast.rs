@@ -327,6 +327,27 @@ pub enum AssignOp {
     Sub,
     Mul,
     Div,
+    /// `min=`: the smaller of the two.
+    Min,
+    /// `max=`: the larger.
+    Max,
+}
+
+impl AssignOp {
+    /// How all but `=` are written.
+    pub const COMPOUND: [(&str, AssignOp); 6] = [
+        ("+=", AssignOp::Add),
+        ("-=", AssignOp::Sub),
+        ("*=", AssignOp::Mul),
+        ("/=", AssignOp::Div),
+        ("min=", AssignOp::Min),
+        ("max=", AssignOp::Max),
+    ];
+
+    /// Whether a token is `=` or one of its kin.
+    pub fn is(token: &str) -> bool {
+        token == "=" || AssignOp::COMPOUND.iter().any(|(text, _)| *text == token)
+    }
 }
 
 /// What may follow an equation: `for i in 1..n-1, j in 0..m` or `otherwise`.

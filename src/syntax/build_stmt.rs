@@ -313,13 +313,7 @@ impl Builder<'_> {
 }
 
 fn assign_op(text: &str) -> AssignOp {
-    match text {
-        "+=" => AssignOp::Add,
-        "-=" => AssignOp::Sub,
-        "*=" => AssignOp::Mul,
-        "/=" => AssignOp::Div,
-        _ => AssignOp::Set,
-    }
+    AssignOp::COMPOUND.iter().find(|(t, _)| *t == text).map_or(AssignOp::Set, |(_, op)| *op)
 }
 
 /// Whether a block ends in a value, or in an `if` all of whose branches do.

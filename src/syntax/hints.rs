@@ -1,5 +1,6 @@
 //! Syntax errors that say more than what was expected: habits of other languages, words that look like another.
 
+use super::ast::AssignOp;
 use super::explain::{Stop, describe, generic};
 use super::grammar::Rule;
 use super::scan::{Kind, Tok};
@@ -91,7 +92,7 @@ fn unknown_item(stop: &Stop<'_>) -> Diagnostic {
 fn follows_assignment(stop: &Stop<'_>) -> bool {
     let code: Vec<_> = stop.place.toks.iter().filter(|t| t.is_code()).take(2).collect();
     let second = code.get(1).map_or("", |t| t.text(stop.place.text));
-    code.first().is_some_and(|t| t.kind == Kind::Word) && matches!(second, "=" | "[" | "+=" | "-=" | "*=" | "/=" | "(")
+    code.first().is_some_and(|t| t.kind == Kind::Word) && (AssignOp::is(second) || matches!(second, "[" | "("))
 }
 
 /// A word where a type belongs.
@@ -193,7 +194,12 @@ fn second_subscript(stop: &Stop<'_>) -> Option<Diagnostic> {
 fn help(stop: &Stop<'_>) -> Option<String> {
     let (found, before, first) = (stop.word(stop.found), stop.word(stop.before), stop.word(stop.first));
     let e = &stop.expected;
+    let behind = stop.found.and_then(|t| stop.place.text.get(t.end..)).unwrap_or("").trim_start();
+    let assigned = behind.starts_with('=') && !behind.starts_with("==");
     let fixed = match () {
+        _ if e.says("the end of the statement") && matches!(found, "min" | "max") && assigned => {
+            return Some(format!("write it without a blank: `{found}=`"));
+        }
         _ if e.says("`{`") && stop.found.is_none() && stop.word(stop.next) == "{" => {
             "put the `{` at the end of this line"
         }

@@ -1,6 +1,7 @@
 //! Tokens to chunks, one a top-level declaration: pairs brackets, decides which newlines end a statement, and blanks
 //! comments and all other newlines, so that byte offsets stay what they were.
 
+use super::ast::AssignOp;
 use super::scan::{Kind, Tok};
 use crate::diag::Diagnostic;
 use crate::source::{FileId, Span};
@@ -275,7 +276,8 @@ impl<'a> Splitter<'a> {
             "otherwise" => !self
                 .toks
                 .get(next + 1)
-                .is_some_and(|t| matches!(t.text(self.text), "=" | "+=" | "-=" | "*=" | "/=" | "[" | "(" | ",")),
+                .map(|t| t.text(self.text))
+                .is_some_and(|t| AssignOp::is(t) || matches!(t, "[" | "(" | ",")),
             "for" => {
                 if self.for_line.0 != next {
                     self.for_line = (next, self.line_opens_brace(next));

@@ -100,6 +100,7 @@ fn faulty_statements() {
         ("z = a[i][j]", (2, 9), "`[` cannot follow `]`", "a[i, j]"),
         ("z = f(x)[j]", (2, 9), "`[` cannot follow `)`", "`let`"),
         ("print x", (2, 7), "expected", "print \"{x}\""),
+        ("u[i] min = 3", (2, 6), "expected `=`", "write it without a blank: `min=`"),
         ("pint \"x\"", (2, 6), "expected", "did you mean `print`?"),
         ("lett x = 3", (2, 6), "expected", "did you mean `let`?"),
         ("x = 3 fro i in 0..n", (2, 7), "expected an operator", "did you mean `for`?"),

@@ -207,7 +207,7 @@ fn limits_are_diagnostics() {
     assert!(!codes(&format!("workflow main {{ {} + }}", "if a { ".repeat(120))).is_empty());
     assert!(!codes(&format!("{}for", "\n".repeat(500_000))).is_empty());
     let seconds = start.elapsed().as_secs_f64();
-    assert!(seconds < 30.0, "{seconds} s");
+    assert!(seconds < 120.0, "{seconds} s");
 }
 
 /// A small generator of random numbers with a fixed seed.

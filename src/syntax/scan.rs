@@ -74,6 +74,9 @@ const OPS: &[&str] = &[
     "->", "..", "==", "!=", "<=", ">=", "+=", "-=", "*=", "/=", "+", "-", "*", "/", "^", "=", "<", ">", ",", ":", ".",
 ];
 
+/// Words before a name that gets a value.
+const DECLARES: &[&str] = &["let", "var", "param", "partition"];
+
 /// Splits `text`, which starts at byte `base` of `file`, into tokens (offsets count from the start of `text`).
 pub(super) fn scan(file: FileId, base: usize, text: &str, sink: &mut Sink) -> Vec<Tok> {
     let mut s = Scanner { file, base, text, at: 0, toks: Vec::new(), sink };
@@ -142,12 +145,25 @@ impl<'a> Scanner<'a> {
                 self.push(Kind::Bad, len);
             }
             b'0'..=b'9' => self.number(),
+            b'm' if self.compares_and_assigns() => self.push(Kind::Op, 4),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let len = self.run(1, is_word);
                 self.push(Kind::Word, len);
             }
             _ => self.operator(),
         }
+    }
+
+    /// Whether `min=` or `max=` comes here, and not a name before its `=`: what it changes stands in front.
+    fn compares_and_assigns(&self) -> bool {
+        let rest = &self.text[self.at..];
+        let written = (rest.starts_with("min=") || rest.starts_with("max=")) && !rest[4..].starts_with('=');
+        let changed = |t: &Tok| match t.kind {
+            Kind::Close => true,
+            Kind::Word => !DECLARES.contains(&&self.text[t.start..t.end]),
+            _ => false,
+        };
+        written && self.toks.last().is_some_and(changed)
     }
 
     fn operator(&mut self) {

@@ -386,7 +386,7 @@ impl Machine<'_> {
             let v = m.eval(&e.value);
             // Several points of a scatter may name one element.
             let before = *now.get(&k).unwrap_or(&m.arrays[at].data[k]);
-            let v = if matches!(e.op, "=" | "") { v } else { binary(&e.op[..1], before, v) };
+            let v = if matches!(e.op, "=" | "") { v } else { binary(e.op.trim_end_matches('='), before, v) };
             now.insert(k, v);
             out.push((k, v));
         });

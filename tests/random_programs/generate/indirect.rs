@@ -146,7 +146,7 @@ impl Generator {
             })
             .collect();
         let value = self.expr(&inner, a.ty, 1);
-        let op = self.r.word(&["+=", "+=", "-=", "*="]);
+        let op = self.r.word(&["+=", "+=", "-=", "*=", "min=", "max="]);
         Some(Equation { target: a.name.clone(), left, op, value, axes, clause: true, otherwise: false })
     }
 }

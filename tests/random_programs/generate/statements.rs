@@ -90,7 +90,7 @@ impl Generator {
         }
         let op = match a.ty {
             Ty::Bool => "=",
-            _ if self.r.chance(15) => self.r.word(&["+=", "-=", "*="]),
+            _ if self.r.chance(15) => self.r.word(&["+=", "-=", "*=", "min=", "max="]),
             _ => "=",
         };
         let mut inner = scope.clone();
