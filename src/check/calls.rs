@@ -53,7 +53,7 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Functions of the library's `math` that are written once a float type, as `NAME_f32` and `NAME_f64`.
-fn is_elementary(name: &str) -> bool {
+pub(super) fn is_elementary(name: &str) -> bool {
     NAMES.iter().skip_while(|n| **n != "exp").any(|n| *n == name)
 }
 

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::env::{Global, Globals};
+use super::calls::is_elementary;
 use super::{Checker, Module};
 use crate::ir::ty::Ty;
 use crate::source::Span;
 use crate::syntax::ast::{Ident, UsePath};
+use crate::syntax::words;
 use std::rc::Rc;
 
 /// What the checker needs from outside: text of used files and shapes of arrays in files. Paths are relative to the program.
@@ -116,9 +118,18 @@ impl Checker<'_> {
                 (None, None) => Global::Broken,
                 (Some(m), None) => {
                     let known: Vec<String> = self.modules[m].globals.keys().cloned().collect();
-                    let near = crate::diag::did_you_mean(&n.name, known.iter().map(|s| s.as_str())).map(str::to_string);
-                    let help =
-                        near.map_or_else(|| format!("it has {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+                    let name = &n.name;
+                    let near = crate::diag::did_you_mean(name, known.iter().map(|s| s.as_str()));
+                    let help = match near {
+                        _ if words::reductions().contains(name) => {
+                            format!("it is a reduction, and always there: `{name}[i] x[i]`")
+                        }
+                        _ if is_elementary(name) || words::builtins().contains(name) => {
+                            format!("`{name}` is always there: take it out of the `use`")
+                        }
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it has {}", known.join(", ")),
+                    };
                     self.fail_help::<()>(
                         "E0292",
                         format!("this module has no `{}`", n.name),

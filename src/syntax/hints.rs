@@ -129,8 +129,12 @@ fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
 fn reserved_name(stop: &Stop<'_>) -> Option<Diagnostic> {
     let t = stop.found.filter(|t| t.kind == Kind::Word)?;
     let word = stop.word(stop.found);
-    let named = stop.expected.has(Rule::ident) || stop.expected.says("a name") || stop.expected.has(Rule::parameter);
-    if !named || stop.expected.says("a value") || !words::reserved().iter().any(|w| w == word) {
+    let e = &stop.expected;
+    let named = e.has(Rule::ident) || e.says("a name") || e.has(Rule::parameter);
+    // Where such a name is used, as well: a word that begins a declaration, in front of a subscript or `=`.
+    let element = behind(stop).starts_with(['[', '=']);
+    let used = words::item_words().iter().any(|w| w == word) && (e.says("a value") || element);
+    if !(used || named && !e.says("a value")) || !words::reserved().iter().any(|w| w == word) {
         return None;
     }
     let d = Diagnostic::error("E0113", format!("`{word}` is a reserved word"), stop.span(t), "cannot be a name");
@@ -194,7 +198,7 @@ fn second_subscript(stop: &Stop<'_>) -> Option<Diagnostic> {
 fn help(stop: &Stop<'_>) -> Option<String> {
     let (found, before, first) = (stop.word(stop.found), stop.word(stop.before), stop.word(stop.first));
     let e = &stop.expected;
-    let behind = stop.found.and_then(|t| stop.place.text.get(t.end..)).unwrap_or("").trim_start();
+    let behind = behind(stop);
     let assigned = behind.starts_with('=') && !behind.starts_with("==");
     let fixed = match () {
         _ if e.says("the end of the statement") && matches!(found, "min" | "max") && assigned => {
@@ -216,6 +220,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         }
         _ if e.says("`:`") && first == "param" => "a parameter is `param n: i64 = 64`",
         _ if e.says("`=`") && first == "param" => "every parameter has a default: `param n: i64 = 64`",
+        _ if first == "use" && found == "*" => "name what is taken: `use std.stats: variance, dot`",
         _ if e.says("`:`") && first == "use" => "say what to take: `use std.random: uniform`",
         _ if e.says("`->`") && first == "kernel" => "a kernel names its result: `-> v: f32[n]`, or its type: `-> f64`",
         _ if e.says("`->`") && first == "fn" => "a function has a result: `-> f32`",
@@ -261,6 +266,11 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ => return None,
     };
     Some(fixed.to_string())
+}
+
+/// The text behind the token that was found.
+fn behind<'a>(stop: &Stop<'a>) -> &'a str {
+    stop.found.and_then(|t| stop.place.text.get(t.end..)).unwrap_or("").trim_start()
 }
 
 /// Two values in a row.

@@ -55,7 +55,7 @@ array box: f32[ranks, m] in (block, *) edge periodic
 // Monte Carlo pi: no array at all; the index range is divided
 kernel hits(n: i64, seed: u64) -> i64 = count[s in 0..n] (uniform(seed, s, 0)^2 + uniform(seed, s, 1)^2 <= 1)
 
-workflow main { x[i] = normal(1, i); print "Total sum of squares: {sum[i] x[i]^2}" }
+workflow main { x[i] = normal(1, i, 0); print "Total sum of squares: {sum[i] x[i]^2}" }
 
 workflow more {
     // matrix product: rows of a and c divided, b whole on every rank (or divided too: nothing else changes)
