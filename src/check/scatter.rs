@@ -85,8 +85,8 @@ impl Checker<'_> {
         }
         let mut shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
         shape.extend((parts.len() == 2).then_some(2));
-        let places = self.contributions(&left.name, Ty::I64, &shape, span);
-        let values = self.contributions(&left.name, ty.part(), &shape, span);
+        let places = self.contributions(format!("{}.places", left.name), Ty::I64, &shape, span);
+        let values = self.contributions(format!("{}.values", left.name), ty.part(), &shape, span);
         let at: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let mut store = |array, ty: Ty, part: i64, value| {
@@ -107,10 +107,10 @@ impl Checker<'_> {
     }
 
     /// An array of contributions: its first dimension is divided, so that the ranks hold them in the order of the indices.
-    fn contributions(&mut self, of: &str, ty: Ty, shape: &[i64], span: Span) -> ArrayId {
+    fn contributions(&mut self, name: String, ty: Ty, shape: &[i64], span: Span) -> ArrayId {
         let dists = (0..shape.len()).map(|d| if d == 0 { Dist::Block } else { Dist::Whole }).collect();
         self.add_array(Array {
-            name: format!("{of}'"),
+            name,
             ty,
             shape: shape.to_vec(),
             placement: Placement::Divided { dists, over: vec![] },

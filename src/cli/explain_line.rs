@@ -13,8 +13,9 @@ use crate::ir::plan::{Item, Plan, prose};
 use crate::ir::program::{Placement, Program};
 use crate::runtime::failure::exit;
 use crate::source::{FileId, Span};
-use crate::syntax::ast::ItemKind;
+use crate::syntax::ast::{ItemKind, KernelBody, KernelDecl};
 use crate::syntax::lex::{TokenKind, tokens};
+use crate::syntax::walk;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -64,19 +65,23 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
         eprintln!("`{file}` has no line {line}: it ends with line {}", text.lines().count());
         return exit::USAGE;
     };
-    let (places, shared) = places(&text, line, &session);
-    let here = |s: Span| {
-        s.end > 0
-            && s.file == FileId(0)
-            && places.iter().any(|p| p.lo <= i64::from(s.start) && i64::from(s.start) < p.hi)
-    };
     println!("{line} | {}\n", row.trim());
     println!("On {ranks} rank{}:\n", if ranks == 1 { "" } else { "s" });
-    let said = plan.prose(&session.sources, &here);
+    let (own, shared) = places(&text, line, &session);
+    let mut said = plan.prose(&session.sources, &|s| among(&own, s));
+    let (mut places, mut shared) = (own, shared);
     if said.is_empty() {
         println!("Nothing is computed or sent for this line itself.");
-        return exit::OK;
+        // What it is a part of.
+        let around = around(&text, line, &session).into_iter().map(|(place, what)| (vec![place], what));
+        let told = around.map(|(p, what)| (plan.prose(&session.sources, &|s| among(&p, s)), p, what));
+        let Some((prose, place, what)) = told.into_iter().find(|(prose, ..)| !prose.is_empty()) else {
+            return exit::OK;
+        };
+        println!("It belongs to {what}:\n");
+        (said, places, shared) = (prose, place, vec![]);
     }
+    let here = |s: Span| among(&places, s);
     for name in shared {
         println!("`{name}` is called elsewhere too; what its lines do is told for all calls.\n");
     }
@@ -87,6 +92,42 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
         advice.iter().for_each(|a| println!("    {a}"));
     }
     exit::OK
+}
+
+/// Whether a place of the program begins in one of these.
+fn among(places: &[Interval], s: Span) -> bool {
+    let at = i64::from(s.start);
+    s.end > 0 && s.file == FileId(0) && places.iter().any(|p| p.lo <= at && at < p.hi)
+}
+
+/// The statement of several lines that a line is in, then the kernel, in bytes and in words.
+fn around(text: &str, line: usize, session: &Session) -> Vec<(Interval, String)> {
+    let Some(ast) = crate::syntax::parse::parse(FileId(0), text, &mut Sink::default()) else { return vec![] };
+    let lines = |s: Span| {
+        let last = Span { start: s.end.saturating_sub(1), ..s };
+        (session.sources.line_col(s).0, session.sources.line_col(last).0)
+    };
+    let mut found = vec![];
+    let mut look = |span: Span, what: &dyn Fn((usize, usize)) -> String| {
+        let (first, last) = lines(span);
+        if first < last && (first..=last).contains(&line) {
+            found.push((Interval::new(i64::from(span.start), i64::from(span.end)), what((first, last))));
+        }
+    };
+    for item in &ast.items {
+        let (body, kernel) = match &item.kind {
+            ItemKind::Workflow(w) => (&w.body, None),
+            ItemKind::Kernel(k @ KernelDecl { body: KernelBody::Block(b), .. }) => (b, Some(&k.name.name)),
+            _ => continue,
+        };
+        walk::statements(body, &mut |s| {
+            look(s.span, &|(first, last)| format!("the statement of lines {first} to {last}"))
+        });
+        if let Some(name) = kernel {
+            look(item.span, &|_| format!("the kernel `{name}`"));
+        }
+    }
+    found
 }
 
 /// The bytes that a line stands for: its own, and those of the kernels that it calls; those with more calls elsewhere by name.

@@ -91,7 +91,7 @@ fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) ->
     if !stays(&places) {
         return None;
     }
-    places.name = format!("places in {}", plan.array(index).array.name.trim_end_matches('\''));
+    places.name = format!("places in {}", plan.array(index).array.name.trim_end_matches(".places"));
     let rest = &mut plan.nests[id.0 as usize].nest;
     rest.stores.remove(store);
     rest.checks.retain(|c| !decisive.contains(&c.reg));

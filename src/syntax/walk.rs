@@ -60,22 +60,29 @@ pub fn templates(ast: &Ast, f: &mut dyn FnMut(&Template)) {
     }
 }
 
-fn block_templates(b: &Block, f: &mut dyn FnMut(&Template)) {
+/// The statements of a block that hold no others, those within loops and choices included.
+pub fn statements(b: &Block, f: &mut dyn FnMut(&Stmt)) {
     for s in &b.stmts {
         match &s.kind {
-            StmtKind::For { body, .. } | StmtKind::While { body, .. } => block_templates(body, f),
+            StmtKind::For { body, .. } | StmtKind::While { body, .. } => statements(body, f),
             StmtKind::If { then, otherwise, .. } => {
-                block_templates(then, f);
-                otherwise.iter().for_each(|b| block_templates(b, f));
+                statements(then, f);
+                otherwise.iter().for_each(|b| statements(b, f));
             }
-            StmtKind::Print { text: t }
-            | StmtKind::Assert { why: Some(t), .. }
-            | StmtKind::Load { path: t, .. }
-            | StmtKind::Save { path: t, .. }
-            | StmtKind::Plot { path: t, .. } => f(t),
-            _ => {}
+            _ => f(s),
         }
     }
+}
+
+fn block_templates(b: &Block, f: &mut dyn FnMut(&Template)) {
+    statements(b, &mut |s| match &s.kind {
+        StmtKind::Print { text: t }
+        | StmtKind::Assert { why: Some(t), .. }
+        | StmtKind::Load { path: t, .. }
+        | StmtKind::Save { path: t, .. }
+        | StmtKind::Plot { path: t, .. } => f(t),
+        _ => {}
+    });
 }
 
 /// The expressions of a text's holes.
