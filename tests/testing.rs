@@ -109,6 +109,15 @@ fn folders_are_searched_and_faulty_programs_count() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_may_have_held_tests() {
+    let dir = folder(&[("a.mgpu", "test unquoted { expect 1 == 2 }\n"), ("b.mgpu", "workflow main { }\n")]);
+    let got = test(dir.path(), &["./a.mgpu", "./b.mgpu"]);
+    assert_eq!(got.exit, 1, "{}", got.out);
+    assert!(got.out.contains("0 passed; 0 failed; 0 filtered out; 1 rejected"), "{}", got.out);
+    assert_eq!(reports(&got.err)[0].0, "E0106", "{}", got.err);
+}
+
+#[test]
 fn tests_read_the_programs_files_and_their_own() {
     let text = "array u, v: f64[6]\ntest \"round trip\" {\n    u[i] = i^2\n    save u to \"out/u.npy\"\n    load v from \"out/u.npy\"\n    expect all[i] (u[i] == v[i])\n    expect sum[i] v[i] == 55\n}\n";
     let dir = folder(&[("io.mgpu", text), ("out/kept.txt", "kept")]);

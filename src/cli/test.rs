@@ -148,7 +148,11 @@ fn tests_of(args: &TestArgs, file: &Path, many: bool, tally: &mut Tally) {
             _ => None,
         };
         let tests: Vec<(usize, String)> = ast.items.iter().enumerate().filter_map(title).collect();
-        if tests.is_empty() { Some(tests) } else { s.program(&program, 1).map(|_| tests) }
+        match tests.is_empty() {
+            // What cannot be read may have held tests.
+            true => (!s.sink.has_errors()).then_some(tests),
+            false => s.program(&program, 1).map(|_| tests),
+        }
     });
     let Some(tests) = found else {
         println!("{}: rejected", file.display());
