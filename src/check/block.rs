@@ -340,4 +340,3 @@ fn has_break(block: &Block) -> bool {
         _ => false,
     })
 }
-

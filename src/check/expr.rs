@@ -227,9 +227,12 @@ impl Checker<'_> {
             crate::diag::did_you_mean(name, all.chain(words)).map(str::to_string)
         };
         let offered = super::modules::offering(name).filter(|_| !matches!(what, "array" | "partition" | "result"));
+        let called = matches!(what, "kernel" | "workflow" | "function");
+        let habit = crate::syntax::habits::function(name).filter(|_| called);
         let d = Diagnostic::error("E0200", format!("unknown {what} `{name}`"), span, "not declared");
         let help = match (near, what) {
             _ if offered.is_some() => format!("the library has it: `use std.{}: {name}`", offered.unwrap_or_default()),
+            _ if let Some(habit) = habit => habit,
             (Some(n), _) => format!("did you mean `{n}`?"),
             (None, "name") => format!(
                 "declare it above: `param {name}: i64 = 64` or `let {name} = …`; an index has a value only in its equation or reduction"

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::env::{Global, Globals};
 use super::calls::is_elementary;
+use super::env::{Global, Globals};
 use super::{Checker, Module};
 use crate::ir::ty::Ty;
 use crate::source::Span;

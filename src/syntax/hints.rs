@@ -3,6 +3,7 @@
 use super::ast::AssignOp;
 use super::explain::{Stop, describe, generic};
 use super::grammar::Rule;
+use super::habits;
 use super::scan::{Kind, Tok};
 use super::words;
 use crate::diag::{Diagnostic, did_you_mean};
@@ -207,10 +208,16 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("`{`") && stop.found.is_none() && stop.word(stop.next) == "{" => {
             "put the `{` at the end of this line"
         }
+        _ if before == "print" && e.says("a text in double quotes") && behind.starts_with('"') => {
+            "every text takes `{x}`: write it without the letter before it"
+        }
         _ if first == "print" && e.says("a text in double quotes") => "write `print \"{x}\"` to print a value",
-        _ if matches!(found, "elif" | "elsif" | "elseif") => "write `else if`",
+        _ if matches!(found, "elif" | "elsif" | "elseif") || matches!(first, "elif" | "elsif" | "elseif") => {
+            "write `else if`"
+        }
         _ if first == "return" => "a block's last expression is its value: write the expression alone",
         _ if first == "for" && (before == "for" || e.says("`in`")) => "write `for i in 0..n { … }`",
+        _ if e.says("`..`") && ranges(stop) => "a range is `0..n`: `for i in 0..n { … }`",
         _ if e.says("`..`") => "a range is `a..b`, or `a..b by step`; `b` is left out",
         _ if e.says("`:`")
             && stop.open.last().is_some_and(|o| o.text(stop.place.text) == "(")
@@ -220,6 +227,19 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         }
         _ if e.says("`:`") && first == "param" => "a parameter is `param n: i64 = 64`",
         _ if e.says("`=`") && first == "param" => "every parameter has a default: `param n: i64 = 64`",
+        _ if found == "." => return behind_a_point(stop),
+        _ if found == ":" && stop.open.last().is_some_and(|o| o.text(stop.place.text) == "[") => {
+            "there are no slices: an equation names its elements, as in `u[i] = v[i] for i in 1..n-1`"
+        }
+        _ if found == ":" && matches!(first, "if" | "while" | "for" | "else" | "elif") => {
+            return Some(format!("a block stands in braces: `{first} … {{ … }}`"));
+        }
+        _ if found == "where" => {
+            "a condition is a choice: `if c { a } else { b }`, or a range behind the equation: `for i in 1..n`"
+        }
+        _ if matches!(first, "import" | "from") => {
+            "a library's names come with `use std.stats: dot` at the top of the file"
+        }
         _ if first == "use" && found == "*" => "name what is taken: `use std.stats: variance, dot`",
         _ if e.says("`:`") && first == "use" => "say what to take: `use std.random: uniform`",
         _ if e.says("`->`") && first == "kernel" => "a kernel names its result: `-> v: f32[n]`, or its type: `-> f64`",
@@ -248,6 +268,10 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("a value") && stop.found.is_some_and(|t| t.kind == Kind::Str) => {
             "text stands only in `print`, `assert` and paths"
         }
+        _ if matches!(first, "save" | "plot" | "animate") && e.says("`to`") => {
+            let suffix = if first == "save" { "npy" } else { "png" };
+            return Some(format!("name the file: `{first} {before} to \"{before}.{suffix}\"`"));
+        }
         _ if stop.before == stop.first && matches!(first, "save" | "plot" | "animate") => {
             return Some(format!("write `{first} u to \"file.{}\"`", if first == "save" { "npy" } else { "png" }));
         }
@@ -266,6 +290,31 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ => return None,
     };
     Some(fixed.to_string())
+}
+
+/// `np.sum(u)`, `u.shape`: there are no points.
+fn behind_a_point(stop: &Stop<'_>) -> Option<String> {
+    let before = stop.word(stop.before);
+    let name: String = behind(stop).chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let is_reduction = words::reductions().contains(&name);
+    if !habits::module(before) {
+        let array = stop.before.filter(|t| t.kind == Kind::Word).map_or("u", |_| before);
+        return habits::attribute(array, &name)
+            .or_else(|| Some("values have no attributes or methods: functions take them, as in `abs(x)`".to_string()));
+    }
+    Some(match habits::function(&name) {
+        _ if is_reduction => format!("a reduction names its indices: `{name}[i] u[i]`"),
+        _ if words::builtins().contains(&name) => format!("`{name}` is always there: `{name}(x)`, without `{before}.`"),
+        Some(habit) => habit,
+        None => format!(
+            "there is no `{before}`: functions such as `sqrt` are always there, others come with `use std.stats: dot`"
+        ),
+    })
+}
+
+/// Whether the line calls `range`.
+fn ranges(stop: &Stop<'_>) -> bool {
+    stop.place.toks.windows(2).any(|t| t[0].text(stop.place.text) == "range" && t[1].text(stop.place.text) == "(")
 }
 
 /// The text behind the token that was found.

@@ -9,6 +9,7 @@ mod climb;
 mod expected;
 mod explain;
 mod grammar;
+pub mod habits;
 mod hints;
 pub mod lex;
 mod lines;

@@ -51,6 +51,7 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("&&", "`&&` is not an operator here", "write `and`"),
     ("||", "`||` is not an operator here", "write `or`"),
     ("**", "`**` is not an operator here", "write `^` for a power"),
+    ("@", "`@` is not an operator here", "a product of matrices is `c[i, j] = sum[k] a[i, k] * b[k, j]`"),
     ("<<", "`<<` is not an operator here", "write `shl`"),
     (">>", "`>>` is not an operator here", "write `shr`"),
     ("<>", "`<>` is not an operator here", "write `!=`"),
