@@ -6,9 +6,9 @@ use super::env::{Env, Global, IndexedLet, Local};
 use super::indirect::Computed;
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Sym, TableId};
+use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp, FoldOp, Op, Reduction, Sym, TableId};
 use crate::ir::program::Edge;
-use crate::ir::ty::Ty;
+use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident};
 use std::rc::Rc;
@@ -92,7 +92,7 @@ impl Checker<'_> {
         let (mut out, mut computed) = (vec![], vec![]);
         for (d, (v, proved, span)) in values.into_iter().enumerate() {
             // The first dimension past a constant edge decides, so none of them may be left to ghost cells.
-            let constant = any_computed && matches!(self.program.arrays[array.0 as usize].edges[d], Edge::Constant(_));
+            let constant = any_computed && self.program.arrays[array.0 as usize].edges[d].constant().is_some();
             match proved.filter(|_| !constant) {
                 Some(a) => out.push(a),
                 None => {
@@ -139,12 +139,41 @@ impl Checker<'_> {
             let [re, im] = [0, 1].map(|part| {
                 let index = super::equation::with_part(&access.index, part);
                 let v = self.load_of(Access { index, ..access.clone() }, ty);
-                self.mended(v, &computed)
+                self.mended(v, &computed, part as usize)
             });
+            let im = if computed.is_empty() { self.past_edges(id, &access.index, im) } else { im };
             return Some(Val::complex(re, im));
         }
         let v = self.load_of(access, ty);
-        Some(self.mended(v, &computed))
+        Some(self.mended(v, &computed, 0))
+    }
+
+    /// The imaginary part of an element where complex constants stand past edges: what was read there is the real part of the
+    /// constant. The first dimension past such an edge decides.
+    fn past_edges(&mut self, id: ArrayId, index: &[Affine], im: Val) -> Val {
+        let a = &self.program.arrays[id.0 as usize];
+        if !a.edges.iter().any(|e| matches!(e, Edge::Complex(..))) {
+            return im;
+        }
+        let (edges, shape) = (a.edges.clone(), a.shape.clone());
+        let mut im = im;
+        for (d, at) in index.iter().enumerate().rev() {
+            let (Edge::Complex(_, past) | Edge::Constant(past)) = edges[d] else { continue };
+            if self.affine_range(at).is_some_and(|r| r.lo >= 0 && r.hi <= shape[d]) {
+                continue;
+            }
+            let inside = self.within_extent(&Val::affine(at.clone()), shape[d]);
+            im = self.builder().select(&inside, &im, &Val::constant(past));
+        }
+        im
+    }
+
+    /// `0 <= v < n`
+    pub(super) fn within_extent(&mut self, v: &Val, n: i64) -> Val {
+        let [zero, n] = [0, n].map(|k| Val::constant(Value::i64(k)));
+        let b = self.builder();
+        let (low, high) = (b.binary(BinaryOp::Ge, v, &zero), b.binary(BinaryOp::Lt, v, &n));
+        b.binary(BinaryOp::And, &low, &high)
     }
 
     fn load_of(&mut self, access: Access, ty: Ty) -> Val {
@@ -349,10 +378,13 @@ impl Checker<'_> {
         };
         let v = self.expr_as(*sub, Ty::I64)?;
         let at = self.span(*sub);
-        let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
-        if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
+        let value = |k: usize| self.program.tables[id.0 as usize].values.get(k).copied();
+        if let Some(k) = v.as_const().and_then(|c| usize::try_from(c.as_int()?).ok()).filter(|k| *k < len) {
             // Literals stay literals: the element takes the type around it.
-            return Some(Val::flex(value));
+            return match ty.is_complex() {
+                true => Some(Val::complex(Val::constant(value(2 * k)?), Val::constant(value(2 * k + 1)?))),
+                false => value(k).map(Val::flex),
+            };
         }
         let mut v = v;
         if self.known_range(&v).is_none() && !self.generic {
@@ -377,7 +409,18 @@ impl Checker<'_> {
             }
             Some(_) => {}
         }
-        let index = self.builder().materialise(&v);
-        Some(Val::reg(self.builder().emit(ty, Op::Table { table: id, index }), ty))
+        let b = self.builder();
+        if ty.is_complex() {
+            // Its parts follow one another.
+            let first = b.binary(BinaryOp::Mul, &v, &Val::constant(Value::i64(2)));
+            let [re, im] = [0, 1].map(|part| {
+                let at = b.binary(BinaryOp::Add, &first, &Val::constant(Value::i64(part)));
+                let index = b.materialise(&at);
+                Val::reg(b.emit(ty.part(), Op::Table { table: id, index }), ty.part())
+            });
+            return Some(Val::complex(re, im));
+        }
+        let index = b.materialise(&v);
+        Some(Val::reg(b.emit(ty, Op::Table { table: id, index }), ty))
     }
 }

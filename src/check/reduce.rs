@@ -1,10 +1,12 @@
 //! Reductions: over a whole index space into a scalar, or inside one element as a loop.
 
 use super::Checker;
+use super::combine::{Combination, With};
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use super::space::Space;
 use crate::diag::Diagnostic;
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -190,12 +192,23 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         let space = self.space(indices, term, span)?;
+        if op == ReduceOp::Prod && self.mentions_complex(term) {
+            let env = self.env.clone();
+            for a in &space.axes {
+                self.env = self.env.with(&a.name, Local::Val(Val::affine(a.index.clone())));
+            }
+            let domain: Vec<Interval> = space.axes.iter().map(|a| a.range).collect();
+            let ty = self.term_type(op, &domain, term, expected);
+            self.env = env;
+            let ty = ty?;
+            if ty.is_complex() {
+                let c = Combination { with: With::Product(ty), indices, term, span };
+                return self.reduce_by(&c)?.pop();
+            }
+        }
         let (re, ty) = self.reduce_space(op, &space, term, expected, span, false)?;
         if !ty.is_complex() {
             return Some(re);
-        }
-        if op == ReduceOp::Prod {
-            return self.not_yet("a product of complex numbers over a whole index space", span);
         }
         let (im, _) = self.reduce_space(op, &space, term, expected, span, true)?;
         Some(Val::complex(re, im))

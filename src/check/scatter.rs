@@ -56,18 +56,20 @@ impl Checker<'_> {
             );
         };
         let ty = self.program.arrays[left.array.0 as usize].element();
-        if ty.is_complex() && !matches!(combine, B::Add | B::Sub) {
-            return self.not_yet("a scatter of complex numbers other than `+=` and `-=`", span);
-        }
         let indices = self.scatter_indices(left, value, clause)?;
         let (domain, names, outer) = self.enter_domain(&indices);
         self.push_builder(Builder::new_nest(domain.clone()));
         let index = self.linear_index(left);
         let v = self.expr_as(value, ty);
         // Of complex numbers both parts are contributions, in a last dimension of two as in the array.
+        let mut complex = ty.is_complex() && matches!(combine, B::Mul | B::Div);
         let parts = index.zip(v).map(|(index, v)| match v.parts() {
             None => vec![(index, v)],
             Some((re, im)) => {
+                // A real factor or divisor acts on both parts.
+                let real = super::complex::is_zero(&im);
+                let im = if complex && real { re.clone() } else { im };
+                complex &= !real;
                 let b = self.builder();
                 let real = b.binary(B::Mul, &index, &Val::constant(Value::i64(2)));
                 let imaginary = b.binary(B::Add, &real, &Val::constant(Value::i64(1)));
@@ -102,7 +104,7 @@ impl Checker<'_> {
         self.push_nest(&mut b, format!("contributions to {}", left.name), stores, vec![], span);
         let into = left.array;
         self.pinned.insert(into);
-        self.emit_stmt(StmtKind::Scatter { into, index: places, value: values, op: combine }, span);
+        self.emit_stmt(StmtKind::Scatter { into, index: places, value: values, op: combine, complex }, span);
         Some(())
     }
 

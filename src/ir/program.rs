@@ -23,6 +23,19 @@ pub enum Edge {
     Odd,
     /// This value.
     Constant(Value),
+    /// This complex number: real and imaginary part. Ghost cells hold the real one in both places; code that reads past the edge
+    /// puts the imaginary one in (`check/bounds`).
+    Complex(Value, Value),
+}
+
+impl Edge {
+    /// What stands past the edge in memory, where that is one value.
+    pub fn constant(self) -> Option<Value> {
+        match self {
+            Edge::Constant(v) | Edge::Complex(v, _) => Some(v),
+            _ => None,
+        }
+    }
 }
 
 /// Where the program wants an array; the mesh follows from the number of ranks.
@@ -133,6 +146,8 @@ pub enum StmtKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// The operation is that of complex numbers: elements, and contributions, that follow one another are the parts of one.
+        complex: bool,
     },
     /// Replaces the elements of an array by running values along a dimension.
     Scan {

@@ -137,11 +137,12 @@ impl Scheduler<'_> {
                 self.fresh = meet(&after, &self.fresh);
                 StepKind::If { cond: *cond, then, otherwise }
             }
-            StmtKind::Scatter { into, index, value, op } => {
+            StmtKind::Scatter { into, index, value, op, complex } => {
                 self.written(*into);
                 let kept = self.kept.iter().any(|n| stores(self.plan, *n).any(|a| a == *index));
                 let ordered = super::keep_places::any_order(self.plan, out.last(), *value).filter(|_| kept);
-                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept, ordered }
+                let (into, index, value) = (*into, *index, *value);
+                StepKind::Scatter { into, index, value, op: *op, complex: *complex, kept, ordered }
             }
             StmtKind::Scan { array, dim, op } => {
                 self.written(*array);

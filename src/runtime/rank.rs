@@ -174,10 +174,10 @@ impl<'a> Rank<'a> {
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
-            StepKind::Scatter { into, index, value, op, kept, ordered } => {
+            StepKind::Scatter { into, index, value, op, complex, kept, ordered } => {
                 let ordered = ordered.filter(|_| self.device.lists());
                 let (into, index, value) = (*into, *index, *value);
-                self.scatter(Scatter { into, index, value, op: *op, kept: *kept, ordered })?
+                self.scatter(Scatter { into, index, value, op: *op, complex: *complex, kept: *kept, ordered })?
             }
             StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {

@@ -8,6 +8,7 @@
 //! Integers may be combined in any order: where the array has fewer elements than a rank has contributions, the rank
 //! combines its own first.
 
+use crate::ir::complex;
 use crate::ir::elem::{Elem, with_ty};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, BinaryOp};
@@ -81,9 +82,25 @@ pub(super) struct Scatter {
     pub index: ArrayId,
     pub value: ArrayId,
     pub op: BinaryOp,
+    /// Values that follow one another, and their elements, are the parts of complex numbers, and so is the operation.
+    pub complex: bool,
     pub kept: bool,
     /// The nest that computes the values, to be run here, in the order of the elements that take them.
     pub ordered: Option<PlanNestId>,
+}
+
+/// What contributions do to elements.
+#[derive(Clone, Copy)]
+struct How {
+    ty: Ty,
+    op: BinaryOp,
+    complex: bool,
+}
+
+impl Scatter {
+    fn how(&self, ty: Ty) -> How {
+        How { ty, op: self.op, complex: self.complex }
+    }
 }
 
 /// Elements of a group.
@@ -175,7 +192,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
         }
         if alone && let Some((values, data)) = self.device.in_place(s.value, s.into) {
-            apply(data, &route.takes[0], (values, &Picks::All), ty, s.op);
+            apply(data, &route.takes[0], (values, &Picks::All), s.how(ty));
             self.state.stats.spent(Kind::Compute, clock);
             return Ok(());
         }
@@ -199,10 +216,10 @@ impl Rank<'_> {
             let clock = Instant::now();
             match arrived {
                 Some(m) => {
-                    apply(data, takes, (&m, &Picks::All), ty, s.op);
+                    apply(data, takes, (&m, &Picks::All), s.how(ty));
                     self.state.comm.recycle(peer as i64, m);
                 }
-                None => apply(data, takes, (values, &route.sends[peer]), ty, s.op),
+                None => apply(data, takes, (values, &route.sends[peer]), s.how(ty)),
             }
             self.state.stats.spent(Kind::Compute, clock);
         }
@@ -224,7 +241,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
             let values = self.device.read(s.value, &self.plan.array(s.value).layout.part(0))?;
             let mut data = self.device.read(s.into, &part)?;
-            apply(&mut data, takes, (&values, &Picks::All), ty, s.op);
+            apply(&mut data, takes, (&values, &Picks::All), s.how(ty));
             self.device.write(s.into, &part, &data)?;
             self.state.stats.spent(Kind::Compute, clock);
             return Ok(());
@@ -239,7 +256,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, first..end, &mut self.state)?;
             if let Some((values, data)) = self.device.in_place(s.value, s.into) {
                 let values = &values[first * ty.size()..end * ty.size()];
-                apply_groups(data, (&all.sizes[group..last], all.places.row(place..behind)), values, ty, s.op);
+                apply_groups(data, (&all.sizes[group..last], all.places.row(place..behind)), values, s.how(ty));
             }
             (first, group, place) = (end, last, behind);
         }
@@ -316,22 +333,24 @@ macro_rules! for_each_size {
 type Values<'a> = (&'a [u8], &'a Picks);
 
 /// Takes contributions: every element its own in their order.
-fn apply(data: &mut [u8], taken: &Taken, values: Values, ty: Ty, op: BinaryOp) {
+fn apply(data: &mut [u8], taken: &Taken, values: Values, how: How) {
+    let How { ty, op, complex } = how;
     match (taken, values) {
+        (Taken::List(places), values) if complex => take_complex(data, places.all(), values, (ty, op)),
         (Taken::List(places), values) => for_each_op!(ty, op, take(data, places.all(), values)),
         (Taken::Groups(g), (values, picks)) => {
             let values = match picks {
                 Picks::Row(row) => &values[row.start * ty.size()..row.end * ty.size()],
                 _ => values,
             };
-            apply_groups(data, (&g.sizes, g.places.all()), values, ty, op);
+            apply_groups(data, (&g.sizes, g.places.all()), values, how);
         }
     }
 }
 
 /// The same for some groups in a row and their values.
-fn apply_groups(data: &mut [u8], groups: (&[(usize, usize)], Row), values: &[u8], ty: Ty, op: BinaryOp) {
-    for_each_op!(ty, op, take_groups(data, groups, values))
+fn apply_groups(data: &mut [u8], groups: (&[(usize, usize)], Row), values: &[u8], how: How) {
+    for_each_op!(how.ty, how.op, take_groups(data, groups, values))
 }
 
 /// One value each.
@@ -352,6 +371,38 @@ fn take<T: Elem, const S: usize>(data: &mut [u8], places: Row, (values, picks): 
             let row = if let Picks::Row(row) = picks { &all[row.clone()] } else { all };
             places.bytes.chunks_exact(places.width.max(1)).zip(row).for_each(|(p, v)| one(place(p), v));
         }
+    }
+}
+
+/// The same of complex numbers: two places and two values that follow one another are those of their parts.
+fn take_complex(data: &mut [u8], places: Row, (values, picks): Values, (ty, op): (Ty, BinaryOp)) {
+    fn run<T: Elem, const S: usize>(
+        data: &mut [u8],
+        places: &[usize],
+        (values, picks): (&[u8], &Picks),
+        op: fn((T, T), (T, T)) -> (T, T),
+    ) {
+        let (data, all) = (data.as_chunks_mut::<S>().0, values.as_chunks::<S>().0);
+        let list: Vec<usize> = match picks {
+            Picks::All => (0..places.len()).collect(),
+            Picks::List(list) => list.iter().map(|k| k as usize).collect(),
+            Picks::Row(row) => row.clone().collect(),
+        };
+        for (at, from) in places.as_chunks::<2>().0.iter().zip(list.as_chunks::<2>().0) {
+            let old = (element(&data[at[0]]), element(&data[at[1]]));
+            let (re, im) = op(old, (element(&all[from[0]]), element(&all[from[1]])));
+            (data[at[0]], data[at[1]]) = (bytes_of(re), bytes_of(im));
+        }
+    }
+    let wide = places.width != 4;
+    let place = |p: &[u8]| if wide { number::<8>(p) } else { number::<4>(p) };
+    let places: Vec<usize> = places.bytes.chunks_exact(places.width.max(1)).map(place).collect();
+    let values = (values, picks);
+    match (ty, op) {
+        (Ty::F32, BinaryOp::Mul) => run::<f32, 4>(data, &places, values, complex::product),
+        (Ty::F32, _) => run::<f32, 4>(data, &places, values, complex::quotient),
+        (_, BinaryOp::Mul) => run::<f64, 8>(data, &places, values, complex::product),
+        _ => run::<f64, 8>(data, &places, values, complex::quotient),
     }
 }
 

@@ -205,6 +205,8 @@ pub enum StepKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// The operation is that of complex numbers, whose parts follow one another.
+        complex: bool,
         /// It comes again with the same `index`, so the ranks remember who takes what.
         kept: bool,
         /// The nest that computes the values, right before, if it may do so in any order: then in that of the elements that take them.

@@ -5,6 +5,7 @@ use super::prose::exchange_of;
 use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
 use crate::ir::kernel::{ArrayId, ScalarId};
+use crate::ir::format::complex_text;
 use crate::ir::program::{Edge, PrintPart};
 use crate::source::{SourceMap, Span};
 use std::fmt::Write;
@@ -397,6 +398,7 @@ pub(crate) fn edges(edges: &[Edge]) -> String {
         Edge::Mirror => "mirror".into(),
         Edge::Odd => "odd".into(),
         Edge::Constant(v) => format!("constant({v})"),
+        Edge::Complex(re, im) => format!("constant{}", complex_text(*re, *im, None)),
     };
     if edges.iter().all(|e| *e == Edge::None) {
         return String::new();
