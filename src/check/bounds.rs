@@ -392,7 +392,11 @@ impl Checker<'_> {
         }
         match self.known_range(&v) {
             _ if self.generic => {}
-            None => return self.not_yet("a table read at a subscript of unknown range", at),
+            None if self.builder().nest => v = self.checked_in_place(v, base, len as i64, at),
+            None => {
+                let what = "a table read, where a condition holds outside of equations, at a subscript of unknown range";
+                return self.not_yet(what, at);
+            }
             Some(r) if !r.is_empty() && (r.lo < 0 || r.hi > len as i64) => {
                 let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
                 let text = self.sources.text(at).to_string();

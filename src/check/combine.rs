@@ -236,8 +236,12 @@ impl Checker<'_> {
     /// Over a whole index space: blocks of terms, then the blocks.
     fn reduce_all_by(&mut self, op: &Operator, c: &Combination) -> Option<Vec<Val>> {
         let space = self.space(c.indices, c.term, c.span)?;
-        if !space.ends.is_empty() {
-            return self.not_yet("`reduce` by a function over a range that changes while the program runs", c.span);
+        if !space.inner.is_empty() {
+            // Nothing bounds a range before the program runs: one rank goes from the first term to the last.
+            self.push_builder(Builder::new_nest(vec![]));
+            let parts = self.reduce_by_inside(op, c).map(apart);
+            let held = parts.iter().flatten().map(|v| self.builder().materialise(v)).collect();
+            return self.one_point(op, held, c.span).filter(|_| parts.is_some());
         }
         if space.total == 0 {
             return Some(op.start.iter().map(|v| Val::constant(*v)).collect());
@@ -271,15 +275,21 @@ impl Checker<'_> {
             }
             checker.take_values(op, &held, values)
         });
-        let mut b = self.builders.pop()?;
+        let slots = self.one_point(op, held, c.span);
         out?;
+        slots
+    }
+
+    /// Ends the nest of one point that holds the values.
+    fn one_point(&mut self, op: &Operator, held: Vec<Reg>, span: Span) -> Option<Vec<Val>> {
+        let mut b = self.builders.pop()?;
         let one = |(value, ty): (Reg, &Ty)| {
             let op = if *ty == Ty::Bool { FoldOp::Any } else { FoldOp::Max };
             Reduction { op, value, into: self.new_scalar("", *ty) }
         };
         let reductions: Vec<Reduction> = held.into_iter().zip(&op.types).map(one).collect();
         let slots = reductions.iter().zip(&op.types).map(|(r, ty)| Val::slot(r.into, *ty)).collect();
-        self.push_nest(&mut b, op.name.clone(), vec![], reductions, c.span);
+        self.push_nest(&mut b, op.name.clone(), vec![], reductions, span);
         Some(slots)
     }
 
@@ -334,10 +344,29 @@ impl Checker<'_> {
         self.env = self.env.with(&all.c.indices[k].0.name, Local::Val(Val::affine(index)));
         let done = match all.space.axes.get(k + 1) {
             Some(next) => self.inner_terms(all, held, at, (Affine::constant(next.range.lo), next.range.len())),
-            None => self.term(all, at).and_then(|v| self.take_values(all.op, held, v)),
+            None => self.take_term(all, held, at),
         };
         let body = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: first, to: end, by: 1, body });
+        done
+    }
+
+    /// Takes the term at these counters, where it belongs to the space.
+    fn take_term(&mut self, all: &Terms, held: &[Reg], at: Vec<(Reg, Affine, Affine)>) -> Option<()> {
+        let places: Vec<Affine> = at.iter().map(|c| Affine::sym(Sym::Counter(c.0))).collect();
+        let Some((cond, facts)) = self.in_space(all.space, &places) else {
+            let values = self.term(all, at)?;
+            return self.take_values(all.op, held, values);
+        };
+        let cond = self.builder().materialise(&cond);
+        let facts_held = self.scalar_facts.len();
+        let scope = self.builder().open();
+        self.builder().conditional = true;
+        self.narrow(&facts);
+        let done = self.term(all, at).and_then(|values| self.take_values(all.op, held, values));
+        let then = self.builder().close(scope, false);
+        self.scalar_facts.truncate(facts_held);
+        self.builder().push(Inst::If { cond, then, otherwise: vec![] });
         done
     }
 

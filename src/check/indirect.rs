@@ -39,7 +39,10 @@ impl Checker<'_> {
         if conditional && !a.terms.iter().all(|t| known(self, t.0)) {
             return false;
         }
-        self.builder().counters_of(std::slice::from_ref(a)).is_some()
+        let Some(counters) = self.builder().counters_of(std::slice::from_ref(a)) else { return false };
+        // A loop up to a scalar that may be anything.
+        let mut ends = counters.iter().flat_map(|c| c.1.terms.iter().chain(&c.2.terms));
+        !conditional || ends.all(|t| known(self, t.0))
     }
 
     /// Subscript `d` of an array as a value of the element.

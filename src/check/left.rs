@@ -186,9 +186,6 @@ impl Checker<'_> {
         if v.as_const().is_some() {
             return Some(None);
         }
-        if left.defines() {
-            return self.not_yet("a kernel's equation for an element that is picked by a scalar", span);
-        }
         let (range, made_of) = (self.known_range(&v), v.as_affine());
         let v = self.in_slot(v, "")?;
         let text = self.sources.text(span).to_string();

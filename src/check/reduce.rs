@@ -197,6 +197,9 @@ impl Checker<'_> {
             for a in &space.axes {
                 self.env = self.env.with(&a.name, Local::Val(Val::affine(a.index.clone())));
             }
+            for (index, _) in &space.inner {
+                self.env = self.env.with(&index.name, Local::Val(Val::constant(Value::i64(0))));
+            }
             let domain: Vec<Interval> = space.axes.iter().map(|a| a.range).collect();
             let ty = self.term_type(op, &domain, term, expected);
             self.env = env;
@@ -227,7 +230,10 @@ impl Checker<'_> {
         let mut ty = None;
         let sum = self.over_space(space, op.name(), fold_op(op), span, |c| {
             let value = |c: &mut Self| {
-                let v = c.term_value(op, term, expected)?;
+                let v = match space.inner.is_empty() {
+                    true => c.term_value(op, term, expected)?,
+                    false => c.inner_value(op, space, term, expected, span)?,
+                };
                 ty = Some(v.ty);
                 Some(match v.parts() {
                     Some((re, im)) => {
@@ -246,19 +252,48 @@ impl Checker<'_> {
         if op != ReduceOp::Mean {
             return Some((self.builder().cast(&sum, ty.part()), ty));
         }
-        if space.ends.is_empty() {
+        if space.is_box() {
             let mean = self.divide_by(sum, Val::constant(Value::i64(space.total)));
             return Some((self.builder().cast(&mean, ty.part()), ty));
         }
         let count = self.over_space(space, "count", FoldOp::Sum, span, |c| {
             c.within_space(
                 space,
-                |_| Some(Val::constant(Value::i64(1))),
+                |c| match space.inner.is_empty() {
+                    true => Some(Val::constant(Value::i64(1))),
+                    false => c.terms_inside(&space.inner, term),
+                },
                 |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
             )
         })?;
         let mean = self.divide_by(sum, count);
         Some((self.builder().cast(&mean, ty.part()), ty))
+    }
+
+    /// The terms of the indices that are loops inside a point, reduced.
+    fn inner_value(
+        &mut self,
+        op: ReduceOp,
+        space: &Space,
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
+        let inner = if op == ReduceOp::Mean { ReduceOp::Sum } else { op };
+        let v = self.fold_inside(inner, &space.inner, term, expected, span)?;
+        if op == ReduceOp::Mean && !v.ty.part().is_float() { self.convert(v, Ty::F64, span) } else { Some(v) }
+    }
+
+    /// How many terms a reduction inside one element has.
+    fn terms_inside(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Val> {
+        let terms = self.builder().variable(Ty::I64);
+        let (_, list) = self.loops(indices, term, |c, _| {
+            c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
+            Some(())
+        })?;
+        self.start_at(terms, Value::i64(0));
+        list.into_iter().for_each(|inst| self.builder().push(inst));
+        Some(self.finished(terms, Ty::I64))
     }
 
     /// A term as reductions take it: of a float of two bytes its `f32` value, before the last rounding.

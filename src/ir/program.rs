@@ -209,6 +209,18 @@ pub enum PrintPart {
     Text(String),
     Scalar { id: ScalarId, format: Option<String> },
     Array { id: ArrayId, format: Option<String> },
+    /// All elements of an array of one dimension, in brackets with commas between.
+    List { id: ArrayId, format: Option<String> },
+}
+
+impl PrintPart {
+    /// The array that it shows.
+    pub fn array(&self) -> Option<ArrayId> {
+        match self {
+            PrintPart::Array { id, .. } | PrintPart::List { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// `for t in from..to by by`, in numbers.

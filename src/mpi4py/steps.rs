@@ -26,7 +26,7 @@ pub fn constant(code: &Code, r: Reg) -> Option<Value> {
 pub fn arrays(plan: &Plan) -> Vec<ArrayId> {
     let mut out = BTreeSet::new();
     let printed = |parts: &[PrintPart], out: &mut BTreeSet<ArrayId>| {
-        out.extend(parts.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }))
+        out.extend(parts.iter().filter_map(PrintPart::array))
     };
     plan.each_step(&plan.steps, &mut |s| match &s.kind {
         StepKind::Exchange(e) => out.extend(plan.exchanges[e.0 as usize].items.iter().map(|i| plan.item_array(i).0)),
@@ -137,6 +137,9 @@ impl Script<'_> {
             }
             StepKind::Print(parts) => {
                 let text = self.text(parts);
+                if parts.iter().any(|p| matches!(p, PrintPart::List { .. })) {
+                    return Err(place(No::new("a printed list of more than 256 values")));
+                }
                 let arrays = parts.iter().any(|p| matches!(p, PrintPart::Array { .. }));
                 if arrays && parts.iter().any(|p| matches!(p, PrintPart::Array { format: Some(_), .. })) {
                     return Err(place(No::new("a printed array with a format")));
@@ -355,7 +358,7 @@ impl Script<'_> {
                     let spec = format.as_ref().map_or(bare.to_string(), |f| format!(":{f}"));
                     out += &format!("{{{text}{spec}}}");
                 }
-                PrintPart::Array { id, .. } => {
+                PrintPart::Array { id, .. } | PrintPart::List { id, .. } => {
                     holes = true;
                     let whole = self.whole(*id);
                     out += &format!("{{{whole}}}");

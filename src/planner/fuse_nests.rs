@@ -361,7 +361,7 @@ fn live_nests(body: &[Stmt]) -> Vec<NestId> {
 /// Arrays that statements other than nests use.
 fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
     let parts = |p: &[PrintPart], read: &mut BTreeSet<ArrayId>| {
-        read.extend(p.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }))
+        read.extend(p.iter().filter_map(PrintPart::array))
     };
     for s in body {
         match &s.kind {

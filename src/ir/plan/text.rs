@@ -412,7 +412,7 @@ pub(crate) fn edges(edges: &[Edge]) -> String {
 pub(super) fn path_text(parts: &[PrintPart]) -> String {
     let one = |p: &PrintPart| match p {
         PrintPart::Text(t) => t.clone(),
-        PrintPart::Scalar { .. } | PrintPart::Array { .. } => "{…}".into(),
+        PrintPart::Scalar { .. } | PrintPart::Array { .. } | PrintPart::List { .. } => "{…}".into(),
     };
     format!("\"{}\"", parts.iter().map(one).collect::<String>())
 }
