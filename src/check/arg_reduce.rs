@@ -87,9 +87,12 @@ impl Checker<'_> {
     ) -> Option<Vec<Val>> {
         self.push_builder(Builder::new_nest(vec![]));
         let found = self.arg_found(op, indices, term);
-        let results: Vec<(FoldOp, Val)> = found.iter().flat_map(|(places, seen)| {
-            std::iter::once((FoldOp::Any, seen.clone())).chain(places.iter().map(|p| (FoldOp::Max, p.clone())))
-        }).collect();
+        let results: Vec<(FoldOp, Val)> = found
+            .iter()
+            .flat_map(|(places, seen)| {
+                std::iter::once((FoldOp::Any, seen.clone())).chain(places.iter().map(|p| (FoldOp::Max, p.clone())))
+            })
+            .collect();
         let regs: Vec<_> = results.iter().map(|r| self.builder().materialise(&r.1)).collect();
         let mut b = self.builders.pop()?;
         found?;
@@ -149,12 +152,7 @@ impl Checker<'_> {
     }
 
     /// The same, and whether there was a term.
-    fn arg_found(
-        &mut self,
-        op: ReduceOp,
-        indices: &[(Ident, Option<Range>)],
-        term: ExprId,
-    ) -> Option<(Vec<Val>, Val)> {
+    fn arg_found(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<(Vec<Val>, Val)> {
         let (best, seen) = (self.builder().variable(Ty::I64), self.builder().variable(Ty::Bool));
         let places: Vec<_> = indices.iter().map(|_| self.builder().variable(Ty::I64)).collect();
         let (beats, extreme) = if op == ReduceOp::ArgMin { (B::Lt, ReduceOp::Min) } else { (B::Gt, ReduceOp::Max) };

@@ -61,8 +61,20 @@ impl Region {
 /// `a or b`, less what is known.
 fn either(b: &mut Builder, x: &Val, y: &Val) -> Val {
     match (x.as_const(), y.as_const()) {
-        (Some(k), _) => if k.as_bool() { x.clone() } else { y.clone() },
-        (_, Some(k)) => if k.as_bool() { y.clone() } else { x.clone() },
+        (Some(k), _) => {
+            if k.as_bool() {
+                x.clone()
+            } else {
+                y.clone()
+            }
+        }
+        (_, Some(k)) => {
+            if k.as_bool() {
+                y.clone()
+            } else {
+                x.clone()
+            }
+        }
         _ => b.binary(B::Or, x, y),
     }
 }

@@ -286,6 +286,7 @@ impl Checker<'_> {
             reductions,
             checks: std::mem::take(&mut b.checks),
             leaf: vec![],
+            only: std::mem::take(&mut b.only),
         };
         nest.leaf = self.leaf_of(&nest);
         self.program.nests.push(nest);

@@ -21,6 +21,14 @@ impl Checker<'_> {
     }
 
     fn expr_unnoted(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
+        match self.shared_value(id, expected) {
+            Some(v) => v,
+            None => self.expr_apart(id, expected),
+        }
+    }
+
+    /// The value of an expression, whatever the statement knows of it.
+    pub(super) fn expr_apart(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
         let e = self.node(id);
         match e.kind {
             ExprKind::Int(v) => {

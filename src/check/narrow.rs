@@ -383,7 +383,9 @@ impl Checker<'_> {
         let reads = |i: &Inst| matches!(i, Inst::Op { op: Op::Load(_) | Op::Table { .. }, .. });
         // So must checks of subscripts.
         let checked = |c: &Self, i: &Inst| match i {
-            Inst::Op { op: Op::Load(a), .. } => !c.builders.last().is_some_and(|b| b.accesses[a.0 as usize].checks.is_empty()),
+            Inst::Op { op: Op::Load(a), .. } => {
+                !c.builders.last().is_some_and(|b| b.accesses[a.0 as usize].checks.is_empty())
+            }
             _ => false,
         };
         let guarded = narrowed && code.iter().any(reads)

@@ -89,6 +89,7 @@ impl Checker<'_> {
         shape.extend((parts.len() == 2).then_some(2));
         let places = self.contributions(&left.name, Ty::I64, &shape, span);
         let values = self.contributions(&left.name, ty.part(), &shape, span);
+        self.program.arrays[values.0 as usize].complex = ty.is_complex();
         let at: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let mut store = |array, ty: Ty, part: i64, value| {

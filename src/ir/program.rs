@@ -1,6 +1,6 @@
 //! The bound program: concrete shapes, typed loop nests and a workflow, still independent of the number of ranks.
 
-use crate::ir::index_box::Interval;
+use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Table};
 use crate::ir::layout::Dist;
 use crate::ir::ty::{Ty, Value};
@@ -79,6 +79,11 @@ impl Array {
     /// The extents that the program sees.
     pub fn extents(&self) -> &[i64] {
         if self.complex { &self.shape[..self.shape.len() - 1] } else { &self.shape }
+    }
+
+    /// A box as the program sees it: without the dimension of the parts of complex numbers.
+    pub fn seen(&self, b: &IndexBox) -> IndexBox {
+        IndexBox::new(b.dims[..b.rank().min(self.extents().len())].to_vec())
     }
 
     /// Placement and edges as the program sees them.
@@ -207,10 +212,19 @@ pub enum StmtKind {
 #[derive(Clone, Debug)]
 pub enum PrintPart {
     Text(String),
-    Scalar { id: ScalarId, format: Option<String> },
-    Array { id: ArrayId, format: Option<String> },
+    Scalar {
+        id: ScalarId,
+        format: Option<String>,
+    },
+    Array {
+        id: ArrayId,
+        format: Option<String>,
+    },
     /// All elements of an array of one dimension, in brackets with commas between.
-    List { id: ArrayId, format: Option<String> },
+    List {
+        id: ArrayId,
+        format: Option<String>,
+    },
 }
 
 impl PrintPart {

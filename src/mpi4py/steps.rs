@@ -25,9 +25,8 @@ pub fn constant(code: &Code, r: Reg) -> Option<Value> {
 /// The arrays that a plan's steps work with.
 pub fn arrays(plan: &Plan) -> Vec<ArrayId> {
     let mut out = BTreeSet::new();
-    let printed = |parts: &[PrintPart], out: &mut BTreeSet<ArrayId>| {
-        out.extend(parts.iter().filter_map(PrintPart::array))
-    };
+    let printed =
+        |parts: &[PrintPart], out: &mut BTreeSet<ArrayId>| out.extend(parts.iter().filter_map(PrintPart::array));
     plan.each_step(&plan.steps, &mut |s| match &s.kind {
         StepKind::Exchange(e) => out.extend(plan.exchanges[e.0 as usize].items.iter().map(|i| plan.item_array(i).0)),
         StepKind::Compute { nest, .. } => out.extend(plan.nest(*nest).nest.operands.iter().map(|o| o.array)),
