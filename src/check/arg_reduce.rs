@@ -8,7 +8,7 @@ use super::emit::{Builder, Val};
 use super::reduce::identity;
 use super::space::Space;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Reduction, ScalarId, Sym, UnaryOp};
-use crate::ir::program::{PrintPart, StmtKind};
+use crate::ir::program::{PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
@@ -107,7 +107,7 @@ impl Checker<'_> {
     /// The program ends with a report where a place is asked for among no terms.
     fn assert_terms(&mut self, op: ReduceOp, cond: ScalarId, span: Span) {
         let why = vec![PrintPart::Text(format!("`{}` of no terms has no place: its range is empty", op.name()))];
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Place) }, span);
     }
 
     /// Whether a term is the extreme: equal, or both NaN.

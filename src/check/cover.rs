@@ -6,7 +6,7 @@ use super::emit::{Builder, Val};
 use crate::diag::Diagnostic;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B};
-use crate::ir::program::{PrintPart, StmtKind};
+use crate::ir::program::{PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::Value;
 use crate::source::Span;
 
@@ -292,7 +292,7 @@ impl Checker<'_> {
                 let id = self.before("", |_| v.clone());
                 why.push(PrintPart::Scalar { id, format: None });
             }
-            self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, new.span);
+            self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Picks) }, new.span);
         }
     }
 

@@ -34,7 +34,7 @@ impl Checker<'_> {
         let indices = self.indices(&left, clause)?;
         let Clause::Otherwise(at) = clause else {
             let region = self.parts_of_equation(&left, indices, op, value, &[])?;
-            self.check_picks(&left.name, &region, earlier);
+            self.check_picks(&target.name.name, &region, earlier);
             return Some(vec![region]);
         };
         let plain = left.subs.iter().all(|&s| matches!(self.node(s).kind, ExprKind::Name(_)));

@@ -9,7 +9,7 @@ use super::infer::children;
 use super::narrow::Narrowing;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, FoldOp, Sym};
-use crate::ir::program::{Edge, PrintPart, StmtKind};
+use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, ExprId, ExprKind, Ident, Range};
@@ -194,7 +194,7 @@ impl Checker<'_> {
             PrintPart::Scalar { id: end, format: None },
             PrintPart::Text(format!(", and what it subscripts has elements for {}..{}", hull.lo, hull.hi)),
         ];
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: true }, index.span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Range) }, index.span);
     }
 
     /// An axis whose range follows the indices before it.

@@ -4,7 +4,7 @@ use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, Check, ScalarId, Sym};
-use crate::ir::program::{Edge, PrintPart, StmtKind};
+use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident};
@@ -148,7 +148,7 @@ impl Checker<'_> {
             PrintPart::Scalar { id: first, format: None },
             PrintPart::Text(format!(", and {extent}")),
         ];
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: true }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Subscript) }, span);
         let new = self.before("", |_| Val::slot(id, Ty::I64));
         self.program.scalar_ranges.insert(new, r);
         new

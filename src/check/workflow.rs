@@ -199,7 +199,7 @@ impl Checker<'_> {
             Some(t) => self.template(t)?,
             None => vec![],
         };
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: None }, span);
         Some(())
     }
 

@@ -184,8 +184,8 @@ pub enum StmtKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
-        /// It is the compiler's: that a subscript lies in its array.
-        bounds: bool,
+        /// It is the compiler's.
+        check: Option<RunCheck>,
     },
     /// A test wants this; `sides` are the values of a comparison's two sides, for the report.
     Expect {
@@ -206,6 +206,38 @@ pub enum StmtKind {
         /// One more frame of an animation.
         animated: bool,
     },
+}
+
+/// What the compiler has the program check when it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunCheck {
+    /// A subscript lies in its array or table.
+    Subscript,
+    /// The range of a reduction lies in what its index subscripts.
+    Range,
+    /// There is a term whose place `argmin` or `argmax` gives.
+    Place,
+    /// Equations for elements that scalars pick define different ones.
+    Picks,
+}
+
+impl RunCheck {
+    /// What stands at the place in the program, and what to do about it.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            RunCheck::Subscript => (
+                "read or written here",
+                "keep the subscript inside (`min(max(k, 0), n - 1)`, `k mod n`) or guard it with `if`; an array with an edge catches reads",
+            ),
+            RunCheck::Range => {
+                ("ranged here", "let the range end inside, `min(k, n)`; an array with an edge catches reads")
+            }
+            RunCheck::Place => ("no terms", "guard the statement: `if … { … }`, or let the range have an element"),
+            RunCheck::Picks => {
+                ("for the second time", "pick different elements, or choose in one equation: `if … { … } else { … }`")
+            }
+        }
+    }
 }
 
 /// A piece of printed text.

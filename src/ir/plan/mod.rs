@@ -11,7 +11,7 @@ pub mod verify;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Sym};
 use crate::ir::layout::Layout;
-use crate::ir::program::{Array, PrintPart, Program};
+use crate::ir::program::{Array, PrintPart, Program, RunCheck};
 use crate::ir::ty::Ty;
 use crate::source::Span;
 
@@ -248,8 +248,8 @@ pub enum StepKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
-        /// It is the compiler's: that a subscript lies in its array.
-        bounds: bool,
+        /// It is the compiler's.
+        check: Option<RunCheck>,
     },
     /// A test wants this; the values of a comparison's sides are for the report.
     Expect {
