@@ -2,6 +2,7 @@
 
 use super::place::{Bound, Held};
 use super::{No, Script};
+use crate::ir::format::complex_text;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
 use crate::ir::plan::region::Mode;
@@ -122,7 +123,8 @@ impl Script<'_> {
                 let part = |range: &str| format!("{name}[{}]", plain(range));
                 let value = match edge {
                     Edge::None => continue,
-                    Edge::Constant(v) | Edge::Complex(v, _) => super::expr::Py::value(v).text,
+                    Edge::Constant(v) => super::expr::Py::value(v).text,
+                    Edge::Complex(re, im) => complex_text(re, im, None),
                     Edge::Clamp if low => part(&own(ghost.0, ghost.0 + 1)),
                     Edge::Clamp => part(&own(ghost.1 + 1, ghost.1)),
                     Edge::Periodic if low => part(&at(range_back(ghost.1 + w, ghost.1))),
