@@ -27,7 +27,7 @@ fn npy(data: &[u8]) -> (String, Vec<f64>) {
         4 => f64::from(f32::from_le_bytes(c.try_into().unwrap())),
         _ => f64::from_le_bytes(c.try_into().unwrap()),
     };
-    let width = if head.contains("<f4") { 4 } else { 8 };
+    let width = if head.contains("<f4") || head.contains("<c8") { 4 } else { 8 };
     (head.replace(' ', ""), body.chunks(width).map(of).collect())
 }
 
@@ -81,6 +81,9 @@ fn scripts_do_what_mgpu_does() {
         found.extend(wrong(&forms, ":20-47", ranks, &[]));
     }
     found.extend(wrong(&root().join("tests/by_hand/half.mgpu"), "", 3, &[]));
+    for ranks in [1, 3, 4] {
+        found.extend(wrong(&root().join("tests/by_hand/complex.mgpu"), "", ranks, &[]));
+    }
     found.extend(wrong(&example("04_ring"), "", 4, &[]));
     found.extend(wrong(&example("05_heat"), "", 3, &["n=48", "steps=20"]));
     found.extend(wrong(&example("10_power"), "", 3, &[]));

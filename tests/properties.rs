@@ -128,7 +128,7 @@ fn sees(i: i64, n: i64, edge: Edge) -> Result<(i64, bool), Option<Value>> {
         Edge::Clamp => Ok((i.clamp(0, n - 1), false)),
         Edge::Mirror => Ok((if m < n { m } else { 2 * n - 1 - m }, false)),
         Edge::Odd => Ok(if m < n { (m, false) } else { (2 * n - 1 - m, true) }),
-        Edge::Constant(v) => Err(Some(v)),
+        Edge::Constant(v) | Edge::Complex(v, _) => Err(Some(v)),
         Edge::None => Err(None),
     }
 }

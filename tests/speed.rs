@@ -75,6 +75,7 @@ impl Builder {
             stores: vec![],
             reductions: vec![],
             checks: vec![],
+            only: vec![],
             leaf,
         };
         Builder { nest }

@@ -4,9 +4,11 @@
 //! reductions that do not depend on an order. Inside an element: one loop that remembers the best so far.
 
 use super::Checker;
-use super::emit::Val;
+use super::emit::{Builder, Val};
+use super::reduce::identity;
 use super::space::Space;
-use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Sym, UnaryOp};
+use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Reduction, ScalarId, Sym, UnaryOp};
+use crate::ir::program::{PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
@@ -34,8 +36,8 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Vec<Val>> {
         let space = self.space(indices, term, span)?;
-        if !space.ends.is_empty() {
-            return self.not_yet("`argmin` or `argmax` over a range that changes while the program runs", span);
+        if !space.inner.is_empty() {
+            return self.arg_at_one_point(op, indices, term, span);
         }
         if space.total == 0 && !self.generic {
             let name = op.name();
@@ -49,19 +51,63 @@ impl Checker<'_> {
             let v = c.term_value(extreme, term, None)?;
             Some(if v.ty.is_half() { c.builder().cast(&v, Ty::F32) } else { v })
         };
-        let best = self.over_space(&space, op.name(), fold, span, compared)?;
-        let place = self.over_space(&space, op.name(), FoldOp::Min, span, |c| {
-            let v = compared(c)?;
-            let hit = c.as_extreme(&v, &best);
-            let here = Val::affine(place_in(&space)?);
-            Some(c.builder().select(&hit, &here, &Val::constant(Value::i64(i64::MAX))))
+        let none = Val::constant(Value::i64(i64::MAX));
+        let best = self.over_space(&space, op.name(), fold, span, |c| {
+            c.within_space(&space, compared, |_, ty| Val::constant(identity(extreme, ty)))
         })?;
+        let place = self.over_space(&space, op.name(), FoldOp::Min, span, |c| {
+            let at = |c: &mut Self| {
+                let v = compared(c)?;
+                let hit = c.as_extreme(&v, &best);
+                let here = Val::affine(place_in(&space)?);
+                Some(c.builder().select(&hit, &here, &none))
+            };
+            c.within_space(&space, at, |_, _| none.clone())
+        })?;
+        if !space.is_box() {
+            let some = place.clone();
+            let found = self.before("", |b| b.binary(B::Ne, &some, &none));
+            self.assert_terms(op, found, span);
+        }
         if let Some(Affine { terms, .. }) = place.as_affine()
             && let [(Sym::Scalar(id), _)] = terms[..]
         {
             self.program.scalar_ranges.insert(id, crate::ir::index_box::Interval::new(0, space.total));
         }
         Some(self.indices_at(&space, &place))
+    }
+
+    /// Where nothing bounds a range before the program runs, one rank looks at all terms.
+    fn arg_at_one_point(
+        &mut self,
+        op: ReduceOp,
+        indices: &[(Ident, Option<Range>)],
+        term: ExprId,
+        span: Span,
+    ) -> Option<Vec<Val>> {
+        self.push_builder(Builder::new_nest(vec![]));
+        let found = self.arg_found(op, indices, term);
+        let results: Vec<(FoldOp, Val)> = found
+            .iter()
+            .flat_map(|(places, seen)| {
+                std::iter::once((FoldOp::Any, seen.clone())).chain(places.iter().map(|p| (FoldOp::Max, p.clone())))
+            })
+            .collect();
+        let regs: Vec<_> = results.iter().map(|r| self.builder().materialise(&r.1)).collect();
+        let mut b = self.builders.pop()?;
+        found?;
+        let one = |((op, v), value): (&(FoldOp, Val), _)| Reduction { op: *op, value, into: self.new_scalar("", v.ty) };
+        let reductions: Vec<Reduction> = results.iter().zip(regs).map(one).collect();
+        let slots: Vec<_> = reductions.iter().map(|r| r.into).collect();
+        self.push_nest(&mut b, op.name().into(), vec![], reductions, span);
+        self.assert_terms(op, slots[0], span);
+        Some(slots[1..].iter().map(|id| Val::slot(*id, Ty::I64)).collect())
+    }
+
+    /// The program ends with a report where a place is asked for among no terms.
+    fn assert_terms(&mut self, op: ReduceOp, cond: ScalarId, span: Span) {
+        let why = vec![PrintPart::Text(format!("`{}` of no terms has no place: its range is empty", op.name()))];
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Place) }, span);
     }
 
     /// Whether a term is the extreme: equal, or both NaN.
@@ -102,6 +148,11 @@ impl Checker<'_> {
 
     /// One place for each element: a loop that remembers the best term so far and where it was.
     fn arg_inside(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Vec<Val>> {
+        self.arg_found(op, indices, term).map(|f| f.0)
+    }
+
+    /// The same, and whether there was a term.
+    fn arg_found(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<(Vec<Val>, Val)> {
         let (best, seen) = (self.builder().variable(Ty::I64), self.builder().variable(Ty::Bool));
         let places: Vec<_> = indices.iter().map(|_| self.builder().variable(Ty::I64)).collect();
         let (beats, extreme) = if op == ReduceOp::ArgMin { (B::Lt, ReduceOp::Min) } else { (B::Gt, ReduceOp::Max) };
@@ -138,7 +189,8 @@ impl Checker<'_> {
         for inst in list {
             self.builder().push(inst);
         }
-        Some(places.into_iter().map(|p| self.finished(p, Ty::I64)).collect())
+        let places = places.into_iter().map(|p| self.finished(p, Ty::I64)).collect();
+        Some((places, self.finished(seen, Ty::Bool)))
     }
 }
 

@@ -1,14 +1,14 @@
 //! Reads of arrays and tables: subscripts in affine form, every one proved inside the array or caught by its edge rule.
 
 use super::Checker;
-use super::emit::{Builder, Val};
+use super::emit::Val;
 use super::env::{Env, Global, IndexedLet, Local};
 use super::indirect::Computed;
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Access, Affine, ArrayId, FoldOp, Op, Reduction, Sym, TableId};
+use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp, Op, Sym, TableId};
 use crate::ir::program::Edge;
-use crate::ir::ty::Ty;
+use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident};
 use std::rc::Rc;
@@ -71,10 +71,18 @@ impl Checker<'_> {
     }
 
     /// The subscripts in affine form; those that cannot be proved are registers of their own.
-    fn subscripts(&mut self, array: ArrayId, ids: &[ExprId]) -> Option<(Vec<Affine>, Vec<Computed>)> {
+    fn subscripts(
+        &mut self,
+        array: ArrayId,
+        ids: &[ExprId],
+        given: &[Option<Val>],
+    ) -> Option<(Vec<Affine>, Vec<Computed>)> {
         let mut values = vec![];
-        for &id in ids {
-            let v = self.expr(id, Some(Ty::I64))?;
+        for (d, &id) in ids.iter().enumerate() {
+            let v = match given.get(d) {
+                Some(Some(v)) => v.clone(),
+                _ => self.expr(id, Some(Ty::I64))?,
+            };
             let span = self.span(id);
             if !v.ty.is_int() {
                 return self.fail_help(
@@ -92,7 +100,7 @@ impl Checker<'_> {
         let (mut out, mut computed) = (vec![], vec![]);
         for (d, (v, proved, span)) in values.into_iter().enumerate() {
             // The first dimension past a constant edge decides, so none of them may be left to ghost cells.
-            let constant = any_computed && matches!(self.program.arrays[array.0 as usize].edges[d], Edge::Constant(_));
+            let constant = any_computed && self.program.arrays[array.0 as usize].edges[d].constant().is_some();
             match proved.filter(|_| !constant) {
                 Some(a) => out.push(a),
                 None => {
@@ -106,6 +114,11 @@ impl Checker<'_> {
     }
 
     fn read(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
+        self.read_at(id, ids, &[], span)
+    }
+
+    /// The same; subscripts that are given are values already.
+    pub(super) fn read_at(&mut self, id: ArrayId, ids: &[ExprId], given: &[Option<Val>], span: Span) -> Option<Val> {
         let (ty, complex, rank) = {
             let a = &self.program.arrays[id.0 as usize];
             (a.ty, a.complex, a.extents().len())
@@ -123,7 +136,7 @@ impl Checker<'_> {
         if !self.builder().nest {
             return self.single_element(id, ids, span);
         }
-        let (mut index, computed) = self.subscripts(id, ids)?;
+        let (mut index, computed) = self.subscripts(id, ids, given)?;
         self.bound_scalars(id, &mut index, ids)?;
         let Some(mut counters) = self.builder().counters_of(&index) else {
             return self.not_yet("a read at a loop counter whose bounds are not index arithmetic", span);
@@ -139,77 +152,47 @@ impl Checker<'_> {
             let [re, im] = [0, 1].map(|part| {
                 let index = super::equation::with_part(&access.index, part);
                 let v = self.load_of(Access { index, ..access.clone() }, ty);
-                self.mended(v, &computed)
+                self.mended(v, &computed, part as usize)
             });
+            let im = if computed.is_empty() { self.past_edges(id, &access.index, im) } else { im };
             return Some(Val::complex(re, im));
         }
         let v = self.load_of(access, ty);
-        Some(self.mended(v, &computed))
+        Some(self.mended(v, &computed, 0))
+    }
+
+    /// The imaginary part of an element where complex constants stand past edges: what was read there is the real part of the
+    /// constant. The first dimension past such an edge decides.
+    fn past_edges(&mut self, id: ArrayId, index: &[Affine], im: Val) -> Val {
+        let a = &self.program.arrays[id.0 as usize];
+        if !a.edges.iter().any(|e| matches!(e, Edge::Complex(..))) {
+            return im;
+        }
+        let (edges, shape) = (a.edges.clone(), a.shape.clone());
+        let mut im = im;
+        for (d, at) in index.iter().enumerate().rev() {
+            let (Edge::Complex(_, past) | Edge::Constant(past)) = edges[d] else { continue };
+            if self.affine_range(at).is_some_and(|r| r.lo >= 0 && r.hi <= shape[d]) {
+                continue;
+            }
+            let inside = self.within_extent(&Val::affine(at.clone()), shape[d]);
+            im = self.builder().select(&inside, &im, &Val::constant(past));
+        }
+        im
+    }
+
+    /// `0 <= v < n`
+    pub(super) fn within_extent(&mut self, v: &Val, n: i64) -> Val {
+        let [zero, n] = [0, n].map(|k| Val::constant(Value::i64(k)));
+        let b = self.builder();
+        let (low, high) = (b.binary(BinaryOp::Ge, v, &zero), b.binary(BinaryOp::Lt, v, &n));
+        b.binary(BinaryOp::And, &low, &high)
     }
 
     fn load_of(&mut self, access: Access, ty: Ty) -> Val {
         let b = self.builder();
         let access = b.access(access);
         Val::reg(b.emit(ty, Op::Load(access)), ty)
-    }
-
-    /// One element read by the workflow: its owner contributes it to a sum that every rank gets.
-    fn single_element(&mut self, id: ArrayId, ids: &[ExprId], span: Span) -> Option<Val> {
-        if self.program.arrays[id.0 as usize].complex {
-            let re = self.single_part(id, ids, span, |z| z.0)?;
-            return Some(Val::complex(re, self.single_part(id, ids, span, |z| z.1)?));
-        }
-        self.single_part(id, ids, span, |z| z.0)
-    }
-
-    /// One element, or of a complex one the part that `which` chooses.
-    fn single_part(&mut self, id: ArrayId, ids: &[ExprId], span: Span, which: fn((Val, Val)) -> Val) -> Option<Val> {
-        self.push_builder(Builder::new_nest(vec![]));
-        let v = self.read(id, ids, span).map(|v| v.parts().map_or(v, which));
-        let Some(v) = v else {
-            self.builders.pop();
-            return None;
-        };
-        let name = format!("{}[…]", self.program.arrays[id.0 as usize].name);
-        if v.ty.is_half() {
-            let wide = self.builder().cast(&v, Ty::F32);
-            let value = self.element_bits(name, wide, span)?;
-            return Some(self.builder().cast(&value, v.ty));
-        }
-        self.element_bits(name, v, span)
-    }
-
-    /// Ends the nest of one element.
-    fn element_bits(&mut self, name: String, v: Val, span: Span) -> Option<Val> {
-        // The bits of a float travel as an integer: a sum would lose the sign of -0.
-        let carrier = match v.ty {
-            Ty::F32 => Ty::I32,
-            Ty::F64 => Ty::I64,
-            ty => ty,
-        };
-        if carrier == v.ty {
-            let op = if v.ty == Ty::Bool { FoldOp::Any } else { FoldOp::Sum };
-            return self.finish_reduction(name, op, v, span);
-        }
-        let reg = self.builder().materialise(&v);
-        let bits = Val::reg(self.builder().emit(carrier, Op::Bits(reg)), carrier);
-        let sum = self.finish_reduction(name, FoldOp::Sum, bits, span)?;
-        let reg = self.builder().materialise(&sum);
-        Some(Val::reg(self.builder().emit(v.ty, Op::Bits(reg)), v.ty))
-    }
-
-    /// Ends the innermost nest with one reduction into a new scalar.
-    pub(super) fn finish_reduction(&mut self, name: String, op: FoldOp, v: Val, span: Span) -> Option<Val> {
-        if v.ty.is_half() {
-            let wide = self.builder().cast(&v, Ty::F32);
-            let value = self.finish_reduction(name, op, wide, span)?;
-            return Some(self.builder().cast(&value, v.ty));
-        }
-        let value = self.builder().materialise(&v);
-        let into = self.new_scalar("", v.ty);
-        let mut b = self.builders.pop()?;
-        self.push_nest(&mut b, name, vec![], vec![Reduction { op, value, into }], span);
-        Some(Val::slot(into, v.ty))
     }
 
     /// Every subscript lies in the array for all points that reach the read, or an edge rule catches it.
@@ -349,10 +332,13 @@ impl Checker<'_> {
         };
         let v = self.expr_as(*sub, Ty::I64)?;
         let at = self.span(*sub);
-        let element = |k: i128| self.program.tables[id.0 as usize].values.get(usize::try_from(k).ok()?).copied();
-        if let Some(value) = v.as_const().and_then(|c| c.as_int()).and_then(element) {
+        let value = |k: usize| self.program.tables[id.0 as usize].values.get(k).copied();
+        if let Some(k) = v.as_const().and_then(|c| usize::try_from(c.as_int()?).ok()).filter(|k| *k < len) {
             // Literals stay literals: the element takes the type around it.
-            return Some(Val::flex(value));
+            return match ty.is_complex() {
+                true => Some(Val::complex(Val::constant(value(2 * k)?), Val::constant(value(2 * k + 1)?))),
+                false => value(k).map(Val::flex),
+            };
         }
         let mut v = v;
         if self.known_range(&v).is_none() && !self.generic {
@@ -360,7 +346,12 @@ impl Checker<'_> {
         }
         match self.known_range(&v) {
             _ if self.generic => {}
-            None => return self.not_yet("a table read at a subscript of unknown range", at),
+            None if self.builder().nest => v = self.checked_in_place(v, base, len as i64, at),
+            None => {
+                let what =
+                    "a table read, where a condition holds outside of equations, at a subscript of unknown range";
+                return self.not_yet(what, at);
+            }
             Some(r) if !r.is_empty() && (r.lo < 0 || r.hi > len as i64) => {
                 let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
                 let text = self.sources.text(at).to_string();
@@ -377,7 +368,18 @@ impl Checker<'_> {
             }
             Some(_) => {}
         }
-        let index = self.builder().materialise(&v);
-        Some(Val::reg(self.builder().emit(ty, Op::Table { table: id, index }), ty))
+        let b = self.builder();
+        if ty.is_complex() {
+            // Its parts follow one another.
+            let first = b.binary(BinaryOp::Mul, &v, &Val::constant(Value::i64(2)));
+            let [re, im] = [0, 1].map(|part| {
+                let at = b.binary(BinaryOp::Add, &first, &Val::constant(Value::i64(part)));
+                let index = b.materialise(&at);
+                Val::reg(b.emit(ty.part(), Op::Table { table: id, index }), ty.part())
+            });
+            return Some(Val::complex(re, im));
+        }
+        let index = b.materialise(&v);
+        Some(Val::reg(b.emit(ty, Op::Table { table: id, index }), ty))
     }
 }

@@ -125,7 +125,7 @@ fn whole(nest: &Nest, store: &Store, shape: &[i64]) -> bool {
 
 fn mentions(program: &Program, s: &Stmt, array: ArrayId) -> bool {
     let any = |list: &[Stmt]| list.iter().any(|s| mentions(program, s, array));
-    let shown = |parts: &[PrintPart]| parts.iter().any(|p| matches!(p, PrintPart::Array { id, .. } if *id == array));
+    let shown = |parts: &[PrintPart]| parts.iter().any(|p| p.array() == Some(array));
     match &s.kind {
         StmtKind::Compute(n) => program.nests[n.0 as usize].operands.iter().any(|o| o.array == array),
         StmtKind::Swap(a, b) => *a == array || *b == array,

@@ -31,19 +31,57 @@ use crate::syntax::ast::{ExprId, ExprKind, Ident, ItemKind, Range};
 const BLOCKS: i64 = 512;
 const FEWEST: i64 = 64;
 
-/// A function that combines two values of one kind, and what it begins with.
+/// What combines two values of one kind, and what it begins with. Values are taken apart: a complex number is two.
 struct Operator {
-    function: (usize, usize),
+    rule: Rule,
     name: String,
+    /// The types that the program sees, and those of the parts.
+    whole: Vec<Ty>,
     types: Vec<Ty>,
     start: Vec<Value>,
     span: Span,
 }
 
+enum Rule {
+    /// A function of the program.
+    Function(usize, usize),
+    /// The product of complex numbers.
+    Product,
+}
+
+/// Complex numbers as two values each.
+fn apart(values: Vec<Val>) -> Vec<Val> {
+    let parts = |v: Val| match v.parts() {
+        Some((re, im)) => vec![re, im],
+        None => vec![v],
+    };
+    values.into_iter().flat_map(parts).collect()
+}
+
+impl Operator {
+    /// The values that parts make up.
+    fn joined(&self, parts: Vec<Val>) -> Vec<Val> {
+        let mut parts = parts.into_iter();
+        let mut next = |ty: &Ty| match ty.is_complex() {
+            true => Some(Val::complex(parts.next()?, parts.next()?)),
+            false => parts.next(),
+        };
+        self.whole.iter().filter_map(&mut next).collect()
+    }
+}
+
+/// By what values are combined.
+#[derive(Clone, Copy)]
+pub(super) enum With<'a> {
+    /// A function's name, and what it begins with.
+    Function(&'a Ident, ExprId),
+    /// The product of complex numbers of this type.
+    Product(Ty),
+}
+
 /// What stands in the program.
 pub(super) struct Combination<'a> {
-    pub with: &'a Ident,
-    pub start: ExprId,
+    pub with: With<'a>,
     pub indices: &'a [(Ident, Option<Range>)],
     pub term: ExprId,
     pub span: Span,
@@ -65,12 +103,23 @@ impl Checker<'_> {
         if self.varies(c.indices, c.term) {
             return self.reduce_by_inside(&op, c);
         }
-        self.once(|checker| checker.reduce_all_by(&op, c))
+        self.once(|checker| Some(op.joined(checker.reduce_all_by(&op, c)?)))
+    }
+
+    fn operator(&mut self, c: &Combination) -> Option<Operator> {
+        match c.with {
+            With::Function(name, start) => self.function_operator(c, name, start),
+            With::Product(ty) => {
+                let (whole, types) = (vec![ty], vec![ty.part(); 2]);
+                let start = [1.0, 0.0].map(|v| Value::float(ty.part(), v)).to_vec();
+                Some(Operator { rule: Rule::Product, name: "prod".into(), whole, types, start, span: c.span })
+            }
+        }
     }
 
     /// The function, whose parameters are two values of the kind that it gives.
-    fn operator(&mut self, c: &Combination) -> Option<Operator> {
-        let (name, at) = (c.with.name.clone(), c.with.span);
+    fn function_operator(&mut self, c: &Combination, name: &Ident, start: ExprId) -> Option<Operator> {
+        let (name, at) = (name.name.clone(), name.span);
         let found = self.modules[self.module].globals.get(&name).map(|g| g.0.clone());
         let (module, item) = match found.filter(|_| self.env.find(&name).is_none()) {
             Some(Global::Fn(module, item)) => (module, item),
@@ -105,22 +154,13 @@ impl Checker<'_> {
                 format!("with this result it takes {} parameters: ({})", twice.len(), list(&twice)),
             );
         }
-        if let Some(complex) = types.iter().find(|ty| ty.is_complex()) {
-            return self.fail_help(
-                "E0266",
-                format!("`{name}` combines `{complex}`"),
-                at,
-                "combinations are of real values",
-                format!("take two values of `{}`: terms are `(re(z[i]), im(z[i]))` then", complex.part()),
-            );
-        }
-        let each = match self.node(c.start).kind {
+        let each = match self.node(start).kind {
             ExprKind::Tuple(list) => list,
-            _ => vec![c.start],
+            _ => vec![start],
         };
         if each.len() != types.len() {
             let (n, m) = (super::counted(types.len(), "value"), super::counted(each.len(), "value"));
-            let span = self.span(c.start);
+            let span = self.span(start);
             let help = format!("begin with {n}, one for each that `{name}` gives");
             return self.fail_help("E0266", format!("`{name}` combines {n}, and begins with {m}"), span, m, help);
         }
@@ -132,15 +172,30 @@ impl Checker<'_> {
             let message = format!("`{name}` combines {n}, and a term has {}", list.len());
             return self.fail_help("E0266", message, span, m, format!("write a term of {n}"));
         }
-        let start: Vec<Option<Value>> =
-            each.iter().zip(&types).map(|(&e, &ty)| self.const_as(e, ty, "what a function begins with")).collect();
-        let start = start.into_iter().collect::<Option<_>>()?;
-        Some(Operator { function: (module, item), name, types, start, span: c.span })
+        let mut start = vec![];
+        for (&e, &ty) in each.iter().zip(&types) {
+            let value = self.known_as(e, ty, "what a function begins with")?;
+            start.extend(apart(vec![value]).iter().filter_map(Val::as_const));
+        }
+        let parts = types.iter().flat_map(|ty| vec![ty.part(); 1 + usize::from(ty.is_complex())]).collect();
+        Some(Operator { rule: Rule::Function(module, item), name, whole: types, types: parts, start, span: c.span })
     }
 
     fn combine(&mut self, op: &Operator, a: Vec<Val>, b: Vec<Val>) -> Option<Vec<Val>> {
-        let args = a.into_iter().chain(b).map(|v| (v, op.span)).collect();
-        self.expand_fn_values(op.function.0, op.function.1, args, op.span)
+        let values: Vec<Val> = [op.joined(a), op.joined(b)].concat();
+        let out = match op.rule {
+            Rule::Product => vec![self.builder().binary(B::Mul, &values[0], &values[1])],
+            Rule::Function(module, item) => {
+                let args = values.into_iter().map(|v| (v, op.span)).collect();
+                self.expand_fn_values(module, item, args, op.span)?
+            }
+        };
+        Some(apart(out))
+    }
+
+    /// The parts of a term.
+    fn term_parts(&mut self, op: &Operator, term: ExprId) -> Option<Vec<Val>> {
+        self.typed_values(term, &op.whole).map(apart)
     }
 
     /// New variables for the values so far.
@@ -169,19 +224,24 @@ impl Checker<'_> {
     fn reduce_by_inside(&mut self, op: &Operator, c: &Combination) -> Option<Vec<Val>> {
         let held = self.held(op);
         let (_, list) = self.loops(c.indices, c.term, |checker, _| {
-            let values = checker.typed_values(c.term, &op.types)?;
+            let values = checker.term_parts(op, c.term)?;
             checker.take_values(op, &held, values)
         })?;
         self.begin(op, &held);
         list.into_iter().for_each(|inst| self.builder().push(inst));
-        Some(held.into_iter().zip(&op.types).map(|(r, ty)| self.finished(r, *ty)).collect())
+        let parts = held.into_iter().zip(&op.types).map(|(r, ty)| self.finished(r, *ty)).collect();
+        Some(op.joined(parts))
     }
 
     /// Over a whole index space: blocks of terms, then the blocks.
     fn reduce_all_by(&mut self, op: &Operator, c: &Combination) -> Option<Vec<Val>> {
         let space = self.space(c.indices, c.term, c.span)?;
-        if !space.ends.is_empty() {
-            return self.not_yet("`reduce` by a function over a range that changes while the program runs", c.span);
+        if !space.inner.is_empty() {
+            // Nothing bounds a range before the program runs: one rank goes from the first term to the last.
+            self.push_builder(Builder::new_nest(vec![]));
+            let parts = self.reduce_by_inside(op, c).map(apart);
+            let held = parts.iter().flatten().map(|v| self.builder().materialise(v)).collect();
+            return self.one_point(op, held, c.span).filter(|_| parts.is_some());
         }
         if space.total == 0 {
             return Some(op.start.iter().map(|v| Val::constant(*v)).collect());
@@ -215,15 +275,21 @@ impl Checker<'_> {
             }
             checker.take_values(op, &held, values)
         });
-        let mut b = self.builders.pop()?;
+        let slots = self.one_point(op, held, c.span);
         out?;
+        slots
+    }
+
+    /// Ends the nest of one point that holds the values.
+    fn one_point(&mut self, op: &Operator, held: Vec<Reg>, span: Span) -> Option<Vec<Val>> {
+        let mut b = self.builders.pop()?;
         let one = |(value, ty): (Reg, &Ty)| {
             let op = if *ty == Ty::Bool { FoldOp::Any } else { FoldOp::Max };
             Reduction { op, value, into: self.new_scalar("", *ty) }
         };
         let reductions: Vec<Reduction> = held.into_iter().zip(&op.types).map(one).collect();
         let slots = reductions.iter().zip(&op.types).map(|(r, ty)| Val::slot(r.into, *ty)).collect();
-        self.push_nest(&mut b, op.name.clone(), vec![], reductions, c.span);
+        self.push_nest(&mut b, op.name.clone(), vec![], reductions, span);
         Some(slots)
     }
 
@@ -278,17 +344,36 @@ impl Checker<'_> {
         self.env = self.env.with(&all.c.indices[k].0.name, Local::Val(Val::affine(index)));
         let done = match all.space.axes.get(k + 1) {
             Some(next) => self.inner_terms(all, held, at, (Affine::constant(next.range.lo), next.range.len())),
-            None => self.term(all, at).and_then(|v| self.take_values(all.op, held, v)),
+            None => self.take_term(all, held, at),
         };
         let body = self.builder().close(scope, false);
         self.builder().push(Inst::Loop { counter, from: first, to: end, by: 1, body });
         done
     }
 
+    /// Takes the term at these counters, where it belongs to the space.
+    fn take_term(&mut self, all: &Terms, held: &[Reg], at: Vec<(Reg, Affine, Affine)>) -> Option<()> {
+        let places: Vec<Affine> = at.iter().map(|c| Affine::sym(Sym::Counter(c.0))).collect();
+        let Some((cond, facts)) = self.in_space(all.space, &places) else {
+            let values = self.term(all, at)?;
+            return self.take_values(all.op, held, values);
+        };
+        let cond = self.builder().materialise(&cond);
+        let facts_held = self.scalar_facts.len();
+        let scope = self.builder().open();
+        self.builder().conditional = true;
+        self.narrow(&facts);
+        let done = self.term(all, at).and_then(|values| self.take_values(all.op, held, values));
+        let then = self.builder().close(scope, false);
+        self.scalar_facts.truncate(facts_held);
+        self.builder().push(Inst::If { cond, then, otherwise: vec![] });
+        done
+    }
+
     /// The term at these counters: computed, or read where it was made.
     fn term(&mut self, all: &Terms, counters: Vec<(Reg, Affine, Affine)>) -> Option<Vec<Val>> {
         if all.made.is_empty() {
-            return self.typed_values(all.c.term, &all.op.types);
+            return self.term_parts(all.op, all.c.term);
         }
         let lows = all.space.axes.iter().map(|a| a.range.lo);
         let at = counters.iter().zip(lows).map(|(c, lo)| Affine { konst: -lo, terms: vec![(Sym::Counter(c.0), 1)] });
@@ -314,7 +399,7 @@ impl Checker<'_> {
         let names = space.axes.iter().map(|a| a.name.clone()).collect();
         let names = std::mem::replace(&mut self.index_names, names);
         self.push_builder(Builder::new_nest(domain.clone()));
-        let values = self.typed_values(c.term, &op.types);
+        let values = self.term_parts(op, c.term);
         (self.env, self.index_names) = (outer, names);
         let mut b = self.builders.pop()?;
         let values = values?.iter().map(|v| b.materialise(v)).collect();
@@ -369,7 +454,7 @@ impl Checker<'_> {
         let dim = self.scanned(c.indices, c.term, c.span)?;
         let domain = self.builder().domain.clone();
         self.push_builder(Builder::new_nest(domain.clone()));
-        let terms = self.typed_values(c.term, &op.types);
+        let terms = self.term_parts(&op, c.term);
         let mut b = self.builders.pop()?;
         let terms: Vec<Reg> = terms?.iter().map(|v| b.materialise(v)).collect();
         let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
@@ -400,7 +485,7 @@ impl Checker<'_> {
         let b = self.builder();
         let mut index = at;
         index[dim].konst -= i64::from(exclusive);
-        Some(now.iter().zip(&op.types).map(|(&a, &ty)| element(b, (a, ty), &index, c.span)).collect())
+        Some(op.joined(now.iter().zip(&op.types).map(|(&a, &ty)| element(b, (a, ty), &index, c.span)).collect()))
     }
 
     /// Every element combined with the one at a distance before it.
@@ -446,7 +531,7 @@ impl Checker<'_> {
 }
 
 /// A read of an element.
-fn element(b: &mut Builder, (array, ty): (ArrayId, Ty), index: &[Affine], span: Span) -> Val {
+pub(super) fn element(b: &mut Builder, (array, ty): (ArrayId, Ty), index: &[Affine], span: Span) -> Val {
     let (operand, within) = (b.operand(array, ty, index.len(), false), b.within_box());
     let access = b.access(Access { operand, index: index.to_vec(), within, counters: vec![], checks: vec![], span });
     Val::reg(b.emit(ty, Op::Load(access)), ty)

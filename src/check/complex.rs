@@ -75,7 +75,7 @@ impl Builder {
 }
 
 /// Whether an imaginary part is zero: that of a real number.
-fn is_zero(v: &Val) -> bool {
+pub(super) fn is_zero(v: &Val) -> bool {
     v.as_const().is_some_and(|c| c.bits == 0)
 }
 
@@ -183,6 +183,7 @@ impl Checker<'_> {
                 None => depth > 64 || self.names_complex((def.module, &def.env), def.body, depth + 1),
             },
             (None, Some((Global::Const(v), _))) => value(v),
+            (None, Some((Global::Table(_, ty, _), _))) => ty.is_complex(),
             (None, Some((Global::Fn(m, item), _))) => match &self.modules[*m].ast.items[*item].kind {
                 ItemKind::Fn(f) => f.results.iter().any(|t| Ty::from_name(&t.elem.name).is_some_and(Ty::is_complex)),
                 _ => false,

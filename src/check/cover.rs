@@ -1,19 +1,44 @@
-//! The elements that equations define, and the proof that a result is defined exactly once.
+//! The elements that equations define, and the proof that a result is defined exactly once. Where a scalar picks an element, a part
+//! of the proof is left to a check when the program runs.
 
 use super::Checker;
+use super::emit::{Builder, Val};
 use crate::diag::Diagnostic;
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::ArrayId;
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B};
+use crate::ir::program::{PrintPart, RunCheck, StmtKind};
+use crate::ir::ty::Value;
 use crate::source::Span;
 
 /// The elements that one equation defines: first, count and step in each dimension.
 #[derive(Clone, Debug)]
 pub(super) struct Region {
     pub dims: Vec<(i64, i64, i64)>,
+    /// Dimensions in which it is only one place, which a scalar of the workflow picks.
+    pub picks: Vec<(usize, Val)>,
+    /// It has `otherwise`: elements of earlier regions are not meant.
+    pub rest: bool,
     pub span: Span,
 }
 
 impl Region {
+    fn pick(&self, d: usize) -> Option<&Val> {
+        self.picks.iter().find(|p| p.0 == d).map(|p| &p.1)
+    }
+
+    /// Whether the element at these subscripts lies outside.
+    pub fn misses(&self, b: &mut Builder, at: &[Val]) -> Val {
+        let mut out = Val::constant(Value::bool(false));
+        for (d, i) in at.iter().enumerate() {
+            let other = match self.pick(d) {
+                Some(v) => b.binary(B::Ne, i, v),
+                None => outside(b, i, self.dims[d]),
+            };
+            out = either(b, &out, &other);
+        }
+        out
+    }
+
     pub fn count(&self) -> i64 {
         self.dims.iter().map(|d| d.1).product()
     }
@@ -31,6 +56,42 @@ impl Region {
     fn first_shared(&self, o: &Region) -> Option<Vec<i64>> {
         self.dims.iter().zip(&o.dims).map(|(&a, &b)| first_common(a, b)).collect()
     }
+}
+
+/// `a or b`, less what is known.
+fn either(b: &mut Builder, x: &Val, y: &Val) -> Val {
+    match (x.as_const(), y.as_const()) {
+        (Some(k), _) => {
+            if k.as_bool() {
+                x.clone()
+            } else {
+                y.clone()
+            }
+        }
+        (_, Some(k)) => {
+            if k.as_bool() {
+                y.clone()
+            } else {
+                x.clone()
+            }
+        }
+        _ => b.binary(B::Or, x, y),
+    }
+}
+
+/// Whether a place is none of a progression (first, count, step).
+fn outside(b: &mut Builder, at: &Val, (first, count, by): (i64, i64, i64)) -> Val {
+    let k = |v: i64| Val::constant(Value::i64(v));
+    let low = b.binary(B::Lt, at, &k(first));
+    let high = b.binary(B::Ge, at, &k(first + (count - 1) * by + 1));
+    let out = either(b, &low, &high);
+    if by == 1 {
+        return out;
+    }
+    let step = b.binary(B::Sub, at, &k(first));
+    let over = b.binary(B::Mod, &step, &k(by));
+    let between = b.binary(B::Ne, &over, &k(0));
+    either(b, &out, &between)
 }
 
 /// The first term that two arithmetic progressions (first, count, step) share.
@@ -127,7 +188,11 @@ impl Checker<'_> {
             return;
         }
         let shape = self.program.arrays[array.0 as usize].extents().to_vec();
-        for (k, a) in regions.iter().enumerate() {
+        if !self.picks_leave_rest(name, regions) {
+            return;
+        }
+        let (picked, regions): (Vec<Region>, Vec<Region>) = regions.iter().cloned().partition(|r| !r.picks.is_empty());
+        for (k, a) in regions.iter().enumerate().filter(|r| !r.1.rest) {
             let found = regions[..k].iter().find_map(|b| Some((b, b.first_shared(a)?)));
             if let Some((b, first)) = found {
                 let strided = a.dims.iter().chain(&b.dims).any(|d| d.2 != 1);
@@ -149,7 +214,8 @@ impl Checker<'_> {
         }
         let total: i64 = shape.iter().product();
         let covered: i64 = regions.iter().map(|r| r.count()).sum();
-        if covered == total {
+        // A rest that was not cut into parts is everything, less what earlier equations define.
+        if covered == total || regions.iter().any(|r| r.rest && r.count() == total) {
             return;
         }
         let mut rest = vec![IndexBox::whole(&shape)];
@@ -162,7 +228,7 @@ impl Checker<'_> {
             _ => rest.iter().find_map(|b| first_outside(b, &strided)).map(|at| format!(", such as {at:?}")),
         };
         let missing = missing.unwrap_or_default();
-        let at = regions.last().map_or(declared, |r| r.span);
+        let at = regions.last().or(picked.last()).map_or(declared, |r| r.span);
         let d = Diagnostic::error(
             "E0402",
             format!("{} of {total} elements of `{name}` are not defined{missing}", total - covered),
@@ -172,5 +238,76 @@ impl Checker<'_> {
         .label(declared, format!("`{name}` has {total} elements"))
         .help(format!("add `{name}[…] = … otherwise` for the rest"));
         self.report(d);
+    }
+
+    /// An element that a scalar picks is one of those that `otherwise` leaves out.
+    fn picks_leave_rest(&mut self, name: &str, regions: &[Region]) -> bool {
+        for (k, a) in regions.iter().enumerate().filter(|r| !r.1.picks.is_empty()) {
+            if regions[..k].iter().any(|r| r.rest) || !regions[k..].iter().any(|r| r.rest) {
+                let d = Diagnostic::error(
+                    "E0401",
+                    format!("nothing says that other equations of `{name}` leave out the element that is picked here"),
+                    a.span,
+                    "this element is known when the program runs",
+                )
+                .help(format!("define the other elements behind it: `{name}[…] = … otherwise`"));
+                self.report(d);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A check, when the program runs, that a new equation does not define what an earlier one does: one of them is for an
+    /// element that a scalar picks.
+    pub(super) fn check_picks(&mut self, name: &str, new: &Region, earlier: &[Region]) {
+        if self.generic || new.rest {
+            return;
+        }
+        for old in earlier.iter().filter(|old| !old.rest) {
+            let (a, b) = if old.picks.is_empty() { (new, old) } else { (old, new) };
+            if a.picks.is_empty() || a.count() == 0 || b.count() == 0 {
+                continue;
+            }
+            let mut apart = Val::constant(Value::bool(false));
+            let cond = self.before("", |w| {
+                for d in 0..a.dims.len() {
+                    let differ = match (a.pick(d), b.pick(d)) {
+                        (Some(x), Some(y)) => w.binary(B::Ne, x, y),
+                        (Some(x), None) | (None, Some(x)) => {
+                            outside(w, x, if a.pick(d).is_some() { b.dims[d] } else { a.dims[d] })
+                        }
+                        (None, None) => Val::constant(Value::bool(first_common(a.dims[d], b.dims[d]).is_none())),
+                    };
+                    apart = either(w, &apart, &differ);
+                }
+                apart.clone()
+            });
+            if apart.as_const().is_some_and(|k| k.as_bool()) {
+                continue;
+            }
+            let mut why = vec![PrintPart::Text(format!("two equations define the same element of `{name}`: index "))];
+            for (k, (_, v)) in a.picks.iter().enumerate() {
+                why.extend((k > 0).then(|| PrintPart::Text(", ".into())));
+                let id = self.before("", |_| v.clone());
+                why.push(PrintPart::Scalar { id, format: None });
+            }
+            self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Picks) }, new.span);
+        }
+    }
+
+    /// Where none of these regions holds the element at affine subscripts.
+    pub(super) fn in_none(&mut self, regions: &[Region], at: &[Affine]) -> Option<Val> {
+        let at: Vec<Val> = at.iter().map(|a| Val::affine(a.clone())).collect();
+        let mut all: Option<Val> = None;
+        for r in regions {
+            let b = self.builder();
+            let misses = r.misses(b, &at);
+            all = Some(match all {
+                None => misses,
+                Some(a) => b.binary(B::And, &a, &misses),
+            });
+        }
+        all
     }
 }

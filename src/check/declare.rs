@@ -195,13 +195,9 @@ impl Checker<'_> {
         let mut vals = vec![];
         for &x in list {
             let v = self.expr(x, want)?;
-            match v.as_const() {
-                None if v.ty.is_complex() => {
-                    let at = self.span(x);
-                    return self.not_yet("a table of complex numbers", at);
-                }
-                Some(_) => vals.push((v, self.span(x))),
-                None => {
+            match v.is_known() {
+                true => vals.push((v, self.span(x))),
+                false => {
                     let at = self.span(x);
                     return self.fail_help(
                         "E0221",
@@ -214,15 +210,19 @@ impl Checker<'_> {
             }
         }
         let float = vals.iter().any(|v| v.0.ty.is_float());
+        let complex = vals.iter().find(|v| v.0.ty.is_complex()).map(|v| v.0.ty);
         let fixed = vals.iter().find(|v| !v.0.is_flex()).map(|v| v.0.ty);
-        let ty = want.or(fixed).unwrap_or(if float { Ty::F64 } else { Ty::I64 });
+        let ty = want.or(complex).or(fixed).unwrap_or(if float { Ty::F64 } else { Ty::I64 });
         let mut values: Vec<Value> = vec![];
+        let len = vals.len();
         for (v, at) in vals {
             let v = self.convert(v, ty, at)?;
-            values.extend(v.as_const());
+            match v.parts() {
+                Some((re, im)) => values.extend([re, im].iter().filter_map(Val::as_const)),
+                None => values.extend(v.as_const()),
+            }
         }
-        let len = values.len();
-        self.program.tables.push(Table { ty, values });
+        self.program.tables.push(Table { ty: ty.part(), values });
         Some(Global::Table(crate::ir::kernel::TableId(self.program.tables.len() as u32 - 1), ty, len))
     }
 

@@ -129,7 +129,9 @@ pub struct Builder {
     pub picks: Vec<(ScalarId, Affine)>,
     /// Scalars made to lie in a range wherever the nest runs.
     pub clamped: Vec<(ScalarId, Interval, ScalarId)>,
-    /// Subscripts on the left that are to be checked.
+    /// Places that scalars pick, by dimension: other points contribute nothing.
+    pub only: Vec<(usize, Affine)>,
+    /// Subscripts that are to be checked.
     pub checks: Vec<Check>,
     /// Whether the code being written may not run at all.
     pub conditional: bool,

@@ -60,6 +60,14 @@ impl Env {
         Env(Some(Rc::new(Node { name: name.to_string(), local, parent: self.clone() })))
     }
 
+    /// Whether this is that very chain.
+    pub fn is(&self, other: &Env) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
+
     pub fn find(&self, name: &str) -> Option<&Local> {
         let mut at = self;
         while let Some(node) = &at.0 {

@@ -33,7 +33,9 @@ impl Checker<'_> {
         let left = self.left_of(target, array, into)?;
         let indices = self.indices(&left, clause)?;
         let Clause::Otherwise(at) = clause else {
-            return Some(vec![self.parts_of_equation(&left, indices, op, value)?]);
+            let region = self.parts_of_equation(&left, indices, op, value, &[])?;
+            self.check_picks(&target.name.name, &region, earlier);
+            return Some(vec![region]);
         };
         let plain = left.subs.iter().all(|&s| matches!(self.node(s).kind, ExprKind::Name(_)));
         let everywhere = indices.iter().all(|i| matches!(i.only, Only::Everywhere));
@@ -46,13 +48,17 @@ impl Checker<'_> {
                 "write `out[i, j] = … otherwise`",
             );
         }
-        let Some(rest) = rest_of(&left.shape, earlier) else {
-            return self.not_yet("`otherwise` beside equations with many strides", *at);
-        };
-        if rest.len() > 1 && self.has_scan(value) {
+        // What scalars pick is left out where the points are; so is everything where strides cut the rest into too many parts.
+        let (mut except, known): (Vec<Region>, Vec<Region>) =
+            earlier.iter().cloned().partition(|r| !r.picks.is_empty());
+        let rest = rest_of(&left.shape, &known).unwrap_or_else(|| {
+            except = earlier.to_vec();
+            vec![left.shape.iter().map(|&n| (0, n, 1)).collect()]
+        });
+        if (rest.len() > 1 || !except.is_empty()) && self.has_scan(value) {
             return self.fail_help(
                 "E0264",
-                format!("a scan runs over one range, and what is left for `otherwise` is {} parts", rest.len()),
+                format!("a scan runs over one range, and what is left for `otherwise` is {} parts", rest.len().max(2)),
                 *at,
                 "an equation with a scan",
                 "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed",
@@ -61,14 +67,21 @@ impl Checker<'_> {
         let mut out = vec![];
         for dims in rest {
             let indices = indices.iter().zip(dims).map(|(i, dim)| Index::plain(&i.name, dim)).collect();
-            out.push(self.parts_of_equation(&left, indices, op, value)?);
+            out.push(Region { rest: true, ..self.parts_of_equation(&left, indices, op, value, &except)? });
         }
         Some(out)
     }
 
     /// The nests of an equation: one, or where it reads `u[i div 2]` or `u[i mod 2]` one for the even and one for the odd
     /// places, in which such subscripts are index arithmetic.
-    fn parts_of_equation(&mut self, left: &Left, indices: Vec<Index>, op: AssignOp, value: ExprId) -> Option<Region> {
+    fn parts_of_equation(
+        &mut self,
+        left: &Left,
+        indices: Vec<Index>,
+        op: AssignOp,
+        value: ExprId,
+        except: &[Region],
+    ) -> Option<Region> {
         let whole = self.has_scan(value);
         let by: Vec<i64> =
             indices
@@ -83,7 +96,7 @@ impl Checker<'_> {
                 .collect();
         let parts = by.iter().try_fold(1i64, |p, &n| p.checked_mul(n)).filter(|n| *n <= MOST_PARTS).unwrap_or(1);
         if parts == 1 {
-            return self.nest_of_equation(left, indices, op, value);
+            return self.nest_of_equation(left, indices, op, value, except);
         }
         let region = self.region_of(left, &indices)?;
         for part in 0..parts {
@@ -94,7 +107,7 @@ impl Checker<'_> {
                 Index { from: i.from + first * i.by, count, by: i.by * n, ..i.clone() }
             };
             let indices = indices.iter().zip(&by).map(cut).collect();
-            self.nest_of_equation(left, indices, op, value)?;
+            self.nest_of_equation(left, indices, op, value, except)?;
         }
         Some(region)
     }
@@ -165,13 +178,20 @@ impl Checker<'_> {
         let found = self.left_subscripts(left, indices, &domain);
         self.builders.pop();
         (self.env, self.index_names) = (outer, names);
-        Some(Region { dims: found?.1, span: left.target.span })
+        Some(Region { dims: found?.1, picks: picked(indices), rest: false, span: left.target.span })
     }
 
-    fn nest_of_equation(&mut self, left: &Left, indices: Vec<Index>, op: AssignOp, value: ExprId) -> Option<Region> {
+    fn nest_of_equation(
+        &mut self,
+        left: &Left,
+        indices: Vec<Index>,
+        op: AssignOp,
+        value: ExprId,
+        except: &[Region],
+    ) -> Option<Region> {
         let (domain, names, outer) = self.enter_domain(&indices);
         self.push_builder(Builder::new_nest(domain.clone()));
-        let out = self.equation_body(left, &indices, &domain, op, value);
+        let out = self.equation_body(left, (&indices, &domain), op, value, except);
         (self.env, self.index_names) = (outer, names);
         let mut b = self.builders.pop()?;
         let (region, stores) = out?;
@@ -184,10 +204,10 @@ impl Checker<'_> {
     fn equation_body(
         &mut self,
         left: &Left,
-        indices: &[Index],
-        domain: &[Interval],
+        (indices, domain): (&[Index], &[Interval]),
         op: AssignOp,
         value: ExprId,
+        except: &[Region],
     ) -> Option<(Region, Vec<Store>)> {
         let (index, dims) = self.left_subscripts(left, indices, domain)?;
         let ty = self.program.arrays[left.array.0 as usize].element();
@@ -200,7 +220,11 @@ impl Checker<'_> {
             };
             Some(c.builder().binary(op, &old, &v))
         };
-        let v = match self.only_where(indices)? {
+        let only = match self.in_none(except, &index) {
+            None => self.only_where(indices)?,
+            Some(cond) => Some((cond, vec![])),
+        };
+        let v = match only {
             None => updated(self, None)?,
             Some((cond, facts)) => {
                 let old = self.element(left.array, &index, left.target.span);
@@ -220,7 +244,7 @@ impl Checker<'_> {
             let operand = b.operand(left.into, ty.part(), index.len(), true);
             stores.push(Store { operand, index, value });
         }
-        Some((Region { dims, span: left.target.span }, stores))
+        Some((Region { dims, picks: picked(indices), rest: false, span: left.target.span }, stores))
     }
 
     /// The element at subscripts that are inside the array.
@@ -262,6 +286,7 @@ impl Checker<'_> {
             reductions,
             checks: std::mem::take(&mut b.checks),
             leaf: vec![],
+            only: std::mem::take(&mut b.only),
         };
         nest.leaf = self.leaf_of(&nest);
         self.program.nests.push(nest);
@@ -283,6 +308,12 @@ impl Checker<'_> {
         };
         (0..nest.domain.rank()).map(leaf).collect()
     }
+}
+
+/// The dimensions of an array in which scalars pick the place.
+fn picked(indices: &[Index]) -> Vec<(usize, Val)> {
+    let pick = |i: &Index| if let Only::At(v, d, _) = &i.only { Some((*d, v.clone())) } else { None };
+    indices.iter().filter_map(pick).collect()
 }
 
 /// The subscripts of the real (0) or the imaginary part (1) of an element of an array of complex numbers.

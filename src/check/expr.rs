@@ -1,7 +1,7 @@
 //! Expressions to values.
 
 use super::Checker;
-use super::combine::Combination;
+use super::combine::{Combination, With};
 use super::emit::Val;
 use super::env::{Global, Local};
 use crate::diag::Diagnostic;
@@ -21,6 +21,14 @@ impl Checker<'_> {
     }
 
     fn expr_unnoted(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
+        match self.shared_value(id, expected) {
+            Some(v) => v,
+            None => self.expr_apart(id, expected),
+        }
+    }
+
+    /// The value of an expression, whatever the statement knows of it.
+    pub(super) fn expr_apart(&mut self, id: ExprId, expected: Option<Ty>) -> Option<Val> {
         let e = self.node(id);
         match e.kind {
             ExprKind::Int(v) => {
@@ -82,7 +90,7 @@ impl Checker<'_> {
     /// The values of a reduction or scan by a function.
     pub(super) fn combined(&mut self, e: &Expr) -> Option<Vec<Val>> {
         let ExprKind::Combine { with, start, scan, indices, term } = &e.kind else { return None };
-        let c = Combination { with, start: *start, indices, term: *term, span: e.span };
+        let c = Combination { with: With::Function(with, *start), indices, term: *term, span: e.span };
         match scan {
             None => self.reduce_by(&c),
             Some(exclusive) => self.scan_by(&c, *exclusive),

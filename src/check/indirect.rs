@@ -24,8 +24,8 @@ pub(super) enum Mend {
     Nothing,
     /// Its sign turns where this holds.
     Negate(Val),
-    /// It is this value, unless the condition holds.
-    Unless(Val, Value),
+    /// It is this value, unless the condition holds; of a complex number its parts.
+    Unless(Val, [Value; 2]),
 }
 
 impl Checker<'_> {
@@ -39,7 +39,10 @@ impl Checker<'_> {
         if conditional && !a.terms.iter().all(|t| known(self, t.0)) {
             return false;
         }
-        self.builder().counters_of(std::slice::from_ref(a)).is_some()
+        let Some(counters) = self.builder().counters_of(std::slice::from_ref(a)) else { return false };
+        // A loop up to a scalar that may be anything.
+        let mut ends = counters.iter().flat_map(|c| c.1.terms.iter().chain(&c.2.terms));
+        !conditional || ends.all(|t| known(self, t.0))
     }
 
     /// Subscript `d` of an array as a value of the element.
@@ -96,17 +99,18 @@ impl Checker<'_> {
                 let at = b.select(&back, &mirrored, &turn);
                 (at, if edge == Edge::Odd { Mend::Negate(back) } else { Mend::Nothing })
             }
-            Edge::Constant(value) => {
-                let (low, high) = (b.binary(B::Ge, &v, &k(0)), b.binary(B::Lt, &v, &k(n)));
-                let inside = b.binary(B::And, &low, &high);
-                let at = b.select(&inside, &v, &k(0));
-                (at, Mend::Unless(inside, value))
+            Edge::Constant(re) | Edge::Complex(re, _) => {
+                let im = if let Edge::Complex(_, im) = edge { im } else { re };
+                let inside = self.within_extent(&v, n);
+                let at = self.builder().select(&inside, &v, &k(0));
+                (at, Mend::Unless(inside, [re, im]))
             }
         }
     }
 
-    /// The element as the edge rules want it: the first dimension past a constant edge decides, else signs turn.
-    pub(super) fn mended(&mut self, v: Val, computed: &[Computed]) -> Val {
+    /// The element (or part 0 or 1 of it) as the edge rules want it: the first dimension past a constant edge decides, else signs
+    /// turn.
+    pub(super) fn mended(&mut self, v: Val, computed: &[Computed], part: usize) -> Val {
         let b = self.builder();
         let mut v = v;
         for c in computed {
@@ -116,8 +120,8 @@ impl Checker<'_> {
             }
         }
         for c in computed.iter().rev() {
-            if let Mend::Unless(inside, value) = &c.mend {
-                v = b.select(inside, &v, &Val::constant(*value));
+            if let Mend::Unless(inside, values) = &c.mend {
+                v = b.select(inside, &v, &Val::constant(values[part]));
             }
         }
         v

@@ -5,7 +5,7 @@ use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
 use crate::ir::kernel::Sym;
 use crate::source::Span;
-use crate::syntax::ast::{Ast, Block, Clause, ExprId, ExprKind, Ident, Range, StmtKind, TemplatePart};
+use crate::syntax::ast::{Ast, Block, Clause, ExprId, ExprKind, Ident, Range, Stmt, StmtKind, TemplatePart};
 
 /// The direct subexpressions of an expression, those of statements in its blocks included.
 pub(super) fn children(ast: &Ast, id: ExprId) -> Vec<ExprId> {
@@ -74,6 +74,15 @@ fn block_exprs(block: &Block) -> Vec<ExprId> {
         }
     }
     out
+}
+
+/// The expressions of a statement itself, without those of the blocks in it.
+pub(super) fn own_exprs(s: &Stmt) -> Vec<ExprId> {
+    match &s.kind {
+        StmtKind::For { range, .. } => [range.from, range.to].into_iter().chain(range.by).collect(),
+        StmtKind::While { cond, .. } | StmtKind::If { cond, .. } => vec![*cond],
+        _ => block_exprs(&Block { stmts: vec![s.clone()], value: None, span: s.span }),
+    }
 }
 
 fn template_exprs(parts: &[TemplatePart]) -> Vec<ExprId> {

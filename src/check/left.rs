@@ -186,18 +186,17 @@ impl Checker<'_> {
         if v.as_const().is_some() {
             return Some(None);
         }
-        if left.defines() {
-            return self.not_yet("a kernel's equation for an element that is picked by a scalar", span);
-        }
         let (range, made_of) = (self.known_range(&v), v.as_affine());
         let v = self.in_slot(v, "")?;
         let text = self.sources.text(span).to_string();
+        // Of a kernel's result its own name: the array may be that of the call.
+        let name = &left.target.name.name;
         let (v, range) = match (range, &v.kind) {
             (Some(r), _) => (v, r),
             (None, ValKind::Slot(id)) => {
                 let whole = Interval::new(0, n.max(1));
                 let extent = format!("the extent is {n}");
-                let what = Checked { text: &text, name: &left.name, extent, from: 0, reach: 1 };
+                let what = Checked { text: &text, name, extent, from: 0, reach: 1 };
                 (Val::slot(self.checked_scalar(*id, whole, what, span), Ty::I64), whole)
             }
             (None, _) => return None,
@@ -206,7 +205,7 @@ impl Checker<'_> {
             let worst = if range.lo < 0 { range.lo } else { range.hi - 1 };
             return self.fail_help(
                 "E0304",
-                format!("subscript `{text}` of `{}` reaches {worst}", left.name),
+                format!("subscript `{text}` of `{name}` reaches {worst}"),
                 span,
                 format!("runs over {}..{}, the extent is {n}", range.lo, range.hi),
                 "write an element that the array has, or guard the statement: `if … { … }`",

@@ -35,6 +35,8 @@ mod range;
 mod reduce;
 mod scan;
 mod scatter;
+mod shared;
+mod single;
 mod space;
 mod subscript;
 mod template;
@@ -118,6 +120,8 @@ pub struct Checker<'a> {
     /// Arrays that `let`s of the blocks being written named, and whole copies from such.
     lets: Vec<ArrayId>,
     copies: Vec<clear::Copy>,
+    /// What the statement being checked names several times.
+    shared: shared::Shared,
     /// Conditions on scalars around the code being written.
     scalar_facts: Vec<narrow::ScalarFact>,
     /// Array parameters of the workflow being expanded.
@@ -200,6 +204,7 @@ fn bound(
         naming: vec![],
         lets: vec![],
         copies: vec![],
+        shared: shared::Shared::default(),
         scalar_facts: vec![],
         read_only: vec![],
         test,

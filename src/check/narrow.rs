@@ -371,6 +371,7 @@ impl Checker<'_> {
     /// One branch of an `if`: its value, its code, and whether the code may run where the condition does not hold.
     fn branch_of(&mut self, facts: &Narrowing, value: impl FnOnce(&mut Self) -> Option<Val>) -> Option<Branch> {
         let held = self.scalar_facts.len();
+        let checks = self.builder().checks.len();
         let scope = self.builder().open();
         self.builder().conditional = true;
         let narrowed = self.narrow(facts);
@@ -380,7 +381,16 @@ impl Checker<'_> {
         self.scalar_facts.truncate(held);
         // Reads that the condition keeps in bounds must not run without it.
         let reads = |i: &Inst| matches!(i, Inst::Op { op: Op::Load(_) | Op::Table { .. }, .. });
-        let guarded = narrowed && code.iter().any(reads);
+        // So must checks of subscripts.
+        let checked = |c: &Self, i: &Inst| match i {
+            Inst::Op { op: Op::Load(a), .. } => {
+                !c.builders.last().is_some_and(|b| b.accesses[a.0 as usize].checks.is_empty())
+            }
+            _ => false,
+        };
+        let guarded = narrowed && code.iter().any(reads)
+            || code.iter().any(|i| checked(self, i))
+            || self.builder().checks.len() > checks;
         let pure = !guarded && code.iter().all(|i| matches!(i, Inst::Op { .. }));
         Some(Branch { val: v?, code, pure, range })
     }

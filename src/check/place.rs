@@ -212,12 +212,12 @@ impl Checker<'_> {
                 }
                 ast::Edge::Odd(_) => Edge::Odd,
                 ast::Edge::None(_) => Edge::None,
-                ast::Edge::Constant(id, at) => {
-                    let v = self.const_as(*id, ty.part(), "an edge's constant")?;
-                    if ty.is_complex() && v.as_f64() != 0.0 {
-                        return self.not_yet("a constant edge other than 0 of complex numbers", *at);
+                ast::Edge::Constant(id, _) => {
+                    let v = self.known_as(*id, ty, "an edge's constant")?;
+                    match v.parts() {
+                        Some((re, im)) => complex_edge(re.as_const()?, im.as_const()?),
+                        None => Edge::Constant(v.as_const()?),
                     }
-                    Edge::Constant(v)
                 }
             });
         }
@@ -351,10 +351,22 @@ impl Checker<'_> {
     }
 }
 
+/// The edge past which a complex number stands; of zero both parts are alike.
+fn complex_edge(re: Value, im: Value) -> Edge {
+    if re.bits == 0 && im.bits == 0 { Edge::Constant(re) } else { Edge::Complex(re, im) }
+}
+
 /// An edge rule for elements of another type.
 fn edge_as(e: Edge, ty: Ty) -> Edge {
     match e {
-        Edge::Constant(v) if ty.is_complex() && v.as_f64() != 0.0 => Edge::None,
+        Edge::Constant(v) if ty.is_complex() => {
+            complex_edge(crate::ir::fold::cast(v, ty.part()), Value::float(ty.part(), 0.0))
+        }
+        Edge::Complex(re, im) if ty.is_complex() => {
+            let [re, im] = [re, im].map(|v| crate::ir::fold::cast(v, ty.part()));
+            complex_edge(re, im)
+        }
+        Edge::Complex(..) => Edge::None,
         Edge::Constant(v) if v.ty != ty.part() => Edge::Constant(crate::ir::fold::cast(v, ty.part())),
         Edge::Odd if !ty.part().is_float() && !ty.is_signed() => Edge::None,
         e => e,

@@ -1,10 +1,12 @@
 //! Reductions: over a whole index space into a scalar, or inside one element as a loop.
 
 use super::Checker;
+use super::combine::{Combination, With};
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use super::space::Space;
 use crate::diag::Diagnostic;
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -190,12 +192,26 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Val> {
         let space = self.space(indices, term, span)?;
+        if op == ReduceOp::Prod && self.mentions_complex(term) {
+            let env = self.env.clone();
+            for a in &space.axes {
+                self.env = self.env.with(&a.name, Local::Val(Val::affine(a.index.clone())));
+            }
+            for (index, _) in &space.inner {
+                self.env = self.env.with(&index.name, Local::Val(Val::constant(Value::i64(0))));
+            }
+            let domain: Vec<Interval> = space.axes.iter().map(|a| a.range).collect();
+            let ty = self.term_type(op, &domain, term, expected);
+            self.env = env;
+            let ty = ty?;
+            if ty.is_complex() {
+                let c = Combination { with: With::Product(ty), indices, term, span };
+                return self.reduce_by(&c)?.pop();
+            }
+        }
         let (re, ty) = self.reduce_space(op, &space, term, expected, span, false)?;
         if !ty.is_complex() {
             return Some(re);
-        }
-        if op == ReduceOp::Prod {
-            return self.not_yet("a product of complex numbers over a whole index space", span);
         }
         let (im, _) = self.reduce_space(op, &space, term, expected, span, true)?;
         Some(Val::complex(re, im))
@@ -214,7 +230,10 @@ impl Checker<'_> {
         let mut ty = None;
         let sum = self.over_space(space, op.name(), fold_op(op), span, |c| {
             let value = |c: &mut Self| {
-                let v = c.term_value(op, term, expected)?;
+                let v = match space.inner.is_empty() {
+                    true => c.term_value(op, term, expected)?,
+                    false => c.inner_value(op, space, term, expected, span)?,
+                };
                 ty = Some(v.ty);
                 Some(match v.parts() {
                     Some((re, im)) => {
@@ -233,19 +252,48 @@ impl Checker<'_> {
         if op != ReduceOp::Mean {
             return Some((self.builder().cast(&sum, ty.part()), ty));
         }
-        if space.ends.is_empty() {
+        if space.is_box() {
             let mean = self.divide_by(sum, Val::constant(Value::i64(space.total)));
             return Some((self.builder().cast(&mean, ty.part()), ty));
         }
         let count = self.over_space(space, "count", FoldOp::Sum, span, |c| {
             c.within_space(
                 space,
-                |_| Some(Val::constant(Value::i64(1))),
+                |c| match space.inner.is_empty() {
+                    true => Some(Val::constant(Value::i64(1))),
+                    false => c.terms_inside(&space.inner, term),
+                },
                 |_, ty| Val::constant(identity(ReduceOp::Count, ty)),
             )
         })?;
         let mean = self.divide_by(sum, count);
         Some((self.builder().cast(&mean, ty.part()), ty))
+    }
+
+    /// The terms of the indices that are loops inside a point, reduced.
+    fn inner_value(
+        &mut self,
+        op: ReduceOp,
+        space: &Space,
+        term: ExprId,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
+        let inner = if op == ReduceOp::Mean { ReduceOp::Sum } else { op };
+        let v = self.fold_inside(inner, &space.inner, term, expected, span)?;
+        if op == ReduceOp::Mean && !v.ty.part().is_float() { self.convert(v, Ty::F64, span) } else { Some(v) }
+    }
+
+    /// How many terms a reduction inside one element has.
+    fn terms_inside(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Val> {
+        let terms = self.builder().variable(Ty::I64);
+        let (_, list) = self.loops(indices, term, |c, _| {
+            c.accumulate(terms, Ty::I64, B::Add, &Val::constant(Value::i64(1)));
+            Some(())
+        })?;
+        self.start_at(terms, Value::i64(0));
+        list.into_iter().for_each(|inst| self.builder().push(inst));
+        Some(self.finished(terms, Ty::I64))
     }
 
     /// A term as reductions take it: of a float of two bytes its `f32` value, before the last rounding.

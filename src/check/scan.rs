@@ -3,11 +3,13 @@
 //! stands what the operator begins with.
 
 use super::Checker;
+use super::combine::{Combination, With, element};
 use super::emit::{Builder, Val, ValKind};
 use super::env::Local;
 use super::infer::children;
 use super::reduce::{combine, identity};
-use crate::ir::kernel::{Access, Affine, Op, Store, Sym};
+use crate::ir::index_box::Interval;
+use crate::ir::kernel::{Affine, ArrayId, Store, Sym};
 use crate::ir::layout::Dist;
 use crate::ir::program::{Array, Edge, Placement, StmtKind};
 use crate::ir::ty::Ty;
@@ -43,46 +45,74 @@ impl Checker<'_> {
         };
         let dim = self.scanned(indices, term, span)?;
         let domain = self.builder().domain.clone();
+        if reduce == ReduceOp::Prod
+            && self.mentions_complex(term)
+            && let ty = self.term_type(reduce, &domain, term, expected)?
+            && ty.is_complex()
+        {
+            // The parts of a product are not products of parts.
+            let c = Combination { with: With::Product(ty), indices, term, span };
+            return self.scan_by(&c, exclusive)?.pop();
+        }
         self.push_builder(Builder::new_nest(domain.clone()));
         let v = self.term_value(reduce, term, expected);
         let mut b = self.builders.pop()?;
         let v = v?;
-        let ty = v.ty;
-        if ty.is_complex() {
-            return self.not_yet("a scan of complex numbers", span);
-        }
-        let value = b.materialise(&v);
+        // The parts of a complex number are added up apart.
+        let parts = v.parts().map_or(vec![v.clone()], |z| vec![z.0, z.1]);
+        let ty = v.ty.part();
         let shape: Vec<i64> = domain.iter().map(|d| d.len()).collect();
-        let placement = self.placement_like(&b, &shape);
         let mut edges = vec![Edge::None; shape.len()];
         if exclusive {
             edges[dim] = Edge::Constant(identity(reduce, ty));
         }
-        let array = self.add_array(Array {
-            name: "scan".into(),
-            ty,
-            placement,
-            edges,
-            span,
-            temporary: true,
-            complex: false,
-            shape,
-        });
-        let index: Vec<Affine> =
+        let placement = self.placement_like(&b, &shape);
+        let array = Array { name: "scan".into(), ty, placement, edges, span, temporary: true, complex: false, shape };
+        let arrays: Vec<ArrayId> = parts.iter().map(|_| self.add_array(array.clone())).collect();
+        let mut index: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
-        let rank = domain.len();
         if domain.iter().all(|d| !d.is_empty()) {
-            let operand = b.operand(array, ty, rank, true);
-            let store = Store { operand, index: index.clone(), value };
-            self.push_nest(&mut b, "terms of a scan".into(), vec![store], vec![], span);
-            self.emit_stmt(StmtKind::Scan { array, dim, op: combine(reduce) }, span);
+            let mut store = |(v, &array): (&Val, &ArrayId)| {
+                let value = b.materialise(v);
+                Store { operand: b.operand(array, ty, index.len(), true), index: index.clone(), value }
+            };
+            let stores = parts.iter().zip(&arrays).map(&mut store).collect();
+            self.push_nest(&mut b, "terms of a scan".into(), stores, vec![], span);
+            for &array in &arrays {
+                self.emit_stmt(StmtKind::Scan { array, dim, op: combine(reduce) }, span);
+            }
         }
-        let b = self.builder();
-        let (operand, within) = (b.operand(array, ty, rank, false), b.within_box());
-        let mut index = index;
         index[dim].konst -= i64::from(exclusive);
-        let access = b.access(Access { operand, index, within, counters: vec![], checks: vec![], span });
-        Some(Val::reg(b.emit(ty, Op::Load(access)), ty))
+        let b = self.builder();
+        let mut running = arrays.iter().map(|&array| element(b, (array, ty), &index, span));
+        let first = running.next()?;
+        Some(match running.next() {
+            Some(im) => Val::complex(first, im),
+            None => first,
+        })
+    }
+
+    /// The type of a term; nothing of its code stays.
+    pub(super) fn term_type(
+        &mut self,
+        op: ReduceOp,
+        domain: &[Interval],
+        term: ExprId,
+        expected: Option<Ty>,
+    ) -> Option<Ty> {
+        let p = &self.program;
+        let (nests, arrays, scalars) = (p.nests.len(), p.arrays.len(), p.scalars.len());
+        self.blocks.push(vec![]);
+        self.push_builder(Builder::new_nest(domain.to_vec()));
+        let v = self.term_value(op, term, expected);
+        self.builders.pop();
+        self.blocks.pop();
+        let p = &mut self.program;
+        p.nests.truncate(nests);
+        p.arrays.truncate(arrays);
+        p.scalars.truncate(scalars);
+        p.scalar_ranges.retain(|id, _| (id.0 as usize) < scalars);
+        v.map(|v| v.ty)
     }
 
     /// The dimension of the domain that a scan's index runs along.

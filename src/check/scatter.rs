@@ -56,18 +56,20 @@ impl Checker<'_> {
                 "accumulate: `+=`; or write what each element equals, and read with the subscript on the right",
             );
         };
-        if ty.is_complex() && !matches!(combine, B::Add | B::Sub) {
-            return self.not_yet("a scatter of complex numbers other than `+=` and `-=`", span);
-        }
         let indices = self.scatter_indices(left, value, clause)?;
         let (domain, names, outer) = self.enter_domain(&indices);
         self.push_builder(Builder::new_nest(domain.clone()));
         let index = self.linear_index(left);
         let v = self.expr_as(value, ty);
         // Of complex numbers both parts are contributions, in a last dimension of two as in the array.
+        let mut complex = ty.is_complex() && matches!(combine, B::Mul | B::Div);
         let parts = index.zip(v).map(|(index, v)| match v.parts() {
             None => vec![(index, v)],
             Some((re, im)) => {
+                // A real factor or divisor acts on both parts.
+                let real = super::complex::is_zero(&im);
+                let im = if complex && real { re.clone() } else { im };
+                complex &= !real;
                 let b = self.builder();
                 let real = b.binary(B::Mul, &index, &Val::constant(Value::i64(2)));
                 let imaginary = b.binary(B::Add, &real, &Val::constant(Value::i64(1)));
@@ -87,6 +89,7 @@ impl Checker<'_> {
         shape.extend((parts.len() == 2).then_some(2));
         let places = self.contributions(format!("{}.places", left.name), Ty::I64, &shape, span);
         let values = self.contributions(format!("{}.values", left.name), ty.part(), &shape, span);
+        self.program.arrays[values.0 as usize].complex = ty.is_complex();
         let at: Vec<Affine> =
             domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
         let mut store = |array, ty: Ty, part: i64, value| {
@@ -102,7 +105,7 @@ impl Checker<'_> {
         self.push_nest(&mut b, format!("contributions to {}", left.name), stores, vec![], span);
         let into = left.array;
         self.pinned.insert(into);
-        self.emit_stmt(StmtKind::Scatter { into, index: places, value: values, op: combine }, span);
+        self.emit_stmt(StmtKind::Scatter { into, index: places, value: values, op: combine, complex }, span);
         Some(())
     }
 

@@ -1,14 +1,18 @@
-//! The index space of a whole reduction: a box, and where the ends of ranges change, the part of it that is meant.
+//! The index space of a whole reduction: a box, and where the ends of ranges change, the part of it that is meant. Where an end is
+//! not known before the program runs, the extents that the index subscripts bound the box, and a check says that the range lies in
+//! them; where nothing bounds an index, it and those behind it are loops inside the points of the others.
 
 use super::Checker;
 use super::emit::{Builder, Val};
-use super::env::Local;
+use super::env::{Global, Local};
+use super::infer::children;
 use super::narrow::Narrowing;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Sym};
-use crate::ir::ty::Ty;
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, FoldOp, Sym};
+use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
+use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, ExprId, Ident, Range};
+use crate::syntax::ast::{BinaryOp, ExprId, ExprKind, Ident, Range};
 
 /// The points of a reduction.
 pub(super) struct Space {
@@ -17,6 +21,17 @@ pub(super) struct Space {
     pub total: i64,
     /// The ends of ranges that are not constant: which axis, which comparison, with what.
     pub ends: Vec<(usize, BinaryOp, Affine)>,
+    /// Axes whose points are every so many from a start that changes.
+    pub steps: Vec<(usize, Affine, i64)>,
+    /// The indices that are loops inside every point.
+    pub inner: Vec<(Ident, Option<Range>)>,
+}
+
+impl Space {
+    /// Whether every point of the box is meant, once.
+    pub fn is_box(&self) -> bool {
+        self.ends.is_empty() && self.steps.is_empty() && self.inner.is_empty()
+    }
 }
 
 pub(super) struct SpaceAxis {
@@ -29,7 +44,7 @@ pub(super) struct SpaceAxis {
 impl Checker<'_> {
     /// Evaluates the ranges of a whole reduction, in scalar code.
     pub(super) fn space(&mut self, indices: &[(Ident, Option<Range>)], term: ExprId, span: Span) -> Option<Space> {
-        let mut space = Space { axes: vec![], total: 1, ends: vec![] };
+        let mut space = Space { axes: vec![], total: 1, ends: vec![], steps: vec![], inner: vec![] };
         for (k, index) in indices.iter().enumerate() {
             let nested = index.1.as_ref().is_some_and(|r| {
                 indices[..k].iter().any(|i| self.mentions(r.from, &i.0.name) || self.mentions(r.to, &i.0.name))
@@ -37,6 +52,10 @@ impl Checker<'_> {
             let axis = match nested {
                 true => self.nested_axis(&mut space, index)?,
                 false => self.plain_axis(&mut space, index, term)?,
+            };
+            let Some(axis) = axis else {
+                space.inner = indices[k..].to_vec();
+                break;
             };
             space.total = space.total.checked_mul(axis.range.len()).unwrap_or(i64::MAX);
             space.axes.push(axis);
@@ -54,24 +73,132 @@ impl Checker<'_> {
         Some(space)
     }
 
-    fn plain_axis(&mut self, space: &mut Space, index: &(Ident, Option<Range>), term: ExprId) -> Option<SpaceAxis> {
+    /// An axis whose range does not follow others; `None` of the inner kind: nothing bounds it.
+    fn plain_axis(
+        &mut self,
+        space: &mut Space,
+        index: &(Ident, Option<Range>),
+        term: ExprId,
+    ) -> Option<Option<SpaceAxis>> {
         let axis = self.axes(std::slice::from_ref(index), term)?.pop()?;
         let (d, name) = (space.axes.len(), axis.name.name.clone());
         if let (Some((from, to)), Some(count)) = (axis.constants(), axis.count()) {
-            return Some(SpaceAxis::new(name, d, from, to.max(from) - from, count, axis.by));
+            return Some(Some(SpaceAxis::new(name, d, from, to.max(from) - from, count, axis.by)));
         }
         let (from, to) = (self.known_range(&axis.from), self.known_range(&axis.to));
-        let (Some(from), Some(to)) = (from, to) else {
-            return self
-                .not_yet("a reduction over a range whose ends are not known before the program runs", axis.name.span);
-        };
         let ends = [axis.from, axis.to].map(|v| self.in_slot(v, ""));
         let [Some(a), Some(b)] = ends.map(|v| v.and_then(|v| v.as_affine())) else { return None };
-        self.changing_axis(space, name, (a, from), (b, to), axis.by, axis.name.span)
+        let (from, to) = match (from, to) {
+            (Some(from), Some(to)) => (from, to),
+            _ => {
+                let Some(hull) = self.subscript_hull(term, &name) else { return Some(None) };
+                self.check_range(&axis.name, (&a, from), (&b, to), hull);
+                let within = |r: Option<Interval>, lo, hi| r.unwrap_or(Interval::new(lo, hi));
+                (within(from, hull.lo, hull.hi), within(to, hull.lo, hull.hi + 1))
+            }
+        };
+        self.changing_axis(space, name, (a, from), (b, to), axis.by).map(Some)
+    }
+
+    /// The values of an index at which every array that it subscripts has an element, where the subscripts are the index plus a
+    /// number and no condition says which of them are read.
+    fn subscript_hull(&mut self, term: ExprId, name: &str) -> Option<Interval> {
+        let mut hull = super::range::ANYTHING;
+        let mut all = vec![term];
+        let ast = self.ast();
+        while let Some(id) = all.pop() {
+            all.extend(children(&ast, id));
+            let ExprKind::Index { base, subscripts } = &ast.expr(id).kind else {
+                if matches!(ast.expr(id).kind, ExprKind::If { .. } | ExprKind::Block(_)) && self.mentions(id, name) {
+                    return None;
+                }
+                continue;
+            };
+            for (k, &s) in subscripts.iter().enumerate().filter(|s| self.mentions(*s.1, name)) {
+                let shift = self.plain_shift(s, name)?;
+                let n = self.bare_extent(base, k)?;
+                hull = hull.intersect(Interval::new(-shift, n - shift));
+            }
+        }
+        (hull.lo > super::range::ANYTHING.lo).then_some(hull)
+    }
+
+    /// `i + 3` is 3.
+    fn plain_shift(&self, id: ExprId, name: &str) -> Option<i64> {
+        let ast = self.modules[self.module].ast.clone();
+        let int = |id: ExprId| if let ExprKind::Int(v) = ast.expr(id).kind { i64::try_from(v).ok() } else { None };
+        match &ast.expr(id).kind {
+            ExprKind::Name(n) if n == name => Some(0),
+            ExprKind::Binary { op: BinaryOp::Add, left, right, .. } if int(*right).is_some() => {
+                self.plain_shift(*left, name)?.checked_add(int(*right)?)
+            }
+            ExprKind::Binary { op: BinaryOp::Add, left, right, .. } => {
+                self.plain_shift(*right, name)?.checked_add(int(*left)?)
+            }
+            ExprKind::Binary { op: BinaryOp::Sub, left, right, .. } => {
+                self.plain_shift(*left, name)?.checked_sub(int(*right)?)
+            }
+            _ => None,
+        }
+    }
+
+    /// The extent of an array's dimension, or of a table, past which nothing stands.
+    fn bare_extent(&self, base: &Ident, k: usize) -> Option<i64> {
+        let array = |a: &ArrayId| {
+            let a = &self.program.arrays[a.0 as usize];
+            a.extents().get(k).copied().filter(|_| a.edges[k] == Edge::None)
+        };
+        match (self.env.find(&base.name), self.modules[self.module].globals.get(&base.name)) {
+            (Some(Local::Array(a)), _) => array(a),
+            (Some(_), _) => None,
+            (None, Some((Global::Array(a), _))) => array(a),
+            (None, Some((Global::Table(_, _, n), _))) => Some(*n as i64),
+            _ => None,
+        }
+    }
+
+    /// The program ends with a report where a range that has points leaves the values that its index may have.
+    fn check_range(
+        &mut self,
+        index: &Ident,
+        (a, from): (&Affine, Option<Interval>),
+        (b, to): (&Affine, Option<Interval>),
+        hull: Interval,
+    ) {
+        if self.generic {
+            return;
+        }
+        let (a, b) = (Val::affine(a.clone()), Val::affine(b.clone()));
+        let cond = self.before("", |w| {
+            let mut ok = w.binary(B::Ge, &a, &b);
+            let mut inside = Val::constant(Value::bool(true));
+            for (v, known, op, end) in [(&a, from, B::Ge, hull.lo), (&b, to, B::Le, hull.hi)] {
+                let holds = match (known, op) {
+                    (Some(r), B::Ge) => r.lo >= end,
+                    (Some(r), _) => r.hi - 1 <= end,
+                    _ => false,
+                };
+                if !holds {
+                    let c = w.binary(op, v, &Val::constant(Value::i64(end)));
+                    inside = if inside.as_const().is_some() { c } else { w.binary(B::And, &inside, &c) };
+                }
+            }
+            ok = w.binary(B::Or, &ok, &inside);
+            ok
+        });
+        let [first, end] = [a, b].map(|v| self.before("", |_| v));
+        let why = vec![
+            PrintPart::Text(format!("`{}` runs over ", index.name)),
+            PrintPart::Scalar { id: first, format: None },
+            PrintPart::Text("..".into()),
+            PrintPart::Scalar { id: end, format: None },
+            PrintPart::Text(format!(", and what it subscripts has elements for {}..{}", hull.lo, hull.hi)),
+        ];
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Range) }, index.span);
     }
 
     /// An axis whose range follows the indices before it.
-    fn nested_axis(&mut self, space: &mut Space, (index, range): &(Ident, Option<Range>)) -> Option<SpaceAxis> {
+    fn nested_axis(&mut self, space: &mut Space, (index, range): &(Ident, Option<Range>)) -> Option<Option<SpaceAxis>> {
         let r = range.as_ref()?;
         let by = self.step(r)?;
         let outer = self.env.clone();
@@ -85,22 +212,16 @@ impl Checker<'_> {
             let v = self.expr_as(end, Ty::I64);
             let a = v.as_ref().and_then(|v| v.as_affine());
             let range = a.as_ref().and_then(|a| self.affine_range(a));
-            ends.push((v.is_some(), a.zip(range), self.span(end)));
+            ends.push((v.is_some(), a.zip(range)));
         }
         self.builders.pop();
         self.env = outer;
         if ends.iter().any(|e| !e.0) {
             return None;
         }
-        let mut found = vec![];
-        for (_, end, at) in ends {
-            match end {
-                Some(end) => found.push(end),
-                None => return self.not_yet("a reduction over a range that is not index arithmetic", at),
-            }
-        }
-        let to = found.pop()?;
-        self.changing_axis(space, index.name.clone(), found.pop()?, to, by, index.span)
+        let mut found: Vec<(Affine, Interval)> = ends.into_iter().filter_map(|e| e.1).collect();
+        let (Some(to), Some(from)) = (found.pop(), found.pop()) else { return Some(None) };
+        self.changing_axis(space, index.name.clone(), from, to, by).map(Some)
     }
 
     fn changing_axis(
@@ -110,14 +231,14 @@ impl Checker<'_> {
         (a, from): (Affine, Interval),
         (b, to): (Affine, Interval),
         by: i64,
-        span: Span,
     ) -> Option<SpaceAxis> {
+        let d = space.axes.len();
+        let mut by = by;
         if by != 1 && !a.terms.is_empty() {
-            return self.not_yet("a reduction over a range with a step whose start changes", span);
+            space.steps.push((d, a.clone(), std::mem::replace(&mut by, 1)));
         }
         let length = (to.hi - 1 - from.lo).max(0);
         let count = length / by + i64::from(length % by != 0);
-        let d = space.axes.len();
         if !a.terms.is_empty() {
             space.ends.push((d, BinaryOp::Ge, a));
         }
@@ -160,21 +281,46 @@ impl Checker<'_> {
         value: impl FnOnce(&mut Self) -> Option<Val>,
         other: impl FnOnce(&mut Self, Ty) -> Val,
     ) -> Option<Val> {
-        let (mut all, mut facts): (Option<Val>, Narrowing) = (None, vec![]);
-        for (d, op, end) in &space.ends {
-            let i = &space.axes[*d].index;
-            facts.extend(self.compare_facts(i, *op, end));
-            let op = if *op == BinaryOp::Ge { B::Ge } else { B::Lt };
-            let c = self.builder().binary(op, &Val::affine(i.clone()), &Val::affine(end.clone()));
-            all = Some(match all {
-                None => c,
-                Some(a) => self.builder().binary(B::And, &a, &c),
-            });
-        }
-        match all {
+        let places: Vec<Affine> = (0..space.axes.len()).map(|d| Affine::sym(Sym::Dim(d))).collect();
+        match self.in_space(space, &places) {
             None => value(self),
-            Some(cond) => self.guarded(&cond, &facts, value, other),
+            Some((cond, facts)) => self.guarded(&cond, &facts, value, other),
         }
+    }
+
+    /// Whether the point at these places of the box belongs to the space, and what that says; `None`: all do.
+    pub(super) fn in_space(&mut self, space: &Space, places: &[Affine]) -> Option<(Val, Narrowing)> {
+        let put = |a: &Affine| {
+            a.terms.iter().try_fold(Affine::constant(a.konst), |sum, &(sym, c)| match sym {
+                Sym::Dim(d) => sum.add(&places[d].scale(c)?),
+                _ => sum.add(&Affine { konst: 0, terms: vec![(sym, c)] }),
+            })
+        };
+        let (mut all, mut facts): (Option<Val>, Narrowing) = (None, vec![]);
+        let mut both = |b: &mut Builder, c: Val| {
+            all = Some(match all.take() {
+                None => c,
+                Some(a) => b.binary(B::And, &a, &c),
+            });
+        };
+        for (d, op, end) in &space.ends {
+            let (i, end) = (put(&space.axes[*d].index)?, put(end)?);
+            facts.extend(self.compare_facts(&i, *op, &end));
+            let op = if *op == BinaryOp::Ge { B::Ge } else { B::Lt };
+            let b = self.builder();
+            let c = b.binary(op, &Val::affine(i), &Val::affine(end));
+            both(b, c);
+        }
+        for (d, start, by) in &space.steps {
+            let (i, start) = (put(&space.axes[*d].index)?, put(start)?);
+            let b = self.builder();
+            let k = |v: i64| Val::constant(Value::i64(v));
+            let step = b.binary(B::Sub, &Val::affine(i), &Val::affine(start));
+            let over = b.binary(B::Mod, &step, &k(*by));
+            let c = b.binary(B::Eq, &over, &k(0));
+            both(b, c);
+        }
+        all.map(|all| (all, facts))
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, ScalarId, Sym};
-use crate::ir::program::{Edge, PrintPart, StmtKind};
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, Check, ScalarId, Sym};
+use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, Ident};
@@ -67,8 +67,20 @@ impl Checker<'_> {
         Some(Val::slot(self.checked_scalar(id, Interval::new(0, n), what, span), Ty::I64))
     }
 
+    /// A table's subscript at a value of the element, which the nest checks before it runs.
+    pub(super) fn checked_in_place(&mut self, v: Val, table: &Ident, n: i64, span: Span) -> Val {
+        let b = self.builder();
+        let v = b.cast(&v, Ty::I64);
+        let from = b.materialise(&v);
+        let reg = b.variable(Ty::I64);
+        b.set(reg, from);
+        let (text, array) = (self.subscript_text(span), table.name.clone());
+        self.builder().checks.push(Check { reg, extent: n, text, array, span });
+        Val::reg(reg, Ty::I64).ranged(Some(Interval::new(0, n)))
+    }
+
     /// Scalar code that runs before the code being written.
-    fn before(&mut self, name: &str, value: impl FnOnce(&mut Builder) -> Val) -> ScalarId {
+    pub(super) fn before(&mut self, name: &str, value: impl FnOnce(&mut Builder) -> Val) -> ScalarId {
         self.builders.push(Builder::new(vec![]));
         let v = value(self.builder());
         let id = self.new_scalar(name, v.ty);
@@ -136,7 +148,7 @@ impl Checker<'_> {
             PrintPart::Scalar { id: first, format: None },
             PrintPart::Text(format!(", and {extent}")),
         ];
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: true }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: Some(RunCheck::Subscript) }, span);
         let new = self.before("", |_| Val::slot(id, Ty::I64));
         self.program.scalar_ranges.insert(new, r);
         new

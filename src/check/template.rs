@@ -1,9 +1,13 @@
 //! Texts with holes: `print`, the reasons of `assert`, the paths of files.
 
 use super::Checker;
-use super::emit::Val;
+use super::emit::{Builder, Val};
 use super::env::Local;
-use crate::ir::program::PrintPart;
+use super::equation::with_part;
+use super::left::Index;
+use crate::ir::kernel::{Affine, ArrayId, Store, Sym};
+use crate::ir::layout::Dist;
+use crate::ir::program::{Array, Edge, Placement, PrintPart};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprId, ExprKind, Ident, Template, TemplatePart};
@@ -81,8 +85,11 @@ impl Checker<'_> {
         let from = self.const_as(range.from, Ty::I64, "the range of a list")?.as_int()? as i64;
         let to = self.const_as(range.to, Ty::I64, "the range of a list")?.as_int()? as i64;
         let by = self.step(range)?;
-        if (to - from) / by > 256 {
-            return self.not_yet("a printed list of more than 256 values", span);
+        let count = (to - from).max(0) / by + i64::from((to - from).max(0) % by != 0);
+        if count > 256 {
+            let id = self.list_of(value, index, (from, count, by), span)?;
+            self.format_suits(format, self.program.arrays[id.0 as usize].element(), span)?;
+            return Some(vec![PrintPart::List { id, format: format.cloned() }]);
         }
         let mut out = vec![PrintPart::Text("[".into())];
         let env = self.env.clone();
@@ -99,5 +106,31 @@ impl Checker<'_> {
         }
         out.push(PrintPart::Text("]".into()));
         Some(out)
+    }
+
+    /// The values of a long list, in an array.
+    fn list_of(&mut self, value: ExprId, index: &Ident, range: (i64, i64, i64), span: Span) -> Option<ArrayId> {
+        let (domain, names, outer) = self.enter_domain(&[Index::plain(&index.name, range)]);
+        self.push_builder(Builder::new_nest(domain.clone()));
+        let v = self.expr(value, None);
+        let v = v.map(|v| self.settle(v));
+        (self.env, self.index_names) = (outer, names);
+        let mut b = self.builders.pop()?;
+        let v = v?;
+        let laid = (Placement::Divided { dists: vec![Dist::Block], over: vec![] }, vec![Edge::None]);
+        let list = Array::of("list".into(), v.ty, vec![domain[0].len()], laid, span);
+        let id = self.add_array(Array { temporary: true, ..list });
+        let at = vec![Affine { konst: -domain[0].lo, terms: vec![(Sym::Dim(0), 1)] }];
+        let parts = match v.parts() {
+            Some((re, im)) => vec![(with_part(&at, 0), re), (with_part(&at, 1), im)],
+            None => vec![(at, v)],
+        };
+        let mut store = |(index, v): (Vec<Affine>, Val)| {
+            let value = b.materialise(&v);
+            Store { operand: b.operand(id, v.ty, index.len(), true), index, value }
+        };
+        let stores = parts.into_iter().map(&mut store).collect();
+        self.push_nest(&mut b, "list".into(), stores, vec![], span);
+        Some(id)
     }
 }

@@ -4,6 +4,7 @@ use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, Local};
 use super::narrow::Narrowing;
+use super::shared::Shared;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Counted, PrintPart, StmtKind};
@@ -45,7 +46,11 @@ impl Checker<'_> {
         let mark = (self.lets.len(), self.copies.len());
         for s in &block.stmts {
             let outer = std::mem::replace(&mut self.statement, s.span);
+            let shared = self.shared_of(s);
+            self.shared = shared;
             ok &= self.statement(s).is_some();
+            // Whatever the statement around this one knew may have changed.
+            self.shared = Shared::default();
             self.statement = outer;
             // What a faulty statement left behind must not leak into the next.
             self.builders.truncate(self.builders.len().max(1));
@@ -194,7 +199,7 @@ impl Checker<'_> {
             Some(t) => self.template(t)?,
             None => vec![],
         };
-        self.emit_stmt(StmtKind::Assert { cond, why, bounds: false }, span);
+        self.emit_stmt(StmtKind::Assert { cond, why, check: None }, span);
         Some(())
     }
 

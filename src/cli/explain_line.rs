@@ -208,7 +208,8 @@ fn alternatives(program: &Program, id: ArrayId) -> Vec<(Placement, String)> {
     for d in (0..dists.len()).filter(|d| dists[*d] == Dist::Block && blocks > 1) {
         let mut dists = dists.clone();
         dists[d] = Dist::Whole;
-        let words: Vec<&str> = dists.iter().map(|d| if *d == Dist::Block { "block" } else { "*" }).collect();
+        let words: Vec<&str> =
+            dists[..a.extents().len()].iter().map(|d| if *d == Dist::Block { "block" } else { "*" }).collect();
         out.push((Placement::Divided { dists, over: vec![] }, format!("in ({})", words.join(", "))));
     }
     out.push((Placement::Replicated, "in replicated".into()));

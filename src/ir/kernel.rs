@@ -281,11 +281,29 @@ pub struct Nest {
     pub code: Code,
     pub stores: Vec<Store>,
     pub reductions: Vec<Reduction>,
-    /// Subscripts of a scatter, which the code has computed at its end, that must be checked before the nest runs.
+    /// Subscripts of a scatter, and of tables, that must be checked before the nest runs; a copy to the register makes each.
     pub checks: Vec<Check>,
     /// The reduction leaf in each dimension: a power of two (1 allowed). See [`leaf`](Nest::leaf) in the module docs of
     /// `runtime::device::exact_sum`: floats are summed in a fixed order inside a leaf, leaves are added exactly.
     pub leaf: Vec<i64>,
+    /// Places that scalars of the workflow pick, by dimension: other points contribute nothing, so they may be left out.
+    pub only: Vec<(usize, Affine)>,
+}
+
+impl Nest {
+    /// The points of a part of the domain that may contribute, given the values of the scalars.
+    pub fn picked(&self, part: &IndexBox, scalar: &dyn Fn(ScalarId) -> i64) -> IndexBox {
+        let mut out = part.clone();
+        for (d, at) in &self.only {
+            let value = |(sym, c): &(Sym, i64)| if let Sym::Scalar(id) = sym { c.wrapping_mul(scalar(*id)) } else { 0 };
+            let at = at.terms.iter().fold(at.konst, |sum, t| sum.wrapping_add(value(t)));
+            out.dims[*d] = match out.dims[*d].lo <= at && at < out.dims[*d].hi {
+                true => Interval::new(at, at + 1),
+                false => Interval::EMPTY,
+            };
+        }
+        out
+    }
 }
 
 impl Affine {

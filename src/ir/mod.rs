@@ -1,5 +1,6 @@
 //! The intermediate representations: data only, each with its printer and its verifier.
 
+pub mod complex;
 pub mod contraction;
 pub mod elem;
 pub mod fold;

@@ -1,6 +1,6 @@
 //! The bound program: concrete shapes, typed loop nests and a workflow, still independent of the number of ranks.
 
-use crate::ir::index_box::Interval;
+use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Table};
 use crate::ir::layout::Dist;
 use crate::ir::ty::{Ty, Value};
@@ -23,6 +23,19 @@ pub enum Edge {
     Odd,
     /// This value.
     Constant(Value),
+    /// This complex number: real and imaginary part. Ghost cells hold the real one in both places; code that reads past the edge
+    /// puts the imaginary one in (`check/bounds`).
+    Complex(Value, Value),
+}
+
+impl Edge {
+    /// What stands past the edge in memory, where that is one value.
+    pub fn constant(self) -> Option<Value> {
+        match self {
+            Edge::Constant(v) | Edge::Complex(v, _) => Some(v),
+            _ => None,
+        }
+    }
 }
 
 /// Where the program wants an array; the mesh follows from the number of ranks.
@@ -66,6 +79,11 @@ impl Array {
     /// The extents that the program sees.
     pub fn extents(&self) -> &[i64] {
         if self.complex { &self.shape[..self.shape.len() - 1] } else { &self.shape }
+    }
+
+    /// A box as the program sees it: without the dimension of the parts of complex numbers.
+    pub fn seen(&self, b: &IndexBox) -> IndexBox {
+        IndexBox::new(b.dims[..b.rank().min(self.extents().len())].to_vec())
     }
 
     /// Placement and edges as the program sees them.
@@ -133,6 +151,8 @@ pub enum StmtKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// The operation is that of complex numbers: elements, and contributions, that follow one another are the parts of one.
+        complex: bool,
     },
     /// Replaces the elements of an array by running values along a dimension.
     Scan {
@@ -164,8 +184,8 @@ pub enum StmtKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
-        /// It is the compiler's: that a subscript lies in its array.
-        bounds: bool,
+        /// It is the compiler's.
+        check: Option<RunCheck>,
     },
     /// A test wants this; `sides` are the values of a comparison's two sides, for the report.
     Expect {
@@ -188,12 +208,65 @@ pub enum StmtKind {
     },
 }
 
+/// What the compiler has the program check when it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunCheck {
+    /// A subscript lies in its array or table.
+    Subscript,
+    /// The range of a reduction lies in what its index subscripts.
+    Range,
+    /// There is a term whose place `argmin` or `argmax` gives.
+    Place,
+    /// Equations for elements that scalars pick define different ones.
+    Picks,
+}
+
+impl RunCheck {
+    /// What stands at the place in the program, and what to do about it.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            RunCheck::Subscript => (
+                "read or written here",
+                "keep the subscript inside (`min(max(k, 0), n - 1)`, `k mod n`) or guard it with `if`; an array with an edge catches reads",
+            ),
+            RunCheck::Range => {
+                ("ranged here", "let the range end inside, `min(k, n)`; an array with an edge catches reads")
+            }
+            RunCheck::Place => ("no terms", "guard the statement: `if … { … }`, or let the range have an element"),
+            RunCheck::Picks => {
+                ("for the second time", "pick different elements, or choose in one equation: `if … { … } else { … }`")
+            }
+        }
+    }
+}
+
 /// A piece of printed text.
 #[derive(Clone, Debug)]
 pub enum PrintPart {
     Text(String),
-    Scalar { id: ScalarId, format: Option<String> },
-    Array { id: ArrayId, format: Option<String> },
+    Scalar {
+        id: ScalarId,
+        format: Option<String>,
+    },
+    Array {
+        id: ArrayId,
+        format: Option<String>,
+    },
+    /// All elements of an array of one dimension, in brackets with commas between.
+    List {
+        id: ArrayId,
+        format: Option<String>,
+    },
+}
+
+impl PrintPart {
+    /// The array that it shows.
+    pub fn array(&self) -> Option<ArrayId> {
+        match self {
+            PrintPart::Array { id, .. } | PrintPart::List { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// `for t in from..to by by`, in numbers.

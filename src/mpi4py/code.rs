@@ -103,6 +103,10 @@ impl<'c> Writer<'c> {
         let ty = self.code.regs[dst.0 as usize];
         if let Some(call) = self.calls.get(&dst).copied() {
             if self.done.insert(dst) {
+                if let Some(p) = self.of_complex(s, call) {
+                    self.set(s, dst, p);
+                    return Ok(());
+                }
                 let args: Result<Vec<Py>, No> = call
                     .args
                     .iter()

@@ -2,6 +2,7 @@
 
 use super::place::{Bound, Held};
 use super::{No, Script};
+use crate::ir::format::complex_text;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
 use crate::ir::plan::region::Mode;
@@ -37,7 +38,7 @@ impl Script<'_> {
     fn has_neighbours(&self, array: ArrayId, arms: &[Arm]) -> bool {
         let a = self.plan.array(array);
         let reach = reach(arms, a.layout.shape.len());
-        let constants: Vec<&Edge> = a.array.edges.iter().filter(|e| matches!(e, Edge::Constant(_))).collect();
+        let constants: Vec<&Edge> = a.array.edges.iter().filter(|e| e.constant().is_some()).collect();
         let odd = a.array.edges.contains(&Edge::Odd);
         if constants.windows(2).any(|w| w[0] != w[1]) || odd && !constants.is_empty() {
             return false;
@@ -60,7 +61,7 @@ impl Script<'_> {
         let reach = reach(arms, dims);
         let mut order: Vec<usize> = (0..dims).filter(|d| reach[*d] != (0, 0)).collect();
         // A constant wins in the corners, so it is written last.
-        order.sort_by_key(|d| matches!(a.array.edges[*d], Edge::Constant(_)));
+        order.sort_by_key(|d| a.array.edges[*d].constant().is_some());
         for d in order {
             let (lo, hi) = reach[d];
             let ghost = a.ghost[d];
@@ -123,6 +124,7 @@ impl Script<'_> {
                 let value = match edge {
                     Edge::None => continue,
                     Edge::Constant(v) => super::expr::Py::value(v).text,
+                    Edge::Complex(re, im) => complex_text(re, im, None),
                     Edge::Clamp if low => part(&own(ghost.0, ghost.0 + 1)),
                     Edge::Clamp => part(&own(ghost.1 + 1, ghost.1)),
                     Edge::Periodic if low => part(&at(range_back(ghost.1 + w, ghost.1))),

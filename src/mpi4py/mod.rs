@@ -2,6 +2,7 @@
 //! as array expressions, the reductions. `mgpu explain --as mpi4py` prints it.
 
 mod code;
+mod complex;
 mod expr;
 mod live;
 mod loops;
@@ -59,6 +60,8 @@ struct Script<'a> {
     tables: BTreeSet<TableId>,
     /// The dimensions of the present nest whose indices are used as values.
     grids: u64,
+    /// Which parts of complex numbers nests mean.
+    parts: complex::Parts,
     uses_shift: bool,
     uses_exchange: bool,
     uses_gather: bool,
@@ -67,8 +70,9 @@ struct Script<'a> {
 /// The script of a plan (made without fused sweeps). `title` is its first line; `part` says that it is a piece of a program, whose
 /// arrays and scalars other lines have set.
 pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Result<String, Uncovered> {
+    let (plan, parts) = complex::without_parts(plan);
     let mut s = Script {
-        plan,
+        plan: &plan,
         sources,
         ranks: plan.ranks,
         lines: vec![],
@@ -84,13 +88,11 @@ pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Resu
         set: BTreeSet::new(),
         tables: BTreeSet::new(),
         grids: 0,
+        parts,
         uses_shift: false,
         uses_exchange: false,
         uses_gather: false,
     };
-    if let Some(a) = plan.program.arrays.iter().find(|a| a.complex) {
-        return Err(Uncovered { what: "complex numbers".into(), span: a.span });
-    }
     s.find_constants();
     s.find_unmoved();
     s.declare(part);
@@ -187,7 +189,7 @@ impl<'a> Script<'a> {
         ));
         out.push("# On GPUs: `import cupy as np`, one device a rank, and an MPI that takes device memory.".into());
         out.extend(["from mpi4py import MPI".to_string(), "import numpy as np".into(), String::new()]);
-        let types: BTreeSet<Ty> = self.plan.program.arrays.iter().map(|a| a.ty).filter(|t| t.is_half()).collect();
+        let types: BTreeSet<Ty> = self.plan.arrays.iter().map(|a| a.array.ty).filter(|t| t.is_half()).collect();
         if types.contains(&Ty::Bf16) {
             out.insert(out.len() - 1, "from ml_dtypes import bfloat16".into());
         }
@@ -318,8 +320,20 @@ impl<'a> Script<'a> {
         format!("table{}", id.0)
     }
 
-    /// A read of an array.
+    /// A read of an array, or of a part of its complex numbers.
     fn load(&mut self, nest: PlanNestId, access: usize, axes: &Axes) -> Result<Py, No> {
+        let whole = self.load_whole(nest, access, axes)?;
+        Ok(match self.parts.loads.get(&(nest, access)) {
+            None => whole,
+            Some(part) => {
+                let text = format!("{}.{}", whole.text, ["real", "imag"][*part as usize]);
+                Py { text, ty: whole.ty.part(), ..whole }
+            }
+        })
+    }
+
+    /// A read of whole elements.
+    fn load_whole(&mut self, nest: PlanNestId, access: usize, axes: &Axes) -> Result<Py, No> {
         let n = self.plan.nest(nest);
         let a = n.nest.accesses[access].clone();
         let source = n.sources[a.operand.0 as usize];

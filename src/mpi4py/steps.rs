@@ -25,9 +25,8 @@ pub fn constant(code: &Code, r: Reg) -> Option<Value> {
 /// The arrays that a plan's steps work with.
 pub fn arrays(plan: &Plan) -> Vec<ArrayId> {
     let mut out = BTreeSet::new();
-    let printed = |parts: &[PrintPart], out: &mut BTreeSet<ArrayId>| {
-        out.extend(parts.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }))
-    };
+    let printed =
+        |parts: &[PrintPart], out: &mut BTreeSet<ArrayId>| out.extend(parts.iter().filter_map(PrintPart::array));
     plan.each_step(&plan.steps, &mut |s| match &s.kind {
         StepKind::Exchange(e) => out.extend(plan.exchanges[e.0 as usize].items.iter().map(|i| plan.item_array(i).0)),
         StepKind::Compute { nest, .. } => out.extend(plan.nest(*nest).nest.operands.iter().map(|o| o.array)),
@@ -137,6 +136,9 @@ impl Script<'_> {
             }
             StepKind::Print(parts) => {
                 let text = self.text(parts);
+                if parts.iter().any(|p| matches!(p, PrintPart::List { .. })) {
+                    return Err(place(No::new("a printed list of more than 256 values")));
+                }
                 let arrays = parts.iter().any(|p| matches!(p, PrintPart::Array { .. }));
                 if arrays && parts.iter().any(|p| matches!(p, PrintPart::Array { format: Some(_), .. })) {
                     return Err(place(No::new("a printed array with a format")));
@@ -177,6 +179,9 @@ impl Script<'_> {
                 }
                 let path = self.text(path);
                 let whole = self.whole(*array);
+                // Pictures of complex numbers are those of their absolute values.
+                let complex = self.plan.array(*array).array.ty.is_complex();
+                let whole = if complex { format!("np.abs({whole})") } else { whole };
                 self.line("if rank == 0:".into());
                 self.line("    import matplotlib.pyplot as plt".into());
                 if dims == 2 {
@@ -224,12 +229,28 @@ impl Script<'_> {
             self.reduce(id, r, red.op, &value, &axes, &n.nest.code);
         }
         let several = n.nest.stores.len() > 1;
-        let mut values = vec![];
-        for s in &n.nest.stores {
-            let p = w.get(s.value)?;
-            values.push(if several && !(p.literal || p.short && !p.view) { w.named(self, p, "t") } else { p });
+        let pairs = self.stores_of_parts(id);
+        let several = several && !(pairs.len() == 1 && n.nest.stores.len() == 2);
+        let mut values: Vec<Option<Py>> = vec![];
+        let mut whole = std::collections::BTreeSet::new();
+        for (k, s) in n.nest.stores.iter().enumerate() {
+            if k > 0 && whole.contains(&(k - 1)) {
+                values.push(None);
+                continue;
+            }
+            let ty = self.plan.array(n.nest.operands[s.operand.0 as usize].array).array.ty;
+            let joined = pairs.contains(&k).then(|| w.joined(self, s.value, n.nest.stores[k + 1].value, ty)).flatten();
+            let alone = joined.is_some() && !several;
+            whole.extend(joined.is_some().then_some(k));
+            let p = match joined {
+                Some(p) => p,
+                None => w.get(s.value)?,
+            };
+            let part = n.nest.stores.len() > 1 && !alone;
+            values.push(Some(if part && !(p.literal || p.short && !p.view) { w.named(self, p, "t") } else { p }));
         }
-        for (s, value) in n.nest.stores.iter().zip(values) {
+        for (k, (s, value)) in n.nest.stores.iter().zip(values).enumerate() {
+            let Some(value) = value else { continue };
             let array = n.nest.operands[s.operand.0 as usize].array;
             let held = self.held(Source::Array(array)).ok_or_else(|| No::new("a result that is not stored"))?;
             let sub =
@@ -239,7 +260,14 @@ impl Script<'_> {
             }
             let target =
                 if sub.text == held.name || sub.text.ends_with(".T") { format!("{}[...]", sub.text) } else { sub.text };
+            let target = match self.parts.stores.get(&(id, k)).filter(|_| !whole.contains(&k)) {
+                None => target,
+                Some(part) => format!("{target}.{}", ["real", "imag"][*part as usize]),
+            };
             self.line(format!("{target} = {}", value.text));
+        }
+        if !self.parts.stores.is_empty() || !self.parts.loads.is_empty() {
+            self.drop_unread(before)?;
         }
         if self.grids != 0 {
             // The indices themselves.
@@ -348,14 +376,17 @@ impl Script<'_> {
                 }
                 PrintPart::Scalar { id, format } => {
                     holes = true;
-                    let v = self.scalar(*id);
+                    let v = match self.plan.program.scalars[id.0 as usize].complex {
+                        true => self.complex_scalar(*id),
+                        false => self.scalar(*id),
+                    };
                     let text = if v.ty == Ty::Bool { format!("str({}).lower()", v.text) } else { v.typed() };
                     // NumPy formats an `f32` as a Python float where no format is given.
-                    let bare = if v.ty.is_float() && v.ty != Ty::F64 { "!s" } else { "" };
+                    let bare = if v.ty == Ty::C64 || v.ty.is_float() && v.ty != Ty::F64 { "!s" } else { "" };
                     let spec = format.as_ref().map_or(bare.to_string(), |f| format!(":{f}"));
                     out += &format!("{{{text}{spec}}}");
                 }
-                PrintPart::Array { id, .. } => {
+                PrintPart::Array { id, .. } | PrintPart::List { id, .. } => {
                     holes = true;
                     let whole = self.whole(*id);
                     out += &format!("{{{whole}}}");

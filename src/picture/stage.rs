@@ -166,7 +166,7 @@ impl Panel {
 
 /// The dimensions that are drawn: the first two that are divided, or else the first.
 fn drawn(a: &PlanArray) -> (Option<usize>, usize) {
-    let n = a.layout.shape.len();
+    let n = a.array.extents().len();
     if n < 2 {
         return (None, 0);
     }
@@ -281,7 +281,7 @@ fn tile(
         add(Rect { y: own.y - down.band.0, h: down.band.0, ..own }, d, at.0, -1);
         add(Rect { y: own.y + own.h, h: down.band.1, ..own }, d, at.0, 1);
     }
-    Tile { ranks: vec![rank], part: a.layout.part(rank), own, bands, across: across.clone(), down: down.clone() }
+    Tile { ranks: vec![rank], part: a.seen_part(rank), own, bands, across: across.clone(), down: down.clone() }
 }
 
 /// The rank beside a part along a dimension; `None` past the array's edge.

@@ -106,11 +106,7 @@ fn walk(plan: &Plan, steps: &[Step], uses: &mut Uses) {
             | StepKind::Plot { array, .. }
             | StepKind::Scan { array, .. } => touch(*array),
             StepKind::Print(parts) | StepKind::Assert { why: parts, .. } => {
-                for p in parts {
-                    if let PrintPart::Array { id, .. } = p {
-                        touch(*id);
-                    }
-                }
+                parts.iter().filter_map(PrintPart::array).for_each(&mut touch);
             }
             StepKind::For { body, .. } => looped(plan, &[body], uses),
             StepKind::While { before, body, .. } => looped(plan, &[before, body], uses),

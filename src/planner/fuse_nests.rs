@@ -239,6 +239,9 @@ fn append(nest: &mut Nest, y: &Nest, stored: &BTreeMap<ArrayId, Vec<Affine>>) {
         nest.operands[operand.0 as usize].written = true;
         nest.stores.push(Store { operand, index: s.index.clone(), value: reg(s.value) });
     }
+    if nest.only != y.only {
+        nest.only.clear();
+    }
     nest.checks.extend(y.checks.iter().map(|c| Check { reg: reg(c.reg), ..c.clone() }));
     nest.reductions.extend(y.reductions.iter().map(|r| Reduction { value: reg(r.value), ..r.clone() }));
 }
@@ -359,10 +362,8 @@ fn live_nests(body: &[Stmt]) -> Vec<NestId> {
 }
 
 /// Arrays that statements other than nests use.
-fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
-    let parts = |p: &[PrintPart], read: &mut BTreeSet<ArrayId>| {
-        read.extend(p.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some(*id) } else { None }))
-    };
+pub(super) fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
+    let parts = |p: &[PrintPart], read: &mut BTreeSet<ArrayId>| read.extend(p.iter().filter_map(PrintPart::array));
     for s in body {
         match &s.kind {
             StmtKind::Swap(a, b) => read.extend([*a, *b]),

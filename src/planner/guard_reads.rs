@@ -194,10 +194,6 @@ impl Rewriter {
     fn finish(mut self, into: ScalarId) -> Nest {
         let body = std::mem::take(&mut self.nest.code.body);
         self.block(&body);
-        let first = all_checks(&self.nest).count() - self.nest.checks.len();
-        for (k, check) in self.nest.checks.clone().iter().enumerate() {
-            self.check(check, (first + k) as i64);
-        }
         let op = if self.seek.is_some() { FoldOp::Max } else { FoldOp::Min };
         let Rewriter { mut nest, w, found, .. } = self;
         nest.code = w.code;
@@ -220,6 +216,15 @@ impl Rewriter {
                         self.check(check, self.numbers[a.0 as usize] + k as i64);
                     }
                     self.w.code.body.push(inst.clone());
+                }
+                Inst::Op { dst, op: Op::Copy(_) } => {
+                    self.w.code.body.push(inst.clone());
+                    let first = all_checks(&self.nest).count() - self.nest.checks.len();
+                    let own = self.nest.checks.iter().position(|c| c.reg == *dst);
+                    if let Some(k) = own {
+                        let check = self.nest.checks[k].clone();
+                        self.check(&check, (first + k) as i64);
+                    }
                 }
                 Inst::Op { .. } | Inst::Break => self.w.code.body.push(inst.clone()),
                 Inst::Loop { counter, from, to, by, body } => {

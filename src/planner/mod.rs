@@ -144,19 +144,12 @@ fn swaps(body: &[Stmt], out: &mut Vec<(ArrayId, ArrayId)>) {
     }
 }
 
-/// Arrays that statements other than nests touch.
-fn reached(body: &[Stmt], out: &mut Vec<ArrayId>) {
-    let mut pairs = vec![];
-    swaps(body, &mut pairs);
-    out.extend(pairs.into_iter().flat_map(|(a, b)| [a, b]));
-}
-
+/// Marks the arrays that some statement touches; one that is only declared takes no memory.
 fn mark_used(plan: &mut Plan) {
-    let mut used: Vec<ArrayId> = vec![];
-    reached(&plan.program.body, &mut used);
+    let mut used = std::collections::BTreeSet::new();
+    fuse_nests::outside(&plan.program.body, &mut used);
     used.extend(plan.nests.iter().flat_map(|n| n.nest.operands.iter().map(|o| o.array)));
     used.extend(plan.views.iter().map(|v| v.array));
-    used.extend((0..plan.arrays.len()).filter(|i| !plan.arrays[*i].array.temporary).map(|i| ArrayId(i as u32)));
     for id in used {
         plan.arrays[id.0 as usize].used = true;
     }

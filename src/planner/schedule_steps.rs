@@ -4,7 +4,7 @@ use super::classify_reads::Read;
 use super::guard_reads::Guard;
 use crate::ir::kernel::{ArrayId, BinaryOp, Code, Inst, Nest, Op, Reg, ScalarId, Sym};
 use crate::ir::plan::{Arm, Exchange, ExchangeId, Home, Inspection, Item, Plan, PlanNestId, Step, StepKind, ViewId};
-use crate::ir::program::{Scalar, Stmt, StmtKind};
+use crate::ir::program::{RunCheck, Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,11 +137,12 @@ impl Scheduler<'_> {
                 self.fresh = meet(&after, &self.fresh);
                 StepKind::If { cond: *cond, then, otherwise }
             }
-            StmtKind::Scatter { into, index, value, op } => {
+            StmtKind::Scatter { into, index, value, op, complex } => {
                 self.written(*into);
                 let kept = self.kept.iter().any(|n| stores(self.plan, *n).any(|a| a == *index));
                 let ordered = super::keep_places::any_order(self.plan, out.last(), *value).filter(|_| kept);
-                StepKind::Scatter { into: *into, index: *index, value: *value, op: *op, kept, ordered }
+                let (into, index, value) = (*into, *index, *value);
+                StepKind::Scatter { into, index, value, op: *op, complex: *complex, kept, ordered }
             }
             StmtKind::Scan { array, dim, op } => {
                 self.written(*array);
@@ -149,9 +150,7 @@ impl Scheduler<'_> {
             }
             StmtKind::Break => StepKind::Break,
             StmtKind::Print(p) => StepKind::Print(p.clone()),
-            StmtKind::Assert { cond, why, bounds } => {
-                StepKind::Assert { cond: *cond, why: why.clone(), bounds: *bounds }
-            }
+            StmtKind::Assert { cond, why, check } => StepKind::Assert { cond: *cond, why: why.clone(), check: *check },
             StmtKind::Expect { cond, sides } => StepKind::Expect { cond: *cond, sides: sides.clone() },
             StmtKind::Load { array, path } => {
                 self.written(*array);
@@ -291,7 +290,8 @@ impl Scheduler<'_> {
         });
         for (k, check) in guard.checks.iter().enumerate() {
             let why = guard.text(k, &computed, &place);
-            report.push(step(StepKind::Assert { cond: results[k].1, why, bounds: true }, check.span));
+            report
+                .push(step(StepKind::Assert { cond: results[k].1, why, check: Some(RunCheck::Subscript) }, check.span));
         }
         body.push(step(StepKind::If { cond: ok, then: vec![], otherwise: report }, nest.span));
         self.fresh = meet(&entry, &self.fresh);

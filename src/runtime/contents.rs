@@ -6,9 +6,9 @@ use crate::runtime::rank::Rank;
 use crate::runtime::stats::Contents;
 
 impl Rank<'_> {
-    /// The contents of every array that the program declares. A collective.
+    /// The contents of every array that the program declares and uses. A collective.
     pub(super) fn contents(&mut self) -> Result<Vec<Contents>, Failure> {
-        let declared = |k: &usize| !self.plan.arrays[*k].array.temporary;
+        let declared = |k: &usize| self.plan.arrays[*k].used && !self.plan.arrays[*k].array.temporary;
         let ids: Vec<ArrayId> = (0..self.plan.arrays.len()).filter(declared).map(|k| ArrayId(k as u32)).collect();
         let mut mine = vec![];
         for &id in &ids {

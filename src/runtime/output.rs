@@ -34,6 +34,7 @@ impl Rank<'_> {
             match p {
                 PrintPart::Text(t) => out.push_str(t),
                 PrintPart::Scalar { id, format } => out.push_str(&self.scalar_text(*id, format.as_deref())?),
+                PrintPart::List { id, format } => out.push_str(&self.list_text(*id, format.as_deref())?),
                 PrintPart::Array { id, format } => out.push_str(&self.array_text(*id, format.as_deref())?),
             }
         }
@@ -50,6 +51,24 @@ impl Rank<'_> {
         let im = ScalarId(id.0 + 1);
         self.know(im)?;
         Ok(complex_text(v, self.scalar(im), format))
+    }
+
+    /// All elements of an array of one dimension, on rank 0.
+    fn list_text(&mut self, id: ArrayId, format: Option<&str>) -> Result<String, Failure> {
+        let Some(data) = self.gathered(id)? else { return Ok(String::new()) };
+        let a = &self.plan.array(id).array;
+        let (ty, complex) = (a.ty, a.complex);
+        let value = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            word[..ty.size()].copy_from_slice(bytes);
+            Value { ty, bits: u64::from_le_bytes(word) }
+        };
+        let one = |bytes: &[u8]| match complex {
+            true => complex_text(value(&bytes[..ty.size()]), value(&bytes[ty.size()..]), format),
+            false => format_value(value(bytes), format).unwrap_or_else(|_| value(bytes).to_string()),
+        };
+        let size = ty.size() * (1 + usize::from(complex));
+        Ok(format!("[{}]", data.chunks_exact(size).map(one).collect::<Vec<_>>().join(", ")))
     }
 
     /// An array as NumPy prints it; only the elements that are shown travel.

@@ -24,9 +24,6 @@ use crate::source::Span;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What to do about a subscript that left its array.
-const LEFT_ARRAY: &str = "keep the subscript inside (`min(max(k, 0), n - 1)`, `k mod n`) or guard it with `if`; an array with an edge catches reads";
-
 /// One rank of a run.
 pub struct Rank<'a> {
     pub plan: &'a Plan,
@@ -174,10 +171,10 @@ impl<'a> Rank<'a> {
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
-            StepKind::Scatter { into, index, value, op, kept, ordered } => {
+            StepKind::Scatter { into, index, value, op, complex, kept, ordered } => {
                 let ordered = ordered.filter(|_| self.device.lists());
                 let (into, index, value) = (*into, *index, *value);
-                self.scatter(Scatter { into, index, value, op: *op, kept: *kept, ordered })?
+                self.scatter(Scatter { into, index, value, op: *op, complex: *complex, kept: *kept, ordered })?
             }
             StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
             StepKind::Once { number, arrays, scalars, body } => {
@@ -187,12 +184,11 @@ impl<'a> Rank<'a> {
             }
             StepKind::Break => return Ok(Flow::Break),
             StepKind::Print(parts) => self.print(parts)?,
-            StepKind::Assert { cond, why, bounds } => {
+            StepKind::Assert { cond, why, check } => {
                 if !self.holds(*cond)? {
                     let why = self.text(why)?;
-                    if *bounds {
-                        let d = Diagnostic::error("E0611", why, s.span, "read or written here").help(LEFT_ARRAY);
-                        return Err(Failure::Agreed(d));
+                    if let Some((label, help)) = check.map(|c| c.words()) {
+                        return Err(Failure::Agreed(Diagnostic::error("E0611", why, s.span, label).help(help)));
                     }
                     let message = if why.is_empty() {
                         "the assertion does not hold".to_string()

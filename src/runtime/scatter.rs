@@ -8,20 +8,22 @@
 //! Integers may be combined in any order: where the array has fewer elements than a rank has contributions, the rank
 //! combines its own first.
 
-use crate::ir::elem::{Elem, with_ty};
 use crate::ir::index_box::IndexBox;
-use crate::ir::kernel::{ArrayId, BinaryOp, FoldOp};
+use crate::ir::kernel::{ArrayId, BinaryOp};
 use crate::ir::layout::Layout;
 use crate::ir::plan::{Plan, PlanNestId, StepKind};
 use crate::ir::ty::Ty;
-use crate::runtime::device::partial::identity;
 use crate::runtime::failure::Failure;
-use crate::runtime::numbers::{Numbers, Row, number, picked, tell, width, word};
+use crate::runtime::numbers::{Numbers, picked, tell, width, word};
 use crate::runtime::rank::Rank;
 use crate::runtime::trace::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Instant;
+
+mod take;
+
+use take::{How, apply, apply_groups, combined};
 
 /// Who takes which contributions.
 #[derive(Default)]
@@ -82,9 +84,17 @@ pub(super) struct Scatter {
     pub index: ArrayId,
     pub value: ArrayId,
     pub op: BinaryOp,
+    /// Values that follow one another, and their elements, are the parts of complex numbers, and so is the operation.
+    pub complex: bool,
     pub kept: bool,
     /// The nest that computes the values, to be run here, in the order of the elements that take them.
     pub ordered: Option<PlanNestId>,
+}
+
+impl Scatter {
+    fn how(&self, ty: Ty) -> How {
+        How { ty, op: self.op, complex: self.complex }
+    }
 }
 
 /// Elements of a group.
@@ -176,7 +186,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
         }
         if alone && let Some((values, data)) = self.device.in_place(s.value, s.into) {
-            apply(data, &route.takes[0], (values, &Picks::All), ty, s.op);
+            apply(data, &route.takes[0], (values, &Picks::All), s.how(ty));
             self.state.stats.spent(Kind::Compute, clock);
             return Ok(());
         }
@@ -200,10 +210,10 @@ impl Rank<'_> {
             let clock = Instant::now();
             match arrived {
                 Some(m) => {
-                    apply(data, takes, (&m, &Picks::All), ty, s.op);
+                    apply(data, takes, (&m, &Picks::All), s.how(ty));
                     self.state.comm.recycle(peer as i64, m);
                 }
-                None => apply(data, takes, (values, &route.sends[peer]), ty, s.op),
+                None => apply(data, takes, (values, &route.sends[peer]), s.how(ty)),
             }
             self.state.stats.spent(Kind::Compute, clock);
         }
@@ -225,7 +235,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
             let values = self.device.read(s.value, &self.plan.array(s.value).layout.part(0))?;
             let mut data = self.device.read(s.into, &part)?;
-            apply(&mut data, takes, (&values, &Picks::All), ty, s.op);
+            apply(&mut data, takes, (&values, &Picks::All), s.how(ty));
             self.device.write(s.into, &part, &data)?;
             self.state.stats.spent(Kind::Compute, clock);
             return Ok(());
@@ -240,7 +250,7 @@ impl Rank<'_> {
             self.device.compute_in_order(nest, first..end, &mut self.state)?;
             if let Some((values, data)) = self.device.in_place(s.value, s.into) {
                 let values = &values[first * ty.size()..end * ty.size()];
-                apply_groups(data, (&all.sizes[group..last], all.places.row(place..behind)), values, ty, s.op);
+                apply_groups(data, (&all.sizes[group..last], all.places.row(place..behind)), values, s.how(ty));
             }
             (first, group, place) = (end, last, behind);
         }
@@ -272,119 +282,6 @@ impl Rank<'_> {
         self.state.stats.sent_beside(sent);
         self.state.stats.spent(Kind::Send, clock);
         Ok(())
-    }
-}
-
-/// The element that these bytes hold.
-#[inline(always)]
-fn element<T: Elem, const S: usize>(bytes: &[u8; S]) -> T {
-    let mut bits = [0; 8];
-    bits[..S].copy_from_slice(bytes);
-    T::of_bits(u64::from_le_bytes(bits))
-}
-
-#[inline(always)]
-fn bytes_of<T: Elem, const S: usize>(value: T) -> [u8; S] {
-    let mut out = [0; S];
-    out.copy_from_slice(&value.bits().to_le_bytes()[..S]);
-    out
-}
-
-/// Calls a loop for a type, whose size is a constant in it, and an operation.
-macro_rules! for_each_op {
-    ($ty:expr, $op:expr, $run:ident ( $($arg:expr),* )) => {
-        with_ty!($ty, T => match $op {
-            BinaryOp::Sub => for_each_size!(T, sub, $run($($arg),*)),
-            BinaryOp::Mul => for_each_size!(T, mul, $run($($arg),*)),
-            BinaryOp::Div => for_each_size!(T, div, $run($($arg),*)),
-            BinaryOp::Min => for_each_size!(T, min, $run($($arg),*)),
-            BinaryOp::Max => for_each_size!(T, max, $run($($arg),*)),
-            _ => for_each_size!(T, add, $run($($arg),*)),
-        })
-    };
-}
-
-macro_rules! for_each_size {
-    ($t:ident, $method:ident, $run:ident ( $($arg:expr),* )) => {
-        match $t::TY.size() {
-            8 => $run::<$t, 8>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
-            4 => $run::<$t, 4>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
-            2 => $run::<$t, 2>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
-            _ => $run::<$t, 1>($($arg),*, |x: $t, y: $t| Elem::$method(x, y)),
-        }
-    };
-}
-
-/// Values, and which of them count.
-type Values<'a> = (&'a [u8], &'a Picks);
-
-/// Takes contributions: every element its own in their order.
-fn apply(data: &mut [u8], taken: &Taken, values: Values, ty: Ty, op: BinaryOp) {
-    match (taken, values) {
-        (Taken::List(places), values) => for_each_op!(ty, op, take(data, places.all(), values)),
-        (Taken::Groups(g), (values, picks)) => {
-            let values = match picks {
-                Picks::Row(row) => &values[row.start * ty.size()..row.end * ty.size()],
-                _ => values,
-            };
-            apply_groups(data, (&g.sizes, g.places.all()), values, ty, op);
-        }
-    }
-}
-
-/// The same for some groups in a row and their values.
-fn apply_groups(data: &mut [u8], groups: (&[(usize, usize)], Row), values: &[u8], ty: Ty, op: BinaryOp) {
-    for_each_op!(ty, op, take_groups(data, groups, values))
-}
-
-/// One value each.
-fn take<T: Elem, const S: usize>(data: &mut [u8], places: Row, (values, picks): Values, op: impl Fn(T, T) -> T) {
-    let (data, all) = (data.as_chunks_mut::<S>().0, values.as_chunks::<S>().0);
-    let mut one = |at: usize, value: &[u8; S]| data[at] = bytes_of(op(element(&data[at]), element(value)));
-    let wide = places.width != 4;
-    let place = |p: &[u8]| if wide { number::<8>(p) } else { number::<4>(p) };
-    match picks {
-        Picks::List(list) => {
-            places
-                .bytes
-                .chunks_exact(places.width.max(1))
-                .zip(list.iter())
-                .for_each(|(p, k)| one(place(p), &all[k as usize]));
-        }
-        _ => {
-            let row = if let Picks::Row(row) = picks { &all[row.clone()] } else { all };
-            places.bytes.chunks_exact(places.width.max(1)).zip(row).for_each(|(p, v)| one(place(p), v));
-        }
-    }
-}
-
-/// [`apply_groups`] for one type and operation.
-fn take_groups<T: Elem, const S: usize>(
-    data: &mut [u8],
-    (sizes, places): (&[(usize, usize)], Row),
-    values: &[u8],
-    op: impl Fn(T, T) -> T,
-) {
-    let (data, mut values) = (data.as_chunks_mut::<S>().0, values.as_chunks::<S>().0);
-    let wide = places.width != 4;
-    let mut places = places.bytes.chunks_exact(places.width.max(1));
-    let mut place = || places.next().map_or(0, |p| if wide { number::<8>(p) } else { number::<4>(p) });
-    for &(lanes, terms) in sizes {
-        let (own, rest) = values.split_at(lanes * terms);
-        values = rest;
-        if lanes == LANES {
-            let at: [usize; LANES] = std::array::from_fn(|_| place());
-            let mut sums: [T; LANES] = std::array::from_fn(|l| element(&data[at[l]]));
-            for row in own.as_chunks::<LANES>().0 {
-                for l in 0..LANES {
-                    sums[l] = op(sums[l], element(&row[l]));
-                }
-            }
-            (0..LANES).for_each(|l| data[at[l]] = bytes_of(sums[l]));
-        } else {
-            let at = place();
-            data[at] = bytes_of(own.iter().fold(element(&data[at]), |sum, v| op(sum, element(v))));
-        }
     }
 }
 
@@ -434,23 +331,6 @@ fn slots(places: &[u8], elements: usize) -> (Numbers, Vec<usize>) {
     let mut of = Numbers::new(width(kept.len() as i64));
     places.chunks_exact(8).for_each(|at| of.push(slot[word(at) as usize]));
     (of, kept)
-}
-
-/// One contribution for each slot, of integers.
-fn combined(values: &[u8], slots: &Numbers, count: usize, ty: Ty, op: BinaryOp) -> Vec<u8> {
-    let (op, fold) = match op {
-        BinaryOp::Mul => (op, FoldOp::Prod),
-        BinaryOp::Min => (op, FoldOp::Min),
-        BinaryOp::Max => (op, FoldOp::Max),
-        // What is subtracted adds up.
-        _ => (BinaryOp::Add, FoldOp::Sum),
-    };
-    let size = ty.size();
-    let mut sums = vec![0; count * size];
-    let start = u64::to_le_bytes(identity(fold, ty));
-    sums.chunks_exact_mut(size).for_each(|s| s.copy_from_slice(&start[..size]));
-    for_each_op!(ty, op, take(&mut sums, slots.all(), (values, &Picks::All)));
-    sums
 }
 
 /// By owner: which contributions it takes (where that is not all of them), and where they belong in its part. Of an array that every
@@ -528,12 +408,12 @@ mod tests {
             let part = layout.part(rank);
             let mut data = vec![0; part.len() as usize * 8];
             let (picks, takes) = (&sends[rank as usize], Taken::List(takes[rank as usize].clone()));
-            apply(&mut data, &takes, (&values, picks), Ty::F64, BinaryOp::Add);
+            apply(&mut data, &takes, (&values, picks), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
             let mut sent = vec![0; takes.values() * 8];
             let Picks::List(list) = picks else { panic!("{picks:?}") };
             picked(list, &values, 8, &mut sent);
             let mut again = vec![0; data.len()];
-            apply(&mut again, &takes, (&sent, &Picks::All), Ty::F64, BinaryOp::Add);
+            apply(&mut again, &takes, (&sent, &Picks::All), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
             assert_eq!(data, again);
             seen += takes.values();
             for i in part.dims[0].lo..part.dims[0].hi {
@@ -558,11 +438,16 @@ mod tests {
         for (wide, narrow) in [(4, 4), (4, 8), (8, 4), (8, 8)] {
             let (places, picks) = (Taken::List(of(wide, &[2, 0, 2])), of(narrow, &[3, 1, 0]));
             let mut data = vec![0; 12];
-            apply(&mut data, &places, (&values, &Picks::List(picks.clone())), Ty::F32, BinaryOp::Sub);
+            apply(
+                &mut data,
+                &places,
+                (&values, &Picks::List(picks.clone())),
+                How { ty: Ty::F32, op: BinaryOp::Sub, complex: false },
+            );
             let mut sent = vec![0; 12];
             picked(&picks, &values, 4, &mut sent);
             let mut again = vec![0; 12];
-            apply(&mut again, &places, (&sent, &Picks::All), Ty::F32, BinaryOp::Sub);
+            apply(&mut again, &places, (&sent, &Picks::All), How { ty: Ty::F32, op: BinaryOp::Sub, complex: false });
             assert_eq!(data, again);
             seen.push(data);
         }
@@ -582,14 +467,18 @@ mod tests {
                 &mut one,
                 &Taken::List(routed(&layout, &places, 1).1[0].clone()),
                 (&values, &Picks::All),
-                Ty::I32,
-                op,
+                How { ty: Ty::I32, op, complex: false },
             );
             let (of, kept) = slots(&places, 4);
             assert_eq!(kept, [0, 1, 3]);
             let sums = combined(&values, &of, kept.len(), Ty::I32, op);
             let kept = words(&kept.iter().map(|k| *k as u64).collect::<Vec<_>>());
-            apply(&mut two, &Taken::List(routed(&layout, &kept, 1).1[0].clone()), (&sums, &Picks::All), Ty::I32, op);
+            apply(
+                &mut two,
+                &Taken::List(routed(&layout, &kept, 1).1[0].clone()),
+                (&sums, &Picks::All),
+                How { ty: Ty::I32, op, complex: false },
+            );
             assert_eq!(one, two, "{op:?}");
         }
     }
@@ -610,13 +499,18 @@ mod tests {
             let (mut sends, mut takes) = routed(&layout, &words(&places), 1);
             let mut one = vec![0; 8 * elements as usize];
             let mut two = one.clone();
-            apply(&mut one, &Taken::List(takes[0].clone()), (&values, &Picks::All), Ty::F64, BinaryOp::Add);
+            apply(
+                &mut one,
+                &Taken::List(takes[0].clone()),
+                (&values, &Picks::All),
+                How { ty: Ty::F64, op: BinaryOp::Add, complex: false },
+            );
             let order = in_order(&mut sends, &mut takes, count);
             let mut sorted = vec![0; values.len()];
             picked(&order, &values, 8, &mut sorted);
             let taken = Taken::Groups(groups(&takes[0]).0);
             assert_eq!(taken.values(), count);
-            apply(&mut two, &taken, (&sorted, &Picks::All), Ty::F64, BinaryOp::Add);
+            apply(&mut two, &taken, (&sorted, &Picks::All), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
             assert_eq!(one, two, "{elements}");
         }
     }

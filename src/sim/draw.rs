@@ -158,8 +158,8 @@ fn block(take: &Take, frame: &Frame, id: ArrayId, right: Option<&Take>, width: u
         })
         .collect();
     // Ranks side by side along the last divided dimension that is drawn across.
-    let dims = a.layout.shape.len();
-    let across = match a.layout.cuts.last() {
+    let dims = a.array.extents().len();
+    let across = match a.layout.cuts[..dims].last() {
         Some(Some(_)) => *a.layout.mesh.last().unwrap_or(&1),
         _ if dims > 2 => take.plan.ranks,
         _ => 1,
@@ -212,7 +212,7 @@ fn shown(own: Interval, ghost: (i64, i64), most: usize) -> Vec<Interval> {
 fn cells(take: &Take, frame: &Frame, id: ArrayId, rank: i64, right: Option<&Take>) -> Vec<Vec<Cell>> {
     let a = take.plan.array(id);
     let part = a.layout.part(rank);
-    let dims = part.rank();
+    let dims = a.array.extents().len();
     if part.is_empty() {
         return vec![];
     }
@@ -232,14 +232,14 @@ fn cells(take: &Take, frame: &Frame, id: ArrayId, rank: i64, right: Option<&Take
             at[dims - 2] = row;
         }
         let value = match held {
-            Some(h) => element(&take.plan, id, h, rank, &at),
+            Some(h) => shown_element(&take.plan, id, h, rank, &at),
             // Before the first step arrays are zeros; behind the end of a run there is nothing.
             None => frame.state.is_none().then_some(Value { ty: a.array.ty, bits: 0 }),
         };
         let inside = part.dims.iter().zip(&at).all(|(d, i)| d.lo <= *i && *i < d.hi);
         let kind = if !inside {
             if fresh.holds(id, &part, &at) { Kind::Ghost } else { Kind::Stale }
-        } else if other.is_some_and(|(t, h)| element(&t.plan, id, h, rank, &at) != value) {
+        } else if other.is_some_and(|(t, h)| shown_element(&t.plan, id, h, rank, &at) != value) {
             Kind::Differs
         } else {
             Kind::Own
@@ -257,6 +257,20 @@ fn cells(take: &Take, frame: &Frame, id: ArrayId, rank: i64, right: Option<&Take
         })
     };
     rows.iter().map(|r| columns.iter().map(|c| cell(*r, *c)).collect()).collect()
+}
+
+/// What is shown of an element: of a complex number its absolute value.
+fn shown_element(plan: &crate::ir::plan::Plan, id: ArrayId, held: &Held, rank: i64, at: &[i64]) -> Option<Value> {
+    if !plan.array(id).array.complex {
+        return element(plan, id, held, rank, at);
+    }
+    let part = |k: i64| {
+        let mut at = at.to_vec();
+        *at.last_mut()? = k;
+        element(plan, id, held, rank, &at)
+    };
+    let (re, im) = (part(0)?, part(1)?);
+    Some(Value::float(re.ty, re.as_f64().hypot(im.as_f64())))
 }
 
 /// A number in few characters.

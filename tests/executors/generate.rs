@@ -123,6 +123,7 @@ pub fn case(rng: &mut Rng, size: usize) -> Case {
         stores: vec![],
         reductions: vec![],
         checks: vec![],
+        only: vec![],
         leaf,
     };
     let mut g = Gen { rng, nest, scalars, seen: vec![], counters: vec![], fixed: vec![], within: domain, budget: size };

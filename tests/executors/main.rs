@@ -129,6 +129,7 @@ fn one_op(rng: &mut Rng, types: &[Ty], result: Ty, op: impl Fn(&[Reg]) -> Op) ->
         stores: vec![],
         reductions: vec![],
         checks: vec![],
+        only: vec![],
         leaf: vec![16],
     };
     let here = vec![Affine::sym(Sym::Dim(0))];

@@ -2,10 +2,11 @@
 
 use super::expr::{E, Index, R, add, binary, call, choose, div, leaf, mul, rebuilt, sub};
 use super::expr::{substituted, text, var};
-use super::float;
 use super::reverse::{Known, Partial, Unknown, partials};
 use super::scatter;
+use super::{complex, float};
 use crate::ir::program::Edge;
+use crate::ir::ty::Ty;
 use crate::syntax::ast::{BinaryOp, ReduceOp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -65,23 +66,47 @@ impl Known for Facts {
     }
 
     fn ty(&self, e: &E) -> Option<&'static str> {
-        let wider = |a: Option<&'static str>, b: Option<&'static str>| match (a, b) {
-            (Some("f64"), _) | (_, Some("f64")) => Some("f64"),
-            (Some("f32"), _) | (_, Some("f32")) => Some("f32"),
-            (a, b) => a.filter(|t| float(t).is_some()).or(b).or(a),
-        };
         match e {
             E::Leaf(_) | E::Var(_) => None,
             E::Scalar(n) | E::Read(n, _) => self.types.get(n).copied(),
             E::Neg(a) => self.ty(a),
             E::Not(_) => Some("bool"),
             E::Binary(_, a, b) => wider(self.ty(a), self.ty(b)),
-            E::Call(n, _) if float(n).is_some() => float(n),
+            E::Call(n, _) if Ty::from_name(n).is_some() => Ty::from_name(n).map(Ty::name),
+            E::Call(n, args) if matches!(n.as_str(), "re" | "im" | "arg" | "abs") => {
+                self.ty(args.first()?).map(|t| Ty::from_name(t).map_or(t, |t| t.part().name()))
+            }
+            E::Call(n, args) if n == "complex" => {
+                let narrow =
+                    args.iter().any(|a| self.ty(a) == Some("f32")) && args.iter().all(|a| self.ty(a) != Some("f64"));
+                Some(if narrow { "c64" } else { "c128" })
+            }
             E::Call(_, args) => args.iter().fold(None, |t, a| wider(t, self.ty(a))),
             E::If(_, a, b) => wider(self.ty(a), self.ty(b)),
             E::Reduce(_, _, term) => self.ty(term),
         }
     }
+}
+
+/// The type of an operation on values of two types, as far as they are known.
+fn wider(a: Option<&'static str>, b: Option<&'static str>) -> Option<&'static str> {
+    let [x, y] = [a, b].map(|t| t.and_then(Ty::from_name));
+    if let (Some(x), Some(y)) = (x, y)
+        && (x.is_complex() || y.is_complex())
+    {
+        let narrow = |t: Ty| t.part() == Ty::F32 || t.is_half();
+        return Some(if narrow(x) && narrow(y) { "c64" } else { "c128" });
+    }
+    match (a, b) {
+        (Some("f64"), _) | (_, Some("f64")) => Some("f64"),
+        (Some("f32"), _) | (_, Some("f32")) => Some("f32"),
+        (a, b) => a.filter(|t| derivable(t)).or(b).or(a),
+    }
+}
+
+/// Whether values of a type have derivatives.
+fn derivable(ty: &str) -> bool {
+    float(ty).is_some() || complex(ty)
 }
 
 impl Equations {
@@ -160,7 +185,7 @@ impl Equations {
             ReduceOp::Any | ReduceOp::All => "bool",
             _ => self.facts.ty(&term).filter(|t| *t != "bool").unwrap_or(self.result),
         };
-        if self.facts.active(&term) && float(ty).is_some() {
+        if self.facts.active(&term) && derivable(ty) {
             self.facts.active.insert(name.clone());
         }
         self.facts.types.insert(name.clone(), ty);
@@ -210,7 +235,7 @@ impl Equations {
             ReduceOp::Sum => bar,
             ReduceOp::Mean => {
                 let terms = inner.iter().fold(leaf("1"), |p, i| mul(&p, &sub(&i.to, &i.from)));
-                div(&bar, &call(ty, vec![terms]))
+                div(&bar, &call(Ty::from_name(ty).map_or(ty, |t| t.part().name()), vec![terms]))
             }
             ReduceOp::Prod => div(&mul(&bar, &value), &term),
             ReduceOp::Min | ReduceOp::Max => choose(&binary(BinaryOp::Eq, &term, &value), &bar, &leaf("0")),

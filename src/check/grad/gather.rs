@@ -105,7 +105,7 @@ impl Equations {
         let mut out = vec![way(g.clone(), false)];
         let last = sub(n, &leaf("1"));
         match edge {
-            Edge::None | Edge::Constant(_) => {}
+            Edge::None | Edge::Constant(_) | Edge::Complex(..) => {}
             Edge::Periodic => out.extend([way(add(g, n), false), way(sub(g, n), false)]),
             Edge::Mirror | Edge::Odd => {
                 let odd = edge == Edge::Odd;

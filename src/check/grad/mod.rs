@@ -88,7 +88,7 @@ impl Checker<'_> {
         for (p, a) in decl.params.iter().zip(&args) {
             let Arg::Array(id, _) = a else { continue };
             let array = &self.program.arrays[id.0 as usize];
-            edges.insert(p.name.name.clone(), array.edges.clone());
+            edges.insert(p.name.name.clone(), array.declared().1);
             for (dim, &n) in p.ty.shape.iter().flatten().zip(&array.shape) {
                 if let ExprKind::Name(name) = &ast.expr(*dim).kind {
                     sizes.insert(name.clone(), n);
@@ -119,14 +119,15 @@ impl Checker<'_> {
                 );
             };
             let name = &p.name.name;
-            if float(&p.ty.elem.name).is_none() {
-                let message = format!("`{name}` is `{}`, and derivatives are by floats", p.ty.elem.name);
+            if float(&p.ty.elem.name).is_none() && !complex(&p.ty.elem.name) {
+                let message =
+                    format!("`{name}` is `{}`, and derivatives are by floats and complex numbers", p.ty.elem.name);
                 return self.fail_help(
                     "E0265",
                     message,
                     w.span,
                     "differentiated by this",
-                    "derive by a parameter of floats",
+                    "derive by a parameter of floats or complex numbers",
                 );
             }
             if out.contains(name) {
@@ -240,4 +241,9 @@ impl Checker<'_> {
 /// The name of a float type, if it is one.
 fn float(name: &str) -> Option<&'static str> {
     Ty::from_name(name).filter(|t| t.is_float()).map(Ty::name)
+}
+
+/// Whether a type's name is that of complex numbers.
+fn complex(name: &str) -> bool {
+    Ty::from_name(name).is_some_and(Ty::is_complex)
 }

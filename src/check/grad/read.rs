@@ -102,7 +102,13 @@ impl Reader<'_, '_> {
             ExprKind::Name(n) => match names.get(n) {
                 Some(Meaning::Value(v)) => v.clone(),
                 Some(Meaning::Indexed(..)) => return self.no(format!("`{n}` needs its subscripts"), span),
-                None => leaf(n.clone()),
+                None => match self.checker.modules[self.module].globals.get(n) {
+                    // What is made of it is complex too.
+                    Some((Global::Const(v), _)) if v.ty.is_complex() => {
+                        super::expr::call(v.ty.name(), vec![leaf(n.clone())])
+                    }
+                    _ => leaf(n.clone()),
+                },
             },
             ExprKind::Index { base, subscripts } => return self.read(base, subscripts, span, names),
             ExprKind::Call { callee, args } => return self.call(callee, args, span, names),

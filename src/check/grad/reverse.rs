@@ -2,9 +2,14 @@
 //!
 //! At a tie `min` and `max` count for their first argument, `abs` at 0 for nothing; `floor` and its kin and conversions to
 //! integers have the derivative 0, conditions have none.
+//!
+//! By a complex number `z = x + iy` the derivative of a real value is `d/dx - i d/dy`, as in JAX: when `z` changes a little by `dz`,
+//! the value changes by `re(bar * dz)`. The rules of functions that have a complex derivative are then those of real ones; a real part
+//! of a complex expression takes the real part of what arrives.
 
 use super::expr::{E, R, add, binary, call, choose, div, leaf, mul, neg, sub};
-use super::float;
+use super::{complex, float};
+use crate::ir::ty::Ty;
 use crate::syntax::ast::BinaryOp as O;
 
 /// What a term is made of, and the derivative of the result by it.
@@ -30,7 +35,11 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
     if !known.active(e) {
         return Ok(());
     }
-    let mut go = |part: &R, bar: R| partials(part, &bar, known, out);
+    let is_complex = |e: &R| known.ty(e).is_some_and(complex);
+    let mut go = |part: &R, bar: R| {
+        let bar = if is_complex(&bar) && !is_complex(part) { call("re", vec![bar]) } else { bar };
+        partials(part, &bar, known, out)
+    };
     let two = || leaf("2");
     match &**e {
         E::Read(..) | E::Scalar(_) => out.push(Partial { of: e.clone(), bar: bar.clone() }),
@@ -107,6 +116,24 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     let bell = call("exp", vec![neg(&square(&a))]);
                     go(&a, mul(bar, &mul(&leaf("1.1283791670955126"), &bell)))?;
                 }
+                ("re", 1) => go(&a, bar.clone())?,
+                ("im", 1) => go(&a, call("complex", vec![leaf("0"), neg(bar)]))?,
+                ("conj", 1) if is_complex(bar) => go(&a, call("conj", vec![bar.clone()]))?,
+                ("conj", 1) => go(&a, bar.clone())?,
+                ("complex", 2) if is_complex(bar) => {
+                    go(&a, call("re", vec![bar.clone()]))?;
+                    go(&args[1], neg(&call("im", vec![bar.clone()])))?;
+                }
+                ("complex", 2) => go(&a, bar.clone())?,
+                ("abs", 1) if is_complex(&a) => {
+                    let slope = div(&mul(bar, &one("conj")), e);
+                    go(&a, choose(&binary(O::Gt, e, &leaf("0")), &slope, &leaf("0")))?;
+                }
+                ("arg", 1) => {
+                    let (x, y) = (one("re"), one("im"));
+                    let r2 = add(&square(&x), &square(&y));
+                    go(&a, mul(&call("complex", vec![neg(&y), neg(&x)]), &div(bar, &r2)))?;
+                }
                 ("abs", 1) => {
                     let zero = leaf("0");
                     let rising = binary(O::Gt, &a, &zero);
@@ -114,8 +141,13 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     go(&a, choose(&rising, bar, &choose(&falling, &neg(bar), &zero)))?;
                 }
                 ("floor" | "ceil" | "round" | "trunc" | "i32" | "i64" | "u32" | "u64" | "bool", 1) => {}
-                (to, 1) if float(to).is_some() => match known.ty(&a).and_then(float) {
-                    Some(ty) if ty != name => go(&a, call(ty, vec![bar.clone()]))?,
+                (to, 1) if float(to).is_some() || complex(to) => match known.ty(&a).and_then(Ty::from_name) {
+                    // Bars are converted back; of a real number only the real part counts.
+                    Some(ty) if ty.is_complex() && is_complex(bar) => go(&a, call(ty.name(), vec![bar.clone()]))?,
+                    Some(ty) if ty.is_float() && ty.name() != name => {
+                        let bar = if is_complex(bar) { call("re", vec![bar.clone()]) } else { bar.clone() };
+                        go(&a, call(ty.name(), vec![bar]))?;
+                    }
                     _ => go(&a, bar.clone())?,
                 },
                 ("min" | "max", n) => {

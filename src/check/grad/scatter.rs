@@ -31,7 +31,7 @@ pub(super) fn place(s: &R, n: &R, edge: Edge, sure: bool) -> Place {
             turned = (edge == Edge::Odd).then(|| binary(O::Ge, &turn, n));
             call("min", vec![turn.clone(), sub(&sub(&double, &leaf("1")), &turn)])
         }
-        Edge::Constant(_) => {
+        Edge::Constant(_) | Edge::Complex(..) => {
             inside = vec![binary(O::Ge, s, &zero), binary(O::Lt, s, n)];
             clamped()
         }

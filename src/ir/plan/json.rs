@@ -20,10 +20,10 @@ impl Plan {
             .iter()
             .filter(|a| a.used)
             .map(|a| {
-                let parts: Vec<String> = if self.ranks <= LISTED { (0..self.ranks).map(|r| a.layout.part(r).to_string()).collect() } else { vec![] };
+                let parts: Vec<String> = if self.ranks <= LISTED { (0..self.ranks).map(|r| a.seen_part(r).to_string()).collect() } else { vec![] };
                 json!({
-                    "name": a.array.name, "type": a.array.ty, "shape": a.array.shape, "layout": a.layout.to_string(),
-                    "mesh": a.layout.mesh, "ghost": a.ghost, "edges": a.array.edges, "temporary": a.array.temporary, "parts": parts,
+                    "name": a.array.name, "type": a.array.element(), "shape": a.array.extents(), "layout": a.layout_seen(),
+                    "mesh": a.layout.mesh, "ghost": a.seen_ghost(), "edges": a.array.declared().1, "temporary": a.array.temporary, "parts": parts,
                 })
             })
             .collect();
@@ -44,7 +44,7 @@ impl Plan {
             .items
             .iter()
             .map(|i| match i {
-                Item::Ghost { array, arms } => json!({"halo": self.array(*array).array.name, "arms": arms.iter().map(|a| &a.widths).collect::<Vec<_>>()}),
+                Item::Ghost { array, arms } => json!({"halo": self.array(*array).array.name, "arms": arms.iter().map(|arm| &arm.widths[..self.array(*array).array.extents().len()]).collect::<Vec<_>>()}),
                 Item::View(v) => {
                     let v = &self.views[v.0 as usize];
                     json!({"view": self.array(v.array).array.name, "reader": self.nest(v.nest).nest.name})
@@ -64,7 +64,10 @@ impl Plan {
     }
 
     fn message_json(&self, m: &Message) -> Value {
-        let one = |c: &Carried| json!({"array": self.array(c.array).array.name, "box": c.source.to_string(), "to": c.target.to_string()});
+        let one = |c: &Carried| {
+            let a = &self.array(c.array).array;
+            json!({"array": a.name, "box": a.seen(&c.source).to_string(), "to": a.seen(&c.target).to_string()})
+        };
         json!({"from": m.from, "to": m.to, "bytes": m.bytes, "boxes": m.carried.iter().map(one).collect::<Vec<_>>()})
     }
 
@@ -81,7 +84,7 @@ impl Plan {
                 StepKind::Compute { nest, overlap } => {
                     let n = self.nest(*nest);
                     json!({
-                        "step": "compute", "name": n.nest.name, "domain": n.nest.domain.to_string(), "everywhere": n.home == Home::Everywhere,
+                        "step": "compute", "name": n.nest.name, "domain": self.seen_points(&n.nest, &n.nest.domain).to_string(), "everywhere": n.home == Home::Everywhere,
                         "overlaps": overlap.map(|e| e.0), "reductions": n.nest.reductions.len(),
                         "reads": n.nest.operands.iter().map(|o| name(o.array)).collect::<Vec<_>>(),
                         "writes": n.nest.stores.iter().map(|s| name(n.nest.operands[s.operand.0 as usize].array)).collect::<Vec<_>>(),

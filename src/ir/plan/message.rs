@@ -28,7 +28,11 @@ pub struct Message {
 impl Message {
     /// Its boxes as text: `u[0..128, 127..128]`.
     pub fn boxes(&self, plan: &Plan) -> Vec<String> {
-        self.carried.iter().map(|c| format!("{}{}", plan.array(c.array).array.name, c.source)).collect()
+        let one = |c: &Carried| {
+            let a = &plan.array(c.array).array;
+            format!("{}{}", a.name, a.seen(&c.source))
+        };
+        self.carried.iter().map(one).collect()
     }
 
     /// The message in words: `rank 0 to rank 1: u[0..128, 127..128], 512 B`.

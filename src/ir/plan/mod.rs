@@ -11,7 +11,7 @@ pub mod verify;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Sym};
 use crate::ir::layout::Layout;
-use crate::ir::program::{Array, PrintPart, Program};
+use crate::ir::program::{Array, PrintPart, Program, RunCheck};
 use crate::ir::ty::Ty;
 use crate::source::Span;
 
@@ -205,6 +205,8 @@ pub enum StepKind {
         index: ArrayId,
         value: ArrayId,
         op: BinaryOp,
+        /// The operation is that of complex numbers, whose parts follow one another.
+        complex: bool,
         /// It comes again with the same `index`, so the ranks remember who takes what.
         kept: bool,
         /// The nest that computes the values, right before, if it may do so in any order: then in that of the elements that take them.
@@ -246,8 +248,8 @@ pub enum StepKind {
     Assert {
         cond: ScalarId,
         why: Vec<PrintPart>,
-        /// It is the compiler's: that a subscript lies in its array.
-        bounds: bool,
+        /// It is the compiler's.
+        check: Option<RunCheck>,
     },
     /// A test wants this; the values of a comparison's sides are for the report.
     Expect {

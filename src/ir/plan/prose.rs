@@ -137,15 +137,15 @@ impl Plan {
         if a.layout.is_replicated() {
             return format!("{names}, {layout}, {is} kept whole on every rank.");
         }
-        let mut out = format!("{names}, {layout}, {is} cut into parts on the {place}{}:", edges(&a.array.edges));
+        let mut out = format!("{names}, {layout}, {is} cut into parts on the {place}{}:", edges(&a.array.declared().1));
         for r in listed(self.ranks) {
             match r {
-                Some(r) => out += &format!("\n    rank {r} owns {}", a.layout.part(r)),
+                Some(r) => out += &format!("\n    rank {r} owns {}", a.seen_part(r)),
                 None => out += "\n    …",
             }
         }
         if a.ghost.iter().any(|g| *g != (0, 0)) {
-            let kept = a.storage(0);
+            let kept = a.array.seen(&a.storage(0));
             out += &format!("\nA rank keeps copies of its neighbours' elements around its part: rank 0 keeps {kept}.");
         }
         out
@@ -273,7 +273,7 @@ impl Plan {
                 )
             }
         };
-        let whole = self.view_box(v, 0);
+        let whole = a.array.seen(&self.view_box(v, 0));
         format!("`{}` reads {} of `{}`: {why} (rank 0: {whole}).", n.nest.name, reads.join(", "), a.array.name)
     }
 
@@ -348,10 +348,11 @@ impl Plan {
 
     fn compute_story(&self, id: PlanNestId) -> String {
         let n = self.nest(id);
-        let points = n.nest.domain.len();
+        let domain = self.seen_points(&n.nest, &n.nest.domain);
+        let points = domain.len();
         let what = if n.nest.stores.is_empty() { "reduced over" } else { "computed at" };
         let plural = if points == 1 { "" } else { "s" };
-        let out = format!("`{}` is {what} {points} point{plural}, {}", n.nest.name, n.nest.domain);
+        let out = format!("`{}` is {what} {points} point{plural}, {domain}", n.nest.name);
         let how = match product(&n.nest).map(|c| c.count()) {
             Some(Some(terms)) => {
                 format!(" It is a contraction: each point adds up {terms} products, many points at a time.")
@@ -362,9 +363,10 @@ impl Plan {
         if n.home == Home::Everywhere {
             return out + ": by every rank, all of them, with the same results." + &how;
         }
-        let part = |r: i64| n.part(r).map_or(0, |p| p.len());
+        let seen = |r: i64| n.part(r).map(|p| self.seen_points(&n.nest, &p));
+        let part = |r: i64| seen(r).map_or(0, |p| p.len());
         let most = self.sampled_ranks().into_iter().max_by_key(|&r| (part(r), -r)).unwrap_or(0);
-        let where_ = n.part(most).map_or(String::new(), |p| format!(" (rank {most}: {p})"));
+        let where_ = seen(most).map_or(String::new(), |p| format!(" (rank {most}: {p})"));
         out + &format!(": each rank does those whose element it owns, at most {}{where_}.", part(most)) + &how
     }
 

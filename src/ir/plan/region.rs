@@ -79,7 +79,9 @@ fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
                     let i = if at < 0 { 0 } else { n - 1 };
                     plain(to_edge, Interval::new(i, i + 1), Mode::Repeat)
                 }
-                Edge::Constant(v) => Segment { constant: Some(v), ..plain(to_edge, Interval::EMPTY, Mode::Shift) },
+                Edge::Constant(v) | Edge::Complex(v, _) => {
+                    Segment { constant: Some(v), ..plain(to_edge, Interval::EMPTY, Mode::Shift) }
+                }
                 Edge::Mirror | Edge::Odd if q.rem_euclid(2) == 0 => plain(dst, wrapped, Mode::Shift),
                 Edge::Mirror => plain(dst, mirrored, Mode::Reverse),
                 Edge::Odd => Segment { negate: true, ..plain(dst, mirrored, Mode::Reverse) },

@@ -4,7 +4,9 @@ use super::message::Totals;
 use super::prose::exchange_of;
 use super::{Exchange, Home, Item, Plan, PlanArray, PlanNestId, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
-use crate::ir::kernel::{ArrayId, ScalarId};
+use crate::ir::format::complex_text;
+use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::{ArrayId, Nest, ScalarId, Sym};
 use crate::ir::program::{Edge, PrintPart};
 use crate::source::{SourceMap, Span};
 use std::fmt::Write;
@@ -39,16 +41,35 @@ const LISTED: usize = 16;
 const LOOKED_AT: i64 = 64;
 
 impl PlanArray {
+    /// `[512@0, 512]`, as the program sees the array.
+    pub fn layout_seen(&self) -> String {
+        let all = self.layout.to_string();
+        match all.rsplit_once(", ").filter(|_| self.array.complex) {
+            Some((seen, _)) => format!("{seen}]"),
+            None => all,
+        }
+    }
+
+    /// Ghost cells below and above each dimension that the program sees.
+    pub fn seen_ghost(&self) -> &[(i64, i64)] {
+        &self.ghost[..self.array.extents().len()]
+    }
+
+    /// What a rank owns, as the program sees it.
+    pub fn seen_part(&self, rank: i64) -> IndexBox {
+        self.array.seen(&self.layout.part(rank))
+    }
+
     /// `f32[512@0, 512@1 | halo 1, 1]`, and the mesh.
     pub fn layout_text(&self) -> (String, String) {
         let one = |g: &(i64, i64)| if g.0 == g.1 { g.0.to_string() } else { format!("-{}+{}", g.0, g.1) };
-        let halo: Vec<String> = self.ghost.iter().map(one).collect();
+        let halo: Vec<String> = self.seen_ghost().iter().map(one).collect();
         let stored = self.ghost.iter().any(|g| *g != (0, 0));
         let halo = if stored { format!(" | halo {}", halo.join(", ")) } else { String::new() };
-        let layout = self.layout.to_string();
+        let layout = self.layout_seen();
         let mesh: Vec<String> = self.layout.mesh.iter().map(|m| m.to_string()).collect();
         let place = if mesh.is_empty() { "on every rank".to_string() } else { format!("mesh {}", mesh.join(" x ")) };
-        (format!("{}{}{halo}]", self.array.ty, layout.trim_end_matches(']')), place)
+        (format!("{}{}{halo}]", self.array.element(), layout.trim_end_matches(']')), place)
     }
 }
 
@@ -86,8 +107,8 @@ impl Plan {
         let _ = writeln!(out, "\narrays");
         for a in self.arrays.iter().filter(|a| a.used) {
             let (layout, place) = a.layout_text();
-            let part = a.layout.part(0);
-            let edge = edges(&a.array.edges);
+            let part = a.seen_part(0);
+            let edge = edges(&a.array.declared().1);
             let _ = writeln!(out, "  {:12} {layout}  {place}, rank 0 owns {part}{edge}", a.array.name);
         }
         let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
@@ -288,8 +309,9 @@ impl Plan {
     pub fn items_text(&self, e: &Exchange) -> String {
         let one = |i: &Item| match i {
             Item::Ghost { array, arms } => {
-                let widths: Vec<String> = arms.iter().map(|a| arm_text(&a.widths)).collect();
-                format!("halo of {} ({})", self.array(*array).array.name, widths.join(", "))
+                let a = &self.array(*array).array;
+                let widths: Vec<String> = arms.iter().map(|arm| arm_text(&arm.widths[..a.extents().len()])).collect();
+                format!("halo of {} ({})", a.name, widths.join(", "))
             }
             Item::View(v) => {
                 let v = &self.views[v.0 as usize];
@@ -370,7 +392,20 @@ impl Plan {
             Some(None) => ", a contraction".into(),
             None => String::new(),
         };
-        format!("{kind} {} over {}{how}{n}", nest.name, nest.domain)
+        format!("{kind} {} over {}{how}{n}", nest.name, self.seen_points(nest, &nest.domain))
+    }
+
+    /// Points of a nest as the program sees them: where it goes over the parts of complex numbers, without their dimension.
+    pub(crate) fn seen_points(&self, nest: &Nest, points: &IndexBox) -> IndexBox {
+        let parts = nest.stores.iter().find_map(|s| {
+            let complex = self.array(nest.operands[s.operand.0 as usize].array).array.complex;
+            match s.index.last().filter(|_| complex)?.terms[..] {
+                [(Sym::Dim(d), _)] => Some(d),
+                _ => None,
+            }
+        });
+        let kept = points.dims.iter().enumerate().filter(|(d, _)| Some(*d) != parts);
+        IndexBox::new(kept.map(|(_, r)| *r).collect())
     }
 
     fn plan_nest_places(&self, id: PlanNestId) -> String {
@@ -399,6 +434,7 @@ pub(crate) fn edges(edges: &[Edge]) -> String {
         Edge::Mirror => "mirror".into(),
         Edge::Odd => "odd".into(),
         Edge::Constant(v) => format!("constant({v})"),
+        Edge::Complex(re, im) => format!("constant{}", complex_text(*re, *im, None)),
     };
     if edges.iter().all(|e| *e == Edge::None) {
         return String::new();
@@ -412,7 +448,7 @@ pub(crate) fn edges(edges: &[Edge]) -> String {
 pub(super) fn path_text(parts: &[PrintPart]) -> String {
     let one = |p: &PrintPart| match p {
         PrintPart::Text(t) => t.clone(),
-        PrintPart::Scalar { .. } | PrintPart::Array { .. } => "{…}".into(),
+        PrintPart::Scalar { .. } | PrintPart::Array { .. } | PrintPart::List { .. } => "{…}".into(),
     };
     format!("\"{}\"", parts.iter().map(one).collect::<String>())
 }

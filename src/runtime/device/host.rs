@@ -222,6 +222,12 @@ impl Device for HostDevice<'_> {
         }
         reset(&mut work.partials, self.plan, id);
         let Some(part) = &work.part else { return Ok(()) };
+        let nest = &self.plan.nest(id).nest;
+        if !nest.only.is_empty() && overlap.is_none() {
+            let part = nest.picked(part, &|s| state.scalars.bits[s.0 as usize] as i64);
+            let sweep = Sweep { nest: k, bindings: &work.bindings, executor: self.executor, plan: self.plan };
+            return if part.is_empty() { Ok(()) } else { sweep.run(&[part], &mut work.partials, state) };
+        }
         let split = self.splits[k].as_ref().filter(|_| overlap.is_some());
         let first = split.map_or(part, |s| &s.interior);
         let sweep = Sweep { nest: k, bindings: &work.bindings, executor: self.executor, plan: self.plan };
