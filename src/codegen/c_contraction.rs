@@ -1,6 +1,6 @@
 //! Contractions in C ([`crate::ir::contraction`]): loops over blocks that fit the caches, around a tile in vector registers.
 //!
-//! For every block of columns and rows the result begins at zero in a buffer. For every panel of terms both factors are
+//! For every block of columns and rows the result begins in a buffer, at zero or at what the chain starts from. For every panel of terms both factors are
 //! evaluated into packed memory, tile by tile, and every tile of the buffer takes in the panel's terms. At the end the code
 //! around the loop runs for every element, with the buffer's value as that of the chain. The blocking is that of Goto and van de Geijn,
 //! "Anatomy of High-Performance Matrix Multiplication" (2008). Packing evaluates the factors' code, so transposed, strided
@@ -59,6 +59,7 @@ pub fn write(out: &mut String, number: usize, nest: &Nest, c: &Contraction) {
     let w = Writer { nest, number, c, row, last: nest.domain.rank() - 1 };
     w.pack(out, "left", &c.left, row);
     w.pack(out, "right", &c.right, w.last);
+    w.start(out);
     w.finish(out);
     w.bounds(out);
     let in_place = w.place(out);
@@ -197,31 +198,51 @@ impl Writer<'_> {
         out.push_str("    }\n}\n");
     }
 
+    /// The function that sets a block of results to the elements from which their chains start, where that is not zero.
+    fn start(&self, out: &mut String) {
+        if self.c.chain.start.is_some() {
+            return;
+        }
+        let before = &self.nest.code.body[..self.c.chain.at];
+        let parameters = format!("{} *restrict sum", c_ty(self.c.chain.ty));
+        self.each_result(out, "start", &parameters, before, |out| {
+            out.push_str(&self.body(before, 2));
+            let _ = writeln!(out, "        sum[l] = r{};", self.c.chain.acc.0);
+        });
+    }
+
     /// The function that carries out what stands around the loop, for a block of results.
     fn finish(&self, out: &mut String) {
-        let nest = self.nest;
-        let (ty, row, last) = (c_ty(self.c.chain.ty), self.row, self.last);
+        let (before, behind) = (&self.nest.code.body[..self.c.chain.at], &self.nest.code.body[self.c.chain.at + 1..]);
+        let parameters = format!("const {} *restrict sum", c_ty(self.c.chain.ty));
+        self.each_result(out, "finish", &parameters, &[before, behind].concat(), |out| {
+            out.push_str(&self.body(before, 2));
+            let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
+            out.push_str(&self.body(behind, 2));
+            for store in &self.nest.stores {
+                let at = self.element(store.operand, &store.index, &|_| String::new());
+                let _ = writeln!(out, "        {at} = r{};", store.value.0);
+            }
+        });
+    }
+
+    /// A function that does something for every result of a block, whose registers are those of `code`.
+    fn each_result(&self, out: &mut String, name: &str, sum: &str, code: &[Inst], inside: impl FnOnce(&mut String)) {
+        let (row, last) = (self.row, self.last);
         let _ = writeln!(
             out,
-            "OUTLINE void mgpu_finish_{}(const {ty} *restrict sum, {}, i64 rows, i64 columns) {{",
+            "OUTLINE void mgpu_{name}_{}({sum}, {}, i64 rows, i64 columns) {{",
             self.number,
             self.around().0
         );
         self.names(out);
-        let length = room(nest, self.c).row;
+        let length = room(self.nest, self.c).row;
         let _ = writeln!(out, "    const i64 top = i{row}, left = i{last};");
         let _ = writeln!(out, "    for (i64 m = 0; m < rows; m++, sum += {length})\n    MG_SIMD");
         let _ = writeln!(out, "    for (i64 l = 0; l < columns; l++) {{");
         let _ = writeln!(out, "        const i64 i{row} = top + m, i{last} = left + l;");
-        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
-        self.registers(out, &[before, behind].concat(), 8);
-        out.push_str(&self.body(before, 2));
-        let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
-        out.push_str(&self.body(behind, 2));
-        for store in &nest.stores {
-            let at = self.element(store.operand, &store.index, &|_| String::new());
-            let _ = writeln!(out, "        {at} = r{};", store.value.0);
-        }
+        self.registers(out, code, 8);
+        inside(out);
         out.push_str("    }\n}\n");
     }
 
@@ -277,6 +298,9 @@ impl Writer<'_> {
         let _ = writeln!(out, "    i64 ends[2];\n    mgpu_bounds_{n}(ends, {around});");
         let _ = writeln!(out, "    for (i64 m = 0; m < high; m++)");
         let _ = writeln!(out, "        for (i64 l = 0; l < wide; l++) sum[m * {length} + l] = 0;");
+        if self.c.chain.start.is_none() {
+            let _ = writeln!(out, "    mgpu_start_{n}(sum, {around}, rows, columns);");
+        }
         let _ = writeln!(out, "    for (i64 k = ends[0]; k < ends[1]; k += {TERMS}) {{");
         let _ = writeln!(out, "        const i64 terms = mg_least({TERMS}, ends[1] - k);");
         let _ = writeln!(out, "        mgpu_right_{n}(right, {around}, columns, k, terms);");
