@@ -238,13 +238,14 @@ fn plans_of_all_programs_bring_what_is_needed() {
             for panels in [Panelling::Large, Panelling::Terms(3)] {
                 let options = mgpu::planner::Options { panels, ..Default::default() };
                 let plan = mgpu::planner::plan_with(program.clone(), ranks, options, &mut sink);
-                let Some(plan) = plan else { continue };
+                let again = |p: &Plan| panels == Panelling::Large || p.nests.iter().any(|n| n.panels.is_some());
+                let Some(plan) = plan.filter(again) else { continue };
                 prove(&plan, &format!("{} on {ranks}, {panels:?}", path.display()));
                 plans += 1;
             }
         }
     }
-    assert!(plans > 600, "only {plans} plans were made");
+    assert!(plans > 300, "only {plans} plans were made");
 }
 
 /// Extent, partition, edge, and how far a near and a far read go.
