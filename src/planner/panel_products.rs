@@ -280,14 +280,16 @@ fn width(
         }
     }
     let up = |a: i64, b: i64| (a + b - 1) / b;
-    let width = if held >= FEWEST_TERMS {
-        let pieces = up(held * FEWEST, count).max(up(bytes / count * held, PANEL));
-        up(held, pieces).max(FEWEST_TERMS)
-    } else {
-        held * up(FEWEST_TERMS, held)
-    };
-    let width = width.max(up(count, MOST));
-    (bytes >= LARGE && up(count, width) >= FEWEST).then_some(width)
+    if bytes < LARGE || count < FEWEST * FEWEST_TERMS {
+        return None;
+    }
+    let mut pieces = up(bytes / count * held, PANEL).max(1);
+    while up(count, up(held, pieces)) < FEWEST {
+        pieces += 1;
+    }
+    let whole_parts = held * up(FEWEST_TERMS, held);
+    let width = if held < FEWEST_TERMS { whole_parts } else { up(held, pieces).max(FEWEST_TERMS) };
+    Some(width.max(up(count, MOST)))
 }
 
 /// An array for sums of the type `ty`, laid out like what the nest stores.
