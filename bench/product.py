@@ -3,9 +3,10 @@
 
 A product's time is the difference of two runs with many and few products, so that start-up and compilation do not count. On the
 CPU, mgpu and NumPy take turns, on one thread and on all; a row shows the median of the ratios pair by pair (NumPy's time over
-mgpu's: above 1, mgpu is faster). With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of training.mgpu.
+mgpu's: above 1, mgpu is faster). With --panels: products whose factors other ranks own, made panel by panel, beside the same with
+factors fetched whole, in turns, and what a rank holds in both. With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of training.mgpu.
 
-usage: bench/product.py [--mgpu PATH] [--repeat R] [--device cuda] [--check]
+usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--check]
 """
 import argparse
 import json
@@ -27,13 +28,18 @@ print((time.perf_counter() - start) / steps)
 """
 
 
-def seconds(a, program, ranks, params, more=()):
+def told(a, program, ranks, params, more=(), env=None):
     words = [x for k, v in params.items() for x in ("-p", f"{k}={v}")]
     command = [a.mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--device", a.device, "--json", *more]
-    done = subprocess.run(command + words, capture_output=True, text=True)
+    done = subprocess.run(command + words, capture_output=True, text=True, env={**os.environ, **(env or {})})
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-600:])
-    return json.loads(done.stderr.strip().splitlines()[-1])["steps_s"], done.stdout.strip()
+    return json.loads(done.stderr.strip().splitlines()[-1]), done.stdout.strip()
+
+
+def seconds(a, program, ranks, params, more=()):
+    summary, out = told(a, program, ranks, params, more)
+    return summary["steps_s"], out
 
 
 def step(a, program, ranks, steps, **params):
@@ -55,6 +61,27 @@ def on_cpu(a):
             ratio = statistics.median(x / y for x, y in pairs)
             rate = 2 * n**3 / statistics.median(y for _, y in pairs) / 1e9
             print(f"{name} {n}^2 on {threads} thread(s): {rate:.0f} GFLOP/s, NumPy's time over mgpu's {ratio:.2f}", flush=True)
+
+
+def panels(a):
+    """Panels beside whole factors, in turns; the results are the same."""
+    for program, ranks in (("product_rows", 2), ("product_rows", 4), ("product_tiles", 4)):
+        pairs, memory, printed = [], {}, set()
+        for turn in range(a.repeat):
+            times = {}
+            for way, env in (("panels", {}), ("whole", {"MGPU_PANELS": "0"}))[:: 1 if turn % 2 else -1]:
+                runs = [told(a, program, ranks, {"n": a.n, "steps": steps}, env=env) for steps in (1, 4)]
+                times[way] = (runs[1][0]["steps_s"] - runs[0][0]["steps_s"]) / 3
+                memory[way] = runs[1][0]["memory_per_rank"] / 2**20
+                printed.add(runs[1][1])
+            pairs.append((times["whole"], times["panels"]))
+        assert len(printed) == 1, printed
+        ratio = statistics.median(x / y for x, y in pairs)
+        print(
+            f"{program} {a.n}^2 on {ranks} ranks: {statistics.median(y for _, y in pairs):.3f} s a product, time with whole factors over "
+            f"time with panels {ratio:.2f}; a rank holds {memory['panels']:.0f} MiB, with whole factors {memory['whole']:.0f} MiB",
+            flush=True,
+        )
 
 
 def cublas(n, name):
@@ -132,10 +159,14 @@ def main():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--panels", action="store_true")
+    parser.add_argument("--n", type=int, default=2048)
     a = parser.parse_args()
     if a.check:
         check(a)
-    if a.device == "cuda":
+    if a.panels:
+        panels(a)
+    elif a.device == "cuda":
         on_gpu(a)
     else:
         on_cpu(a)

@@ -9,6 +9,7 @@ use mgpu::check::{Loader, Options, check};
 use mgpu::diag::Sink;
 use mgpu::ir::plan::Plan;
 use mgpu::ir::ty::Ty;
+use mgpu::planner::{Panelling, plan_with};
 use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
 use mgpu::runtime::launch::{self, Manner};
@@ -45,7 +46,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Exchanges of every kind, a double buffer, all reductions, scalars, `while`, `if`; nothing that prints.
+/// Exchanges of every kind, a product panel by panel, a double buffer, all reductions, scalars, `while`, `if`; nothing that prints.
 const PROGRAM: &str = "
 param steps: i64 = STEPS
 array u: f32[64 * SIZE, 48 * SIZE] in (block, block) edge clamp
@@ -54,6 +55,8 @@ array w: i32[100] in (block) edge periodic
 kernel smooth(u: f32[n, m]) -> v: f32[n, m] {
     v[i, j] = (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1]) / 4
 }
+array f, g: f32[36, 36] in (block, block)
+
 workflow main {
     u[i, j] = f32(i * j mod 7)
     w[i] = i32(i)
@@ -61,6 +64,8 @@ workflow main {
     var k = 0
     while k < steps {
         u = smooth(u)
+        f[i, j] = g[j, i] * 0.5
+        g[i, j] = sum[k] f[i, k] * f[k, j]
         t[i, j] = u[j, i] * 2
         w[i] = w[i - 1] + w[i + 3]
         total = sum[i, j] t[i, j]
@@ -88,9 +93,10 @@ fn plan(steps: i64, size: i64, ranks: i64) -> Plan {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
     let text = PROGRAM.replace("STEPS", &steps.to_string()).replace("SIZE", &size.to_string());
     let id = sources.add("loops.mgpu", text.as_str());
+    let options = mgpu::planner::Options { panels: Panelling::Terms(20), ..Default::default() };
     let program = parse(id, &text, &mut sink)
         .and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks }, &mut sink));
-    let plan = program.and_then(|p| mgpu::planner::plan(p, ranks, &mut sink));
+    let plan = program.and_then(|p| plan_with(p, ranks, options, &mut sink));
     plan.unwrap_or_else(|| panic!("{:?}", sink.items))
 }
 

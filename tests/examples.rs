@@ -231,7 +231,9 @@ fn counts(name: &str, entry: &Value, ranks: u64, run: &Run) -> Vec<String> {
         return vec![format!("no counts\n{}{}", planned.err, run)];
     };
     let total = |what: &str| -> u64 {
-        let each = exchanges.iter().zip(ran).map(|(e, times)| e[what].as_u64().unwrap() * times.as_u64().unwrap());
+        // A round of panels is one of those that the plan adds up.
+        let number = |v: &Value| v.as_u64().unwrap();
+        let each = exchanges.iter().zip(ran).map(|(e, times)| number(&e[what]) * number(times) / number(&e["panels"]));
         each.sum()
     };
     let mut known = vec![None; exchanges.len()];

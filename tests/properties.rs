@@ -8,6 +8,7 @@ use mgpu::ir::plan::Plan;
 use mgpu::ir::plan::region::Mode;
 use mgpu::ir::program::Edge;
 use mgpu::ir::ty::{Ty, Value};
+use mgpu::planner::Panelling;
 use mgpu::runtime::io::npy::read_header;
 use mgpu::runtime::io::root::Root;
 use mgpu::source::SourceMap;
@@ -140,9 +141,10 @@ fn prove(plan: &Plan, what: &str) {
         for item in &e.items {
             let (id, in_place) = plan.item_array(item);
             let a = plan.array(id);
-            for rank in 0..plan.ranks {
+            let rounds = plan.rounds_of(e);
+            for (rank, round) in (0..plan.ranks).flat_map(|r| (0..rounds).map(move |k| (r, k))) {
                 let own = a.layout.part(rank);
-                let needs = plan.needs(item, rank);
+                let needs = plan.needs_in(item, rank, round);
                 if needs.pieces.iter().map(|p| p.dst.len()).sum::<i64>() > 5000 {
                     continue;
                 }
@@ -233,9 +235,14 @@ fn plans_of_all_programs_bring_what_is_needed() {
             let files = Files(Root::open(path.parent().unwrap()).unwrap());
             let options = Options { params: &args, ranks };
             let Some(program) = check(ast, &mut sources, &files, &options, &mut sink) else { continue };
-            let Some(plan) = mgpu::planner::plan(program, ranks, &mut sink) else { continue };
-            prove(&plan, &format!("{} on {ranks}", path.display()));
-            plans += 1;
+            for panels in [Panelling::Large, Panelling::Terms(3)] {
+                let options = mgpu::planner::Options { panels, ..Default::default() };
+                let plan = mgpu::planner::plan_with(program.clone(), ranks, options, &mut sink);
+                let again = |p: &Plan| panels == Panelling::Large || p.nests.iter().any(|n| n.panels.is_some());
+                let Some(plan) = plan.filter(again) else { continue };
+                prove(&plan, &format!("{} on {ranks}, {panels:?}", path.display()));
+                plans += 1;
+            }
         }
     }
     assert!(plans > 300, "only {plans} plans were made");

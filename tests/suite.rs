@@ -6,7 +6,8 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use support::{Run, bless, executors, first_difference, run, scratch};
+use std::process::Command;
+use support::{MGPU, Run, bless, executors, first_difference, run_command, scratch};
 
 /// Ranks of a case that does not say.
 const RANKS: [i64; 5] = [1, 2, 3, 4, 7];
@@ -17,6 +18,8 @@ struct Case {
     /// The path beneath `tests/suite`, without `.mgpu`.
     name: String,
     args: Vec<String>,
+    /// Variables of the environment.
+    env: Vec<(String, String)>,
     ranks: Vec<i64>,
     /// Codes of the reports that the program must get, in order; empty: it runs.
     codes: Vec<String>,
@@ -47,6 +50,7 @@ fn case(path: &Path) -> Case {
         path: path.into(),
         name,
         args: vec![],
+        env: vec![],
         ranks: RANKS.to_vec(),
         codes: vec![],
         exit: 0,
@@ -63,6 +67,10 @@ fn case(path: &Path) -> Case {
         let words: Vec<String> = value.split_whitespace().map(str::to_string).collect();
         match key {
             "args" => c.args = words,
+            "env" => {
+                let pair = |w: &String| w.split_once('=').map(|(k, v)| (k.to_string(), v.to_string())).unwrap();
+                c.env = words.iter().map(pair).collect();
+            }
             "ranks" => c.ranks = words.iter().map(|w| w.parse().unwrap()).collect(),
             "output" => {
                 assert_eq!(value.trim(), "depends on ranks", "{}: unknown `output:`", c.name);
@@ -133,7 +141,8 @@ fn check(c: &Case) -> String {
                 ["run", "-q", file.to_str().unwrap(), "-n"].iter().map(|s| s.to_string()).collect::<Vec<_>>();
             args.extend([n.to_string(), "--executor".into(), executor.into()]);
             args.extend(c.args.clone());
-            let mut got = run(&args, dir.path());
+            let mut command = Command::new(MGPU);
+            let mut got = run_command(command.args(&args).envs(c.env.clone()), dir.path());
             got.files.retain(|name, _| {
                 !inputs.contains_key(name) && *name != *c.path.file_name().unwrap().to_string_lossy()
             });

@@ -5,6 +5,7 @@ use super::{MessageFormat, ProgramArgs};
 use crate::diag::Diagnostic;
 use crate::ir::program::{Program, Stmt, StmtKind};
 use crate::mpi4py::script;
+use crate::planner::{Options, Panelling};
 use crate::runtime::failure::exit;
 use crate::source::{FileId, SourceMap, Span};
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ pub fn by_hand(program: &ProgramArgs, lines: Option<RangeInclusive<usize>>, rank
                 }
             }
         }
-        let plan = crate::planner::plan_unfused(bound, ranks, &mut s.sink)?;
+        let plan = crate::planner::plan_with(bound, ranks, AS_READ, &mut s.sink)?;
         match script(&plan, &s.sources, &title, lines.is_some()) {
             Ok(text) => Some(text),
             Err(no) => {
@@ -61,6 +62,9 @@ pub fn by_hand(program: &ProgramArgs, lines: Option<RangeInclusive<usize>>, rank
     print!("{text}");
     exit::OK
 }
+
+/// Every statement on its own, and factors of products gathered whole, as one writes it first.
+const AS_READ: Options = Options { fused: false, panels: Panelling::Never };
 
 /// The first lines of the script: where it comes from, and the text of the lines.
 fn title(program: &ProgramArgs, lines: Option<&RangeInclusive<usize>>, sources: &SourceMap, ranks: i64) -> String {

@@ -6,6 +6,7 @@ use crate::diag::{Diagnostic, MOST_ERRORS, Sink, render};
 use crate::ir::plan::Plan;
 use crate::ir::program::Program;
 use crate::ir::ty::Ty;
+use crate::planner::{self, Panelling};
 use crate::runtime::failure::exit;
 use crate::runtime::io::IoError;
 use crate::runtime::io::npy::read_header;
@@ -110,9 +111,14 @@ impl Session {
 
     /// Compiles a program to the plan for `ranks` ranks, on a thread with a stack deep enough for any accepted program.
     pub fn plan(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
+        self.plan_on(false, args, ranks)
+    }
+
+    /// The same for ranks on the CPU, or on GPUs.
+    pub fn plan_on(&mut self, gpus: bool, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
         self.on_deep_stack(|s| {
             let program = s.program(args, ranks)?;
-            crate::planner::plan(program, ranks, &mut s.sink)
+            crate::planner::plan_with(program, ranks, planning(gpus), &mut s.sink)
         })
     }
 
@@ -191,4 +197,17 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>, String> {
         }
     }
     Ok(out)
+}
+
+/// How plans are made here. `MGPU_PANELS` says, for tests, of how many terms the panels of products are; 0: there are none. On
+/// GPUs the factors of products are fetched whole.
+pub fn planning(gpus: bool) -> planner::Options {
+    let asked = std::env::var("MGPU_PANELS").ok().and_then(|v| v.parse().ok());
+    let panels = match asked {
+        _ if gpus => Panelling::Never,
+        None => Panelling::Large,
+        Some(0) => Panelling::Never,
+        Some(terms) => Panelling::Terms(terms),
+    };
+    planner::Options { panels, ..planner::Options::default() }
 }

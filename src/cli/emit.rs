@@ -42,7 +42,11 @@ pub struct EmitArgs {
 /// Prints what a stage makes of a program; gives the exit code.
 pub fn emit(args: &EmitArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
-    let plan = session.plan(&args.program, args.ranks.max(1));
+    #[cfg(feature = "cuda")]
+    let gpus = matches!(args.stage, Stage::Cuda | Stage::Cubin);
+    #[cfg(not(feature = "cuda"))]
+    let gpus = false;
+    let plan = session.plan_on(gpus, &args.program, args.ranks.max(1));
     let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
     session.flush();
     let Some(plan) = plan.filter(|_| !rejected) else { return refusal };

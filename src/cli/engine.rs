@@ -88,6 +88,11 @@ pub fn default_ranks(args: &EngineArgs) -> i64 {
     if args.on_cpu() { cores } else { gpus(args).filter(|n| *n > 0).unwrap_or(cores) }
 }
 
+/// Whether kernels are to run on GPUs: they are asked for, or nobody says otherwise and there are some.
+pub fn uses_gpus(args: &EngineArgs) -> bool {
+    !args.on_cpu() && (args.device == Device::Cuda || gpus(args).is_some_and(|n| n > 0))
+}
+
 /// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
 pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     let verbose = args.verbose && speaks;

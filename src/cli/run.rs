@@ -1,7 +1,7 @@
 //! `mgpu run`
 
 use super::compile::{Session, root_of};
-use super::engine::{EngineArgs, default_ranks, engine};
+use super::engine::{EngineArgs, default_ranks, engine, uses_gpus};
 use super::{MessageFormat, ProgramArgs, launcher};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
@@ -84,7 +84,8 @@ fn run_here(args: &RunArgs) -> u8 {
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let (plan, root, engine) = match prepare(args, &mut session, ranks, true) {
+    let gpus = uses_gpus(&args.engine);
+    let (plan, root, engine) = match prepare(args, &mut session, (ranks, gpus), true) {
         Ok(ready) => ready,
         Err(code) => {
             session.flush();
@@ -108,10 +109,10 @@ fn run_here(args: &RunArgs) -> u8 {
 fn prepare(
     args: &RunArgs,
     session: &mut Session,
-    ranks: i64,
+    (ranks, gpus): (i64, bool),
     speaks: bool,
 ) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
-    let plan = session.plan(&args.program, ranks);
+    let plan = session.plan_on(gpus, &args.program, ranks);
     startup::ended("plan");
     let usage = |session: &mut Session, message: String| {
         session.sink.push(Diagnostic::bare("E0003", message));
@@ -151,7 +152,10 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     }
     let mut session = Session::new(args.program.message_format);
     let start = Instant::now();
-    let ready = prepare(args, &mut session, size, comm.rank() == 0);
+    // One plan for all, whoever has GPUs.
+    let Ok(gpus) = comm.gathered(&[u8::from(uses_gpus(&args.engine))]) else { return exit::LOST };
+    let gpus = gpus.iter().any(|g| g == [1]);
+    let ready = prepare(args, &mut session, (size, gpus), comm.rank() == 0);
     // Everybody goes on, or nobody does.
     let verdict = ready.as_ref().err().copied().unwrap_or(0);
     let print = match &ready {

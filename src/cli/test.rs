@@ -1,7 +1,7 @@
 //! `mgpu test`: every `test` of the programs on several numbers of ranks, which must leave the same bits.
 
-use super::compile::{Session, root_of};
-use super::engine::{EngineArgs, engine};
+use super::compile::{Session, planning, root_of};
+use super::engine::{EngineArgs, engine, uses_gpus};
 use super::{MessageFormat, ProgramArgs, launcher};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
@@ -215,9 +215,10 @@ fn on_ranks(
     session: &mut Session,
     printed: &mut Vec<u8>,
 ) -> Option<Left> {
+    let gpus = uses_gpus(&args.engine);
     let plan: Plan = session.on_deep_stack(|s| {
         let bound = s.test(program, item, n)?;
-        crate::planner::plan(bound, n, &mut s.sink)
+        crate::planner::plan_with(bound, n, planning(gpus), &mut s.sink)
     })?;
     if session.sink.has_errors() {
         return None;

@@ -1,6 +1,6 @@
 //! Contractions in C ([`crate::ir::contraction`]): loops over blocks that fit the caches, around a tile in vector registers.
 //!
-//! For every block of columns and rows the result begins at zero in a buffer. For every panel of terms both factors are
+//! For every block of columns and rows the result begins in a buffer, at zero or at what the chain starts from. For every panel of terms both factors are
 //! evaluated into packed memory, tile by tile, and every tile of the buffer takes in the panel's terms. At the end the code
 //! around the loop runs for every element, with the buffer's value as that of the chain. The blocking is that of Goto and van de Geijn,
 //! "Anatomy of High-Performance Matrix Multiplication" (2008). Packing evaluates the factors' code, so transposed, strided
@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{Body, Surroundings, c_memory, c_ty};
 use crate::ir::contraction::{Contraction, Factor, product};
-use crate::ir::kernel::{AccessId, Affine, Inst, Nest, Op, OperandId, Reg, Sym};
+use crate::ir::kernel::{AccessId, Affine, Inst, Nest, Op, OperandId, Reg, Store, Sym};
 use crate::ir::ty::Ty;
 
 /// The text in front of units with contractions.
@@ -59,9 +59,13 @@ pub fn write(out: &mut String, number: usize, nest: &Nest, c: &Contraction) {
     let w = Writer { nest, number, c, row, last: nest.domain.rank() - 1 };
     w.pack(out, "left", &c.left, row);
     w.pack(out, "right", &c.right, w.last);
-    w.finish(out);
     w.bounds(out);
     let in_place = w.place(out);
+    if !in_place && w.result(out) {
+        return w.drive_in_result(out);
+    }
+    w.start(out);
+    w.finish(out);
     w.drive(out, in_place);
 }
 
@@ -197,31 +201,51 @@ impl Writer<'_> {
         out.push_str("    }\n}\n");
     }
 
+    /// The function that sets a block of results to the elements from which their chains start, where that is not zero.
+    fn start(&self, out: &mut String) {
+        if self.c.chain.start.is_some() {
+            return;
+        }
+        let before = &self.nest.code.body[..self.c.chain.at];
+        let parameters = format!("{} *restrict sum", c_ty(self.c.chain.ty));
+        self.each_result(out, "start", &parameters, before, |out| {
+            out.push_str(&self.body(before, 2));
+            let _ = writeln!(out, "        sum[l] = r{};", self.c.chain.acc.0);
+        });
+    }
+
     /// The function that carries out what stands around the loop, for a block of results.
     fn finish(&self, out: &mut String) {
-        let nest = self.nest;
-        let (ty, row, last) = (c_ty(self.c.chain.ty), self.row, self.last);
+        let (before, behind) = (&self.nest.code.body[..self.c.chain.at], &self.nest.code.body[self.c.chain.at + 1..]);
+        let parameters = format!("const {} *restrict sum", c_ty(self.c.chain.ty));
+        self.each_result(out, "finish", &parameters, &[before, behind].concat(), |out| {
+            out.push_str(&self.body(before, 2));
+            let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
+            out.push_str(&self.body(behind, 2));
+            for store in &self.nest.stores {
+                let at = self.element(store.operand, &store.index, &|_| String::new());
+                let _ = writeln!(out, "        {at} = r{};", store.value.0);
+            }
+        });
+    }
+
+    /// A function that does something for every result of a block, whose registers are those of `code`.
+    fn each_result(&self, out: &mut String, name: &str, sum: &str, code: &[Inst], inside: impl FnOnce(&mut String)) {
+        let (row, last) = (self.row, self.last);
         let _ = writeln!(
             out,
-            "OUTLINE void mgpu_finish_{}(const {ty} *restrict sum, {}, i64 rows, i64 columns) {{",
+            "OUTLINE void mgpu_{name}_{}({sum}, {}, i64 rows, i64 columns) {{",
             self.number,
             self.around().0
         );
         self.names(out);
-        let length = room(nest, self.c).row;
+        let length = room(self.nest, self.c).row;
         let _ = writeln!(out, "    const i64 top = i{row}, left = i{last};");
         let _ = writeln!(out, "    for (i64 m = 0; m < rows; m++, sum += {length})\n    MG_SIMD");
         let _ = writeln!(out, "    for (i64 l = 0; l < columns; l++) {{");
         let _ = writeln!(out, "        const i64 i{row} = top + m, i{last} = left + l;");
-        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
-        self.registers(out, &[before, behind].concat(), 8);
-        out.push_str(&self.body(before, 2));
-        let _ = writeln!(out, "        r{} = sum[l];", self.c.chain.acc.0);
-        out.push_str(&self.body(behind, 2));
-        for store in &nest.stores {
-            let at = self.element(store.operand, &store.index, &|_| String::new());
-            let _ = writeln!(out, "        {at} = r{};", store.value.0);
-        }
+        self.registers(out, code, 8);
+        inside(out);
         out.push_str("    }\n}\n");
     }
 
@@ -250,9 +274,57 @@ impl Writer<'_> {
         true
     }
 
-    fn drive(&self, out: &mut String, in_place: bool) {
+    /// The function that gives the address of an element of the result, where that holds the sums before and behind: chains go on
+    /// from there and nothing else is done with them.
+    fn result(&self, out: &mut String) -> bool {
+        let (c, nest) = (&self.c.chain, self.nest);
+        let [store] = &nest.stores[..] else { return false };
+        let from = |i: &Inst| matches!(i, Inst::Op { op: Op::Load(a), .. } if self.starts_at(*a, store));
+        let last = store.index.last().map_or(0, |i| i.coef(Sym::Dim(self.last)));
+        let across = store.index.iter().filter(|i| i.coef(Sym::Dim(self.last)) != 0).count();
+        let plain = c.start.is_none() && store.value == c.acc && nest.code.body.len() == c.at + 1;
+        if !plain || !nest.code.body[..c.at].iter().any(from) || (last, across) != (1, 1) {
+            return false;
+        }
+        let (n, ty) = (self.number, c_ty(c.ty));
+        let _ = writeln!(out, "FN {ty} *mgpu_result_{n}({}) {{", self.around().0);
+        self.names(out);
+        let at = self.element(store.operand, &store.index, &|_| String::new());
+        let _ = writeln!(out, "    return &{at};\n}}");
+        true
+    }
+
+    /// Whether an access reads what a store writes, in the chain's type.
+    fn starts_at(&self, access: AccessId, store: &Store) -> bool {
+        let a = &self.nest.accesses[access.0 as usize];
+        let ty = self.nest.operands[store.operand.0 as usize].ty;
+        a.operand == store.operand && a.index == store.index && ty == self.c.chain.ty
+    }
+
+    /// The loops around tiles of the result itself.
+    fn drive_in_result(&self, out: &mut String) {
+        let (n, row, ty) = (self.number, self.row, c_ty(self.c.chain.ty));
+        let around = self.around().1;
+        let one_more = around.replace(&format!("i{row}"), &format!("i{row} + 1"));
+        self.open(out);
+        let _ = writeln!(out, "    {ty} *const to = mgpu_result_{n}({around});");
+        let _ = writeln!(out, "    const i64 down = mgpu_result_{n}({one_more}) - to;");
+        self.terms(out);
+        let _ = writeln!(out, "            mgpu_left_{n}(left, {around}, some, k, terms);");
+        let _ = writeln!(out, "            for (i64 c = 0; c < columns; c += COLUMNS)");
+        let _ = writeln!(out, "                for (i64 r = 0; r < some; r += MG_ROWS)");
+        let _ = writeln!(
+            out,
+            "                    mg_part_{ty}(terms, left + r * terms, right + c * terms, to + (m + r) * down + c, down, \
+             some - r, columns - c);"
+        );
+        out.push_str("        }\n    }\n    }\n    }\n}\n");
+    }
+
+    /// The head of a nest's function, and its loops over blocks of columns and rows.
+    fn open(&self, out: &mut String) {
         let (n, row, last, ty) = (self.number, self.row, self.last, c_ty(self.c.chain.ty));
-        let Room { left, right, row: length, .. } = room(self.nest, self.c);
+        let Room { left, right, .. } = room(self.nest, self.c);
         let _ = writeln!(
             out,
             "void mgpu_{n}(const i64 *box, char *const *ptr, const i64 *geom, const u64 *scalars, void *const *acc, \
@@ -262,27 +334,40 @@ impl Writer<'_> {
         let _ = writeln!(out, "    {ty} *const right = ({ty} *)mg_aligned(left + {left});");
         let _ = writeln!(out, "    {ty} *const sum = ({ty} *)mg_aligned(right + {right});");
         let _ = writeln!(out, "    enum {{ COLUMNS = MG_COLUMNS({ty}) }};");
-        let outer: Vec<usize> = (0..last).filter(|d| *d != row).collect();
-        for d in &outer {
+        for d in (0..last).filter(|d| *d != row) {
             let _ = writeln!(out, "    for (i64 i{d} = box[{}]; i{d} < box[{}]; i{d}++)", 2 * d, 2 * d + 1);
         }
-        let around = self.around().1;
-        let loops = [(last, "columns", MOST_COLUMNS), (row, "rows", MOST_ROWS)];
-        for (d, name, most) in loops {
+        for (d, name, most) in [(last, "columns", MOST_COLUMNS), (row, "rows", MOST_ROWS)] {
             let (lo, hi) = (2 * d, 2 * d + 1);
             let _ = writeln!(out, "    for (i64 i{d} = box[{lo}], {name}; i{d} < box[{hi}]; i{d} += {name}) {{");
             let _ = writeln!(out, "    {name} = mg_least({most}, box[{hi}] - i{d});");
         }
-        let _ = writeln!(out, "    const i64 wide = mg_tiles(columns, COLUMNS), high = mg_tiles(rows, MG_ROWS);");
+    }
+
+    /// The loops over panels of terms and the rows that are packed at once.
+    fn terms(&self, out: &mut String) {
+        let (n, row, around) = (self.number, self.row, self.around().1);
         let _ = writeln!(out, "    i64 ends[2];\n    mgpu_bounds_{n}(ends, {around});");
-        let _ = writeln!(out, "    for (i64 m = 0; m < high; m++)");
-        let _ = writeln!(out, "        for (i64 l = 0; l < wide; l++) sum[m * {length} + l] = 0;");
         let _ = writeln!(out, "    for (i64 k = ends[0]; k < ends[1]; k += {TERMS}) {{");
         let _ = writeln!(out, "        const i64 terms = mg_least({TERMS}, ends[1] - k);");
         let _ = writeln!(out, "        mgpu_right_{n}(right, {around}, columns, k, terms);");
         let _ = writeln!(out, "        const i64 top = i{row};");
         let _ = writeln!(out, "        for (i64 m = 0; m < rows; m += {ROWS}) {{");
         let _ = writeln!(out, "            const i64 i{row} = top + m, some = mg_least({ROWS}, rows - m);");
+    }
+
+    fn drive(&self, out: &mut String, in_place: bool) {
+        let (n, row, ty) = (self.number, self.row, c_ty(self.c.chain.ty));
+        let Room { row: length, .. } = room(self.nest, self.c);
+        let around = self.around().1;
+        self.open(out);
+        let _ = writeln!(out, "    const i64 wide = mg_tiles(columns, COLUMNS), high = mg_tiles(rows, MG_ROWS);");
+        let _ = writeln!(out, "    for (i64 m = 0; m < high; m++)");
+        let _ = writeln!(out, "        for (i64 l = 0; l < wide; l++) sum[m * {length} + l] = 0;");
+        if self.c.chain.start.is_none() {
+            let _ = writeln!(out, "    mgpu_start_{n}(sum, {around}, rows, columns);");
+        }
+        self.terms(out);
         if in_place {
             // Whole tiles; what is left of the rows is packed.
             let one_more = around.replace(&format!("i{row}"), &format!("i{row} + 1"));

@@ -17,6 +17,9 @@
 
 typedef f32 mg_vector_f32 __attribute__((vector_size(MG_BYTES), may_alias));
 typedef f64 mg_vector_f64 __attribute__((vector_size(MG_BYTES), may_alias));
+/* The same anywhere in memory. */
+typedef f32 mg_loose_f32 __attribute__((vector_size(MG_BYTES), aligned(4), may_alias));
+typedef f64 mg_loose_f64 __attribute__((vector_size(MG_BYTES), aligned(8), may_alias));
 
 /* Columns of a tile: two vectors. */
 #define MG_COLUMNS(T) (2 * MG_BYTES / (i64)sizeof(T))
@@ -46,14 +49,17 @@ MG_CHAIN(f64)
 #define MG_KEEP(v) (void)0
 #endif
 
+FN i64 mg_least(i64 a, i64 b) { return a < b ? a : b; }
+
 /* A tile of the result: MG_ROWS rows of two vectors, `k` terms more. Rows and terms of the left factor lie `down` and `on`
    apart. */
-#define MG_OPEN(R) V x##R = *(const V *)(c + R * row), y##R = *(const V *)(c + R * row + W);
+#define MG_OPEN(R) V x##R = *(const U *)(c + R * row), y##R = *(const U *)(c + R * row + W);
 #define MG_STEP(R) { const V s = a[R * down] - (V){}; x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
-#define MG_SHUT(R) *(V *)(c + R * row) = x##R; *(V *)(c + R * row + W) = y##R;
+#define MG_SHUT(R) *(U *)(c + R * row) = x##R; *(U *)(c + R * row + W) = y##R;
 #define MG_TILE(T) \
     FN void mg_any_tile_##T(i64 k, const T *restrict a, i64 down, i64 on, const T *restrict b, T *restrict c, i64 row) { \
         typedef mg_vector_##T V; \
+        typedef mg_loose_##T U; \
         enum { W = MG_BYTES / sizeof(T) }; \
         MG_EACH(MG_OPEN) \
         for (; k > 0; k--) { \
@@ -73,6 +79,19 @@ MG_CHAIN(f64)
         if (on == 1) mg_any_tile_##T(k, a, down, 1, b, c, row); \
         else if (down == 1) mg_any_tile_##T(k, a, 1, on, b, c, row); \
         else mg_any_tile_##T(k, a, down, on, b, c, row); \
+    } \
+    /* A tile that may reach past the ends of the result. */ \
+    FN void mg_part_##T(i64 k, const T *a, const T *b, T *c, i64 row, i64 rows, i64 columns) { \
+        enum { COLUMNS = MG_COLUMNS(T) }; \
+        if (rows >= MG_ROWS && columns >= COLUMNS) { \
+            mg_tile_##T(k, a, b, c, row); \
+            return; \
+        } \
+        T room[MG_ROWS * COLUMNS] = {0}; \
+        rows = mg_least(rows, MG_ROWS), columns = mg_least(columns, COLUMNS); \
+        for (i64 r = 0; r < rows; r++) for (i64 l = 0; l < columns; l++) room[r * COLUMNS + l] = c[r * row + l]; \
+        mg_tile_##T(k, a, b, room, COLUMNS); \
+        for (i64 r = 0; r < rows; r++) for (i64 l = 0; l < columns; l++) c[r * row + l] = room[r * COLUMNS + l]; \
     }
 #define MG_FMA mg_chain_f32
 MG_TILE(f32)
@@ -80,6 +99,5 @@ MG_TILE(f32)
 #define MG_FMA mg_chain_f64
 MG_TILE(f64)
 
-FN i64 mg_least(i64 a, i64 b) { return a < b ? a : b; }
 FN i64 mg_tiles(i64 n, i64 tile) { return (n + tile - 1) / tile * tile; }
 FN void *mg_aligned(void *p) { return (void *)(((u64)p + 63) & -64ULL); }

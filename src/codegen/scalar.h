@@ -104,6 +104,9 @@ FN f32 mg_odd(f64 x) {
 }
 FN f16 mg_cast_f16_f64(f64 x) { return mg_cast_f16_f32(mg_odd(x)); }
 FN bf16 mg_cast_bf16_f64(f64 x) { return mg_cast_bf16_f32(mg_odd(x)); }
+/* What a function of the program made of halves passes through a fold. */
+FN f16 mg_max_f16(f16 a, f16 b) { const f32 x = mg_cast_f32_f16(a); return (x > mg_cast_f32_f16(b)) | (x != x) ? a : b; }
+FN bf16 mg_max_bf16(bf16 a, bf16 b) { const f32 x = mg_cast_f32_bf16(a); return (x > mg_cast_f32_bf16(b)) | (x != x) ? a : b; }
 
 /* Trips of a loop, whatever its bounds. */
 FN u64 mg_trips(i64 from, i64 to, i64 by) { return from < to ? ((u64)to - (u64)from - 1) / (u64)by + 1 : 0; }

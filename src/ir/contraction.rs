@@ -1,6 +1,6 @@
 //! Contractions: nests whose elements are sums of products, `c[i, j] = sum[k] a[i, k] * b[k, j]` and their kin.
 //!
-//! A nest is recognised by its code: one loop that is a [`Chain`] of `Fma`s from zero, whose two factors are straight code. One
+//! A nest is recognised by its code: one loop that is a [`Chain`] of `Fma`s from zero (or from what an array holds), whose two factors are straight code. One
 //! factor changes along the last dimension of the domain (the columns), the other does not. What stands around the loop is
 //! carried out for every element as in any nest. Every executor may run such a nest as the loop that it is; one that knows
 //! more computes many elements at a time from packed factors, each element still the same chain, so that the bits are equal.
@@ -32,10 +32,10 @@ pub struct Chain {
     pub bounds: Vec<Inst>,
     /// The dimensions along which the bounds change.
     pub limits: BTreeSet<usize>,
-    /// The register that the chain accumulates in, its type, and what it holds in front of the loop.
+    /// The register that the chain accumulates in, its type, and what it holds in front of the loop; `None`: an element of an array.
     pub acc: Reg,
     pub ty: Ty,
-    pub start: Value,
+    pub start: Option<Value>,
     /// What a round does with the accumulator and the terms, none of which depends on the accumulator.
     pub next: Op,
     /// One term, or two that `next` multiplies.
@@ -100,7 +100,7 @@ pub fn of(nest: &Nest) -> Option<Contraction> {
     let last = nest.domain.rank().checked_sub(1)?;
     let chain = chain(nest)?;
     let [x, y] = &chain.terms[..] else { return None };
-    if chain.start != Value::float(chain.ty, 0.0) || chain.limits.contains(&last) {
+    if chain.start.is_some_and(|v| v != Value::float(chain.ty, 0.0)) || chain.limits.contains(&last) {
         return None;
     }
     let (left, right) = match (x.dims.contains(&last), y.dims.contains(&last)) {
@@ -177,12 +177,13 @@ fn writes(inst: &Inst, r: Reg) -> bool {
     }
 }
 
-/// The constant that the accumulator is set to, once, in front of the loop.
-fn start_of(before: &[Inst], acc: Reg) -> Option<Value> {
+/// The constant that the accumulator is set to, once, in front of the loop; `None` inside: an element that is read there.
+fn start_of(before: &[Inst], acc: Reg) -> Option<Option<Value>> {
     let sets: Vec<&Inst> = before.iter().filter(|i| writes(i, acc)).collect();
     let [Inst::Op { op: Op::Copy(start), .. }] = sets[..] else { return None };
     match before.iter().rfind(|i| matches!(i, Inst::Op { dst, .. } if dst == start))? {
-        Inst::Op { op: Op::Const(v), .. } => Some(*v),
+        Inst::Op { op: Op::Const(v), .. } => Some(Some(*v)),
+        Inst::Op { op: Op::Load(_), .. } => Some(None),
         _ => None,
     }
 }

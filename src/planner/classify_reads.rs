@@ -106,7 +106,7 @@ fn merged(found: Vec<Arm>) -> Vec<Arm> {
 
 /// The offsets of a read from the owned part in each array dimension, as intervals that hold 0..1 when it needs nothing;
 /// `None` when the read does not follow the division of the nest.
-fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) -> Option<Vec<Interval>> {
+pub(super) fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) -> Option<Vec<Interval>> {
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
     let image = access.image(&access.within, &|s| plan.scalar_range(s))?;
     let mut out = vec![];

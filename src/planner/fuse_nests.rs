@@ -159,7 +159,7 @@ fn join(a: &PlanNest, b: &PlanNest) -> Option<PlanNest> {
     if (product(x).is_some() || product(y).is_some()) && product(&nest).is_none() {
         return None;
     }
-    Some(PlanNest { nest, home, sources: vec![] })
+    Some(PlanNest::new(nest, home))
 }
 
 /// The home and leaves of a joined nest, when both run the same points on every rank.

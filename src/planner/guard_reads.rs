@@ -53,7 +53,7 @@ fn guard(plan: &mut Plan, n: usize) -> Guard {
     let (first, value) = (scalar(), scalar());
     let mut add = |seek: Option<ScalarId>, into| {
         let nest = Rewriter::new(&main.nest, checks.len() as i64, seek).finish(into);
-        plan.nests.push(PlanNest { nest, home: main.home.clone(), sources: vec![] });
+        plan.nests.push(PlanNest::new(nest, main.home.clone()));
         PlanNestId(plan.nests.len() as u32 - 1)
     };
     Guard { find: add(None, first), report: add(Some(first), value), first, value, checks }

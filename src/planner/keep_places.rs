@@ -96,7 +96,7 @@ fn split(plan: &mut Plan, before: &[Stmt], index: ArrayId, changed: &Changed) ->
     rest.stores.remove(store);
     rest.checks.retain(|c| !decisive.contains(&c.reg));
     keep_needed(rest);
-    plan.nests.push(PlanNest { nest: places, home: main.home, sources: vec![] });
+    plan.nests.push(PlanNest::new(places, main.home));
     Some((at, PlanNestId(plan.nests.len() as u32 - 1)))
 }
 

@@ -8,6 +8,7 @@ mod guard_reads;
 mod inspect_views;
 mod join_messages;
 mod keep_places;
+mod panel_products;
 mod schedule_steps;
 mod slice;
 
@@ -16,18 +17,30 @@ use crate::ir::kernel::ArrayId;
 use crate::ir::layout::{Dist, Layout, choose_mesh};
 use crate::ir::plan::{Plan, PlanArray, PlanNest};
 use crate::ir::program::{Placement, Program, Stmt, StmtKind};
+pub use panel_products::Panelling;
+
+/// What may be chosen about plans; the results of a program do not depend on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Sweeps over the same points become one; else every statement has its own, as one reads it.
+    pub fused: bool,
+    /// Which products of matrices are made panel by panel.
+    pub panels: Panelling,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { fused: true, panels: Panelling::Large }
+    }
+}
 
 /// Plans a program for `ranks` ranks. Every rank that is given the same program derives the same plan.
 pub fn plan(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
-    plan_as(program, ranks, true, sink)
+    plan_with(program, ranks, Options::default(), sink)
 }
 
-/// The same with every statement's sweep on its own, as one reads it.
-pub fn plan_unfused(program: Program, ranks: i64, sink: &mut Sink) -> Option<Plan> {
-    plan_as(program, ranks, false, sink)
-}
-
-fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option<Plan> {
+/// Plans a program in a chosen way, which must be the same on every rank.
+pub fn plan_with(program: Program, ranks: i64, options: Options, sink: &mut Sink) -> Option<Plan> {
     let mut layouts: Vec<Layout> = vec![];
     for (i, a) in program.arrays.iter().enumerate() {
         match layout_of(&program, i, &layouts, ranks) {
@@ -64,11 +77,12 @@ fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option
     };
     for nest in plan.program.nests.clone() {
         let home = choose_homes::choose_home(&plan, &nest);
-        plan.nests.push(PlanNest { nest, home, sources: vec![] });
+        plan.nests.push(PlanNest::new(nest, home));
     }
-    if fused {
+    if options.fused {
         fuse_nests::fuse_nests(&mut plan);
     }
+    panel_products::panel_products(&mut plan, options.panels);
     let kept = keep_places::keep_places(&mut plan);
     let guards = guard_reads::guard_reads(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);

@@ -174,7 +174,8 @@ impl Scheduler<'_> {
         let mut hoisted = vec![];
         for n in nests {
             for item in self.stale_items(n) {
-                if !written.contains(&self.plan.item_array(&item).0) && !hoisted.contains(&item) {
+                let array = self.plan.item_array(&item).0;
+                if !written.contains(&array) && !self.moves(&item) && !hoisted.contains(&item) {
                     hoisted.push(item);
                 }
             }
@@ -353,12 +354,19 @@ impl Scheduler<'_> {
     pub(super) fn note_fresh(&mut self, id: ExchangeId) {
         for item in &self.plan.exchanges[id.0 as usize].items {
             match item {
+                // The next round needs another panel.
+                Item::View(_) if self.moves(item) => {}
                 Item::View(v) => {
                     self.fresh.views.insert(*v);
                 }
                 Item::Ghost { array, arms } => self.fresh.arms.entry(*array).or_default().extend(arms.iter().cloned()),
             }
         }
+    }
+
+    /// Whether an item is another one in every round of the loop around its nest.
+    fn moves(&self, item: &Item) -> bool {
+        matches!(item, Item::View(v) if self.plan.panels_of_view(*v).is_some())
     }
 
     fn written(&mut self, a: ArrayId) {

@@ -58,11 +58,32 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// The schedules of `rank` on the CPU, one for each round of an exchange of panels.
+    pub fn rounds(plan: &Plan, id: ExchangeId, rank: i64) -> Vec<Schedule> {
+        let rounds = plan.rounds_of(&plan.exchanges[id.0 as usize]);
+        let storage = |p: Place, round: i64| match p {
+            Place::Array(_) => p.storage(plan, rank),
+            Place::View(v) => plan.view_box_in(v, rank, round),
+        };
+        (0..rounds).map(|k| Schedule::new_in(plan, (id, k), rank, &|p| storage(p, k), &|_, _| false)).collect()
+    }
+
     /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order. Pieces that come from the
     /// rank itself may be left out (`needless`).
     pub fn new(
         plan: &Plan,
         id: ExchangeId,
+        rank: i64,
+        storage_of: StorageOf,
+        needless: &dyn Fn(&Item, &Piece) -> bool,
+    ) -> Schedule {
+        Schedule::new_in(plan, (id, 0), rank, storage_of, needless)
+    }
+
+    /// The schedule of one round.
+    fn new_in(
+        plan: &Plan,
+        (id, round): (ExchangeId, i64),
         rank: i64,
         storage_of: StorageOf,
         needless: &dyn Fn(&Item, &Piece) -> bool,
@@ -73,7 +94,7 @@ impl Schedule {
         for item in &exchange.items {
             let (array, place, ty) = ends(plan, item);
             let storage = storage_of(place);
-            let needs = plan.needs(item, rank);
+            let needs = plan.needs_in(item, rank, round);
             for (region, v) in needs.constants {
                 out.constants.push((place, repeated(&storage, &region, v), v));
             }
@@ -107,7 +128,7 @@ impl Schedule {
         }
         out.receives = receives.into_values().collect();
         for peer in (0..plan.ranks).filter(|q| *q != rank) {
-            let m = Schedule::message_to(plan, id, rank, peer, storage_of);
+            let m = Schedule::message_to(plan, (id, round), rank, peer, storage_of);
             if !m.copies.is_empty() {
                 out.sends.push(m);
             }
@@ -115,12 +136,12 @@ impl Schedule {
         out
     }
 
-    fn message_to(plan: &Plan, id: ExchangeId, rank: i64, peer: i64, storage_of: StorageOf) -> Message {
+    fn message_to(plan: &Plan, (id, round): (ExchangeId, i64), rank: i64, peer: i64, storage_of: StorageOf) -> Message {
         let mut m = Message { peer, ..Message::default() };
         for item in &plan.exchanges[id.0 as usize].items {
             let (array, _, ty) = ends(plan, item);
             let storage = storage_of(Place::Array(array));
-            for Piece { from, src, .. } in plan.needs(item, peer).pieces {
+            for Piece { from, src, .. } in plan.needs_in(item, peer, round).pieces {
                 if from != rank {
                     continue;
                 }
@@ -161,6 +182,13 @@ impl Schedule {
 
     /// Packs and sends, and fills what comes from this rank itself.
     pub fn start(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
+        self.send(address, comm)?;
+        self.fill(address);
+        Ok(())
+    }
+
+    /// Packs and sends.
+    pub fn send(&self, address: &dyn Fn(Place) -> *mut u8, comm: &mut dyn Comm) -> Result<(), Lost> {
         for m in &self.sends {
             let mut buffer = comm.buffer(m.bytes);
             for (place, copy) in &m.copies {
@@ -169,6 +197,11 @@ impl Schedule {
             }
             comm.send(m.peer, buffer)?;
         }
+        Ok(())
+    }
+
+    /// Fills what comes from this rank itself, or from no rank.
+    pub fn fill(&self, address: &dyn Fn(Place) -> *mut u8) {
         for (from, to, copy) in &self.local {
             // SAFETY: made for these two storages; pieces lie outside the owned part, so the ends do not overlap.
             unsafe { copy.run(address(*from), address(*to)) };
@@ -177,7 +210,6 @@ impl Schedule {
             // SAFETY: the source is one element repeated in every dimension; the region lies in the storage.
             unsafe { copy.run(v.bits.to_le_bytes().as_ptr(), address(*place)) };
         }
-        Ok(())
     }
 
     /// Receives and unpacks; gives the messages and bytes that arrived.

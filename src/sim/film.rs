@@ -159,7 +159,12 @@ fn frames(take: &Take, sources: &SourceMap) -> Vec<Frame> {
             .map(|id| (*id, plan.scalar_name(*id)))
             .filter(|c| !c.1.is_empty())
             .collect();
-        let messages = exchange_of(step).map_or(vec![], |e| plan.messages(&plan.exchanges[e.0 as usize]));
+        let messages = exchange_of(step).map_or(vec![], |e| {
+            let exchange = &plan.exchanges[e.0 as usize];
+            let scalars = &take.record.ranks[0][k].scalars;
+            let round = plan.panels_of(exchange).map_or(0, |p| p.round_of(scalars[p.first.0 as usize] as i64));
+            plan.messages_in(exchange, round)
+        });
         let messages: Vec<String> = messages.iter().map(|m| m.line(plan)).collect();
         if !messages.is_empty() {
             let how = if matches!(step.kind, StepKind::Compute { .. }) { ", while the interior computes" } else { "" };

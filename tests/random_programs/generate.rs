@@ -3,6 +3,7 @@
 mod derivatives;
 mod expressions;
 mod indirect;
+mod products;
 mod statements;
 
 use crate::model::*;
@@ -96,6 +97,7 @@ pub fn program(seed: u64) -> Program {
     let count = g.r.range(2, 6);
     (0..count).for_each(|_| g.array());
     (0..g.r.range(0, 3)).for_each(|_| g.array_of_subscripts());
+    let product = g.r.chance(15).then(|| g.arrays_of_product());
     let mut scope = Scope { arrays: g.program.arrays.clone(), ..Scope::default() };
     let statements = g.r.range(2, 8);
     let mut body = vec![];
@@ -104,6 +106,7 @@ pub fn program(seed: u64) -> Program {
             body.push(g.fill(k));
         }
     }
+    body.extend(product.map(|places| g.product(&scope, places)));
     for _ in 0..statements {
         body.extend(g.statement(&mut scope, 0));
     }

@@ -13,6 +13,7 @@ mod reference;
 use mgpu::check::{Loader, Options, check};
 use mgpu::diag::{Sink, render};
 use mgpu::ir::ty::Ty;
+use mgpu::planner::Panelling;
 use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
 use mgpu::runtime::launch::{Manner, run_threads};
@@ -84,7 +85,9 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
     let root = Root::open(std::env::temp_dir()).unwrap();
     for &n in ranks {
         let (mut sink, begun) = (Sink::default(), spent());
-        let Some(plan) = mgpu::planner::plan(bound.clone(), n, &mut sink) else {
+        // Products panel by panel, of another size on every number of ranks.
+        let options = mgpu::planner::Options { panels: Panelling::Terms(n), ..Default::default() };
+        let Some(plan) = mgpu::planner::plan_with(bound.clone(), n, options, &mut sink) else {
             return Err((Kind::Failed, format!("no plan for {n} ranks: {:?}", sink.items)));
         };
         slow(format!("planning for {n} ranks"), begun)?;

@@ -43,7 +43,7 @@ fn panels(placed: &Placed, w: &Writer) -> Option<(Chain, bool)> {
     }
     let along = terms > across;
     let fits = length <= MOST_CODE && !c.limits.contains(&last) && terms + across > 0;
-    (fits && (along || !many)).then_some((c, along))
+    (fits && (along || !many) && c.start.is_some()).then_some((c, along))
 }
 
 /// Appends the kernel of a nest whose elements are few long loops.
@@ -100,7 +100,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let _ = writeln!(
         out,
         "    Chains::run(room, terms, next, results, {}, blockIdx.x % wide * {COLUMNS}, columns, from, to);\n}}",
-        c_const(c.start)
+        c_const(c.start?)
     );
     // No dimension of rows: every element but for the columns has a block of its own.
     let tiles = Tiles { row: column, column, rows: COLUMNS, columns: COLUMNS, threads: THREADS, shared: 0, gemm: None };

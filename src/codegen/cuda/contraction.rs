@@ -103,7 +103,7 @@ pub fn code(w: &Writer, code: &[Inst], indent: usize) -> String {
 
 /// Appends the kernel of a nest that is a product of matrices.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
-    let c = product(placed.nest)?;
+    let c = product(placed.nest).filter(|c| c.chain.start.is_some())?;
     let row = c.row?;
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };

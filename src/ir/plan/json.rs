@@ -52,7 +52,7 @@ impl Plan {
             })
             .collect();
         let (most, total) = self.load(e);
-        let mut out = json!({"items": items, "listed": e.listed, "most_messages": most.0, "most_bytes": most.1});
+        let mut out = json!({"items": items, "listed": e.listed, "panels": self.rounds_of(e), "most_messages": most.0, "most_bytes": most.1});
         if let Some(t) = total {
             out["messages"] = json!(t.0);
             out["bytes"] = json!(t.1);

@@ -58,13 +58,17 @@ pub struct Totals {
 }
 
 impl Plan {
-    /// The messages that a rank receives in an exchange, by sender.
+    /// The messages that a rank receives in an exchange, by sender; panel by panel.
     pub fn messages_to(&self, exchange: &Exchange, to: i64) -> Vec<Message> {
+        (0..self.rounds_of(exchange)).flat_map(|round| self.messages_to_in(exchange, to, round)).collect()
+    }
+
+    fn messages_to_in(&self, exchange: &Exchange, to: i64, round: i64) -> Vec<Message> {
         let mut out: Vec<Message> = vec![];
         for item in &exchange.items {
             let (array, in_place) = (self.item_array(item).0, matches!(item, Item::Ghost { .. }));
             let size = self.array(array).array.ty.size() as i64;
-            for p in self.needs(item, to).pieces.into_iter().filter(|p| p.from != to) {
+            for p in self.needs_in(item, to, round).pieces.into_iter().filter(|p| p.from != to) {
                 let k = out.iter().position(|m| m.from == p.from).unwrap_or_else(|| {
                     out.push(Message { from: p.from, to, bytes: 0, carried: vec![] });
                     out.len() - 1
@@ -77,9 +81,14 @@ impl Plan {
         out
     }
 
-    /// All messages of an exchange, by receiver and sender.
+    /// All messages of an exchange, by receiver and sender; panel by panel.
     pub fn messages(&self, exchange: &Exchange) -> Vec<Message> {
-        (0..self.ranks).flat_map(|to| self.messages_to(exchange, to)).collect()
+        (0..self.rounds_of(exchange)).flat_map(|round| self.messages_in(exchange, round)).collect()
+    }
+
+    /// The messages of one round of an exchange.
+    pub fn messages_in(&self, exchange: &Exchange, round: i64) -> Vec<Message> {
+        (0..self.ranks).flat_map(|to| self.messages_to_in(exchange, to, round)).collect()
     }
 
     /// What a run sends; `None` of more ranks than are looked at one by one.
@@ -92,7 +101,10 @@ impl Plan {
     fn add_totals(&self, steps: &[Step], times: i64, out: &mut Totals) -> Option<()> {
         for s in steps {
             if let Some(e) = exchange_of(s) {
-                let (messages, bytes) = self.load(&self.exchanges[e.0 as usize]).1?;
+                let exchange = &self.exchanges[e.0 as usize];
+                let (messages, bytes) = self.load(exchange).1?;
+                // The rounds of panels are counted already.
+                let times = times / self.rounds_of(exchange);
                 out.messages += messages.saturating_mul(times);
                 out.bytes += bytes.saturating_mul(times);
             }

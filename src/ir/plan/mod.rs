@@ -3,6 +3,7 @@
 
 pub mod json;
 pub mod message;
+pub mod panels;
 pub mod prose;
 pub mod region;
 pub mod text;
@@ -84,9 +85,16 @@ pub struct PlanNest {
     pub nest: Nest,
     pub home: Home,
     pub sources: Vec<Source>,
+    /// It runs once a panel, in a loop of the plan.
+    pub panels: Option<panels::Panels>,
 }
 
 impl PlanNest {
+    /// A nest whose operands have no places yet.
+    pub fn new(nest: Nest, home: Home) -> PlanNest {
+        PlanNest { nest, home, sources: vec![], panels: None }
+    }
+
     /// The part of the domain that a rank runs; no dimension means one point or none.
     pub fn part(&self, rank: i64) -> Option<IndexBox> {
         let part = self.home.part(&self.nest.domain, rank);
@@ -322,27 +330,12 @@ impl Plan {
         self.program.scalar_ranges.get(&id).copied()
     }
 
-    /// The box of elements (past the edges too) that a rank keeps in a view.
-    pub fn view_box(&self, id: ViewId, rank: i64) -> IndexBox {
-        let view = &self.views[id.0 as usize];
-        let n = self.nest(view.nest);
-        let rank_of = n.nest.operands[view.operand].rank;
-        let mut out = IndexBox::new(vec![Interval::EMPTY; rank_of.max(1)]);
-        let Some(part) = n.part(rank) else { return out };
-        for a in n.nest.accesses.iter().filter(|a| a.operand.0 as usize == view.operand) {
-            if let Some(b) = a.image(&part, &|s| self.scalar_range(s)) {
-                out = out.hull(&b);
-            }
-        }
-        out
-    }
-
     /// What ranks compare before they start: equal plans have equal fingerprints (32 bytes).
     pub fn fingerprint(&self) -> Vec<u8> {
         let mut h = blake3::Hasher::new();
         h.update(env!("CARGO_PKG_VERSION").as_bytes());
         for n in &self.nests {
-            h.update(format!("{:?} {:?} {:?}", n.nest, n.home, n.sources).as_bytes());
+            h.update(format!("{:?} {:?} {:?} {:?}", n.nest, n.home, n.sources, n.panels).as_bytes());
         }
         for a in &self.arrays {
             h.update(format!("{:?} {:?} {:?}", a.array, a.layout, a.ghost).as_bytes());

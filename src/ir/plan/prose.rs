@@ -162,7 +162,12 @@ impl Plan {
         let busiest = (0..self.ranks).max_by_key(|&r| (self.traffic(e, r).1, -r)).unwrap_or(0);
         let most = self.traffic(e, busiest);
         let at_most = if e.listed { "at most " } else { "" };
-        let together = if e.items.len() > 1 { ", in one message a pair of ranks" } else { "" };
+        let rounds = self.rounds_of(e);
+        let together = match (e.items.len(), rounds) {
+            (1, 1) => String::new(),
+            (_, 1) => ", in one message a pair of ranks".into(),
+            _ => format!(", panel by panel, {rounds} in all"),
+        };
         out.push(format!(
             "Together the ranks receive {at_most}{} with {}{together}; rank {busiest} the most, {} with {}:",
             messages_text(total.0),
@@ -174,7 +179,11 @@ impl Plan {
         if e.listed {
             out.push("Of these boxes only the listed elements travel.".into());
         }
-        if let Some(n) = f.times.filter(|n| *n > 1) {
+        if rounds > 1 {
+            out.push("A panel travels while each rank multiplies with the one before.".into());
+        }
+        // The rounds of panels are counted already.
+        if let Some(n) = f.times.map(|n| n / rounds).filter(|n| *n > 1) {
             let (m, b) = (total.0.saturating_mul(n), total.1.saturating_mul(n));
             out.push(format!(
                 "This happens {n} times ({}): {at_most}{m} messages, {} in the whole run.",
@@ -273,8 +282,16 @@ impl Plan {
                 )
             }
         };
-        let whole = a.array.seen(&self.view_box(v, 0));
-        format!("`{}` reads {} of `{}`: {why} (rank 0: {whole}).", n.nest.name, reads.join(", "), a.array.name)
+        let whole = a.array.seen(&self.view_box_in(v, 0, 0));
+        let panel = self.panels_of_view(v);
+        let part = panel.map_or(String::new(), |p| format!(", {} terms at a time", p.terms.by));
+        let first = if panel.is_some() { ", first" } else { "" };
+        format!(
+            "`{}` reads {} of `{}`: {why}{part} (rank 0{first}: {whole}).",
+            n.nest.name,
+            reads.join(", "),
+            a.array.name
+        )
     }
 
     /// The messages that a rank receives, one line a sender.
@@ -287,7 +304,7 @@ impl Plan {
         };
         let mut out: Vec<String> = all.iter().take(LISTED as usize).map(line).collect();
         if all.len() as i64 > LISTED {
-            out.push(format!("    … and from {} more", all.len() as i64 - LISTED));
+            out.push(format!("    … and {} more", all.len() as i64 - LISTED));
         }
         out
     }
@@ -353,12 +370,16 @@ impl Plan {
         let what = if n.nest.stores.is_empty() { "reduced over" } else { "computed at" };
         let plural = if points == 1 { "" } else { "s" };
         let out = format!("`{}` is {what} {points} point{plural}, {domain}", n.nest.name);
-        let how = match product(&n.nest).map(|c| c.count()) {
-            Some(Some(terms)) => {
+        let how = match (product(&n.nest).map(|c| c.count()), &n.panels) {
+            (_, Some(p)) => format!(
+                " It is a contraction: each point takes in the products of {} terms, many points at a time, and goes on from what it had.",
+                p.terms.by
+            ),
+            (Some(Some(terms)), _) => {
                 format!(" It is a contraction: each point adds up {terms} products, many points at a time.")
             }
-            Some(None) => " It is a contraction: each point adds up products, many points at a time.".into(),
-            None => String::new(),
+            (Some(None), _) => " It is a contraction: each point adds up products, many points at a time.".into(),
+            (None, _) => String::new(),
         };
         if n.home == Home::Everywhere {
             return out + ": by every rank, all of them, with the same results." + &how;

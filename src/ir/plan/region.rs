@@ -121,10 +121,10 @@ fn few(arms: &[Arm]) -> std::borrow::Cow<'_, [Arm]> {
 
 impl Plan {
     /// The disjoint boxes that an item needs on a rank beyond what the rank owns in place.
-    fn wanted(&self, item: &Item, rank: i64) -> (ArrayId, Vec<IndexBox>) {
+    fn wanted(&self, item: &Item, rank: i64, round: i64) -> (ArrayId, Vec<IndexBox>) {
         match item {
             Item::View(v) => {
-                let b = self.view_box(*v, rank);
+                let b = self.view_box_in(*v, rank, round);
                 (self.views[v.0 as usize].array, if b.is_empty() { vec![] } else { vec![b] })
             }
             Item::Ghost { array, arms } => {
@@ -146,9 +146,14 @@ impl Plan {
         }
     }
 
-    /// What an item needs on a rank, from whom; pieces in a fixed order.
+    /// What an item needs on a rank, from whom; pieces in a fixed order. Of panels, the first.
     pub fn needs(&self, item: &Item, rank: i64) -> Needs {
-        let (id, boxes) = self.wanted(item, rank);
+        self.needs_in(item, rank, 0)
+    }
+
+    /// What an item needs on a rank in a round.
+    pub fn needs_in(&self, item: &Item, rank: i64, round: i64) -> Needs {
+        let (id, boxes) = self.wanted(item, rank, round);
         let a = self.array(id);
         let mut out = Needs::default();
         for b in boxes {
@@ -178,21 +183,27 @@ impl Plan {
         out
     }
 
-    /// Messages and bytes that a rank receives in an exchange.
+    /// Messages and bytes that a rank receives in an exchange, all its rounds together.
     pub fn traffic(&self, exchange: &Exchange, rank: i64) -> (i64, i64) {
+        let each = (0..self.rounds_of(exchange)).map(|k| self.traffic_in(exchange, rank, k));
+        each.fold((0, 0), |s, t| (s.0 + t.0, s.1 + t.1))
+    }
+
+    /// Messages and bytes that a rank receives in one round of an exchange.
+    pub fn traffic_in(&self, exchange: &Exchange, rank: i64, round: i64) -> (i64, i64) {
         let mut peers = std::collections::BTreeSet::new();
         let mut bytes = 0;
         let mut counted = 0;
         for item in &exchange.items {
             if let (Item::View(v), true) = (item, self.ranks > 64) {
-                let (m, b) = self.view_traffic(*v, rank);
+                let (m, b) = self.view_traffic(*v, rank, round);
                 counted += m;
                 bytes += b;
                 continue;
             }
             let (id, _) = self.item_array(item);
             let size = self.array(id).array.ty.size() as i64;
-            for p in self.needs(item, rank).pieces.iter().filter(|p| p.from != rank) {
+            for p in self.needs_in(item, rank, round).pieces.iter().filter(|p| p.from != rank) {
                 peers.insert(p.from);
                 bytes += p.src.len() * size;
             }
@@ -201,9 +212,9 @@ impl Plan {
     }
 
     /// The traffic of one view without listing its pieces (edges are ignored: at most a few elements).
-    fn view_traffic(&self, v: super::ViewId, rank: i64) -> (i64, i64) {
+    fn view_traffic(&self, v: super::ViewId, rank: i64, round: i64) -> (i64, i64) {
         let a = self.array(self.views[v.0 as usize].array);
-        let b = self.view_box(v, rank).intersect(&IndexBox::whole(&a.layout.shape));
+        let b = self.view_box_in(v, rank, round).intersect(&IndexBox::whole(&a.layout.shape));
         if a.layout.is_replicated() || b.is_empty() {
             return (0, 0);
         }

@@ -251,9 +251,13 @@ impl Plan {
     /// The exchange of a step.
     fn messages_of(&self, s: &Step, say: &mut dyn FnMut(String)) {
         let Some(e) = exchange_of(s) else { return };
-        let meanwhile = matches!(s.kind, StepKind::Compute { .. });
-        let what = if meanwhile { "exchange, while the interior computes" } else { "exchange" };
-        self.exchange_text(&self.exchanges[e.0 as usize], what, say);
+        let exchange = &self.exchanges[e.0 as usize];
+        let what = match s.kind {
+            StepKind::Compute { .. } => "exchange, while the interior computes",
+            _ if self.panels_of(exchange).is_some() => "exchange of a panel, while the one before is multiplied",
+            _ => "exchange",
+        };
+        self.exchange_text(exchange, what, say);
     }
 
     /// What a step does besides its exchange.
@@ -332,7 +336,8 @@ impl Plan {
         }
         let total =
             total.map_or(String::new(), |t| format!("; all ranks {at_most}{}, {}", messages_text(t.0), bytes(t.1)));
-        say(format!("    a rank receives at most {}, {}{total}", messages_text(most.0), bytes(most.1)));
+        let rounds = self.panels_of(e).map_or(String::new(), |p| format!("in {} panels ", p.rounds()));
+        say(format!("    {rounds}a rank receives at most {}, {}{total}", messages_text(most.0), bytes(most.1)));
     }
 
     /// What finding out which elements of a view are read costs: a number for each, at most.
@@ -387,10 +392,11 @@ impl Plan {
         let n = self.plan_nest_places(id);
         let nest = &self.nest(id).nest;
         let kind = if nest.stores.is_empty() { "reduce" } else { "compute" };
-        let how = match product(nest).map(|c| c.count()) {
-            Some(Some(terms)) => format!(", a contraction of {terms} terms"),
-            Some(None) => ", a contraction".into(),
-            None => String::new(),
+        let how = match (product(nest).map(|c| c.count()), &self.nest(id).panels) {
+            (_, Some(p)) => format!(", a contraction, {} of {} terms a panel", p.terms.by, p.terms.to - p.terms.from),
+            (Some(Some(terms)), _) => format!(", a contraction of {terms} terms"),
+            (Some(None), _) => ", a contraction".into(),
+            (None, _) => String::new(),
         };
         format!("{kind} {} over {}{how}{n}", nest.name, self.seen_points(nest, &nest.domain))
     }

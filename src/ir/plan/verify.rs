@@ -1,7 +1,9 @@
 //! Proofs about a finished plan, for one number of ranks: what is needed arrives, exactly once, from who has it.
 
-use super::{Item, Plan, StepKind};
+use super::panels::Panels;
+use super::{Item, Plan, Step, StepKind};
 use crate::ir::index_box::IndexBox;
+use crate::ir::kernel::ScalarId;
 use std::collections::BTreeSet;
 
 /// Plans for more ranks than this are proved on a sample of them.
@@ -14,6 +16,7 @@ impl Plan {
     /// * Pieces do not overlap and lie in the receiver's storage.
     /// * No wait cycle: every rank sends before it waits, in every exchange, and all ranks go through the same exchanges.
     /// * Every exchange is used by a step, once a place.
+    /// * What arrives panel by panel, the next one ahead, is not written between its rounds.
     pub fn verify(&self) -> Result<(), String> {
         let ranks: Vec<i64> = if self.ranks <= ALL_RANKS {
             (0..self.ranks).collect()
@@ -21,12 +24,13 @@ impl Plan {
             vec![0, 1, self.ranks / 2, self.ranks - 1]
         };
         for (k, exchange) in self.exchanges.iter().enumerate() {
-            for item in &exchange.items {
-                for &r in &ranks {
-                    self.verify_item(item, r).map_err(|why| format!("exchange {k}, rank {r}: {why}"))?;
+            for round in 0..self.rounds_of(exchange) {
+                for (item, &r) in exchange.items.iter().flat_map(|i| ranks.iter().map(move |r| (i, r))) {
+                    self.verify_item(item, r, round).map_err(|why| format!("exchange {k}, rank {r}: {why}"))?;
                 }
             }
         }
+        self.verify_panels(&self.steps)?;
         let mut used = BTreeSet::new();
         collect(&self.steps, &mut used);
         match (0..self.exchanges.len() as u32).find(|e| !used.contains(e)) {
@@ -35,14 +39,51 @@ impl Plan {
         }
     }
 
-    fn verify_item(&self, item: &Item, rank: i64) -> Result<(), String> {
+    /// In the loop of an exchange of panels there is nothing but that exchange and nests that do not write what it sends.
+    fn verify_panels(&self, steps: &[Step]) -> Result<(), String> {
+        for s in steps {
+            if let StepKind::For { counter, body, .. } = &s.kind {
+                let sends = |s: &Step| match s.kind {
+                    StepKind::Exchange(e) => self.panels_of(&self.exchanges[e.0 as usize]),
+                    _ => None,
+                };
+                for p in body.iter().filter_map(sends) {
+                    self.verify_loop(p, *counter, body)?;
+                }
+            }
+            s.kind.blocks().into_iter().try_for_each(|b| self.verify_panels(b))?;
+        }
+        Ok(())
+    }
+
+    fn verify_loop(&self, panels: &Panels, counter: ScalarId, body: &[Step]) -> Result<(), String> {
+        if panels.first != counter || self.rounds(counter) != Some(panels.rounds()) {
+            return Err("panels arrive in a loop that is not theirs".into());
+        }
+        for s in body {
+            let StepKind::Compute { nest, .. } = s.kind else {
+                if matches!(s.kind, StepKind::Exchange(_)) {
+                    continue;
+                }
+                return Err("something else is done between panels".into());
+            };
+            let n = &self.nest(nest).nest;
+            let written = n.stores.iter().map(|s| n.operands[s.operand.0 as usize].array);
+            if let Some(a) = written.into_iter().find(|a| panels.moving.contains(a)) {
+                return Err(format!("`{}` is written while panels of it are under way", self.array(a).array.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_item(&self, item: &Item, rank: i64, round: i64) -> Result<(), String> {
         let (id, _) = self.item_array(item);
         let a = self.array(id);
         let storage = match item {
-            Item::View(v) => self.view_box(*v, rank),
+            Item::View(v) => self.view_box_in(*v, rank, round),
             Item::Ghost { .. } => a.storage(rank),
         };
-        let needs = self.needs(item, rank);
+        let needs = self.needs_in(item, rank, round);
         if needs.pieces.len() > 4096 {
             return Ok(());
         }

@@ -2,8 +2,9 @@
 
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId, Sym};
+use crate::ir::plan::panels::Panels;
 use crate::ir::plan::region::Mode;
-use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::{BoxCopy, Stored, strides};
 use crate::runtime::demand::Demand;
@@ -25,7 +26,8 @@ const OVERLAP_POINTS: i64 = 1 << 16;
 /// What a rank runs for one nest.
 struct Work {
     part: Option<IndexBox>,
-    bindings: Vec<Binding>,
+    /// By operand; one list for each round of a nest that runs panel by panel.
+    bindings: Vec<Vec<Binding>>,
     places: Vec<Place>,
     partials: Vec<Partial>,
 }
@@ -52,9 +54,10 @@ pub struct HostDevice<'a> {
     executor: &'a dyn Executor,
     memory: Memory,
     work: Vec<Work>,
-    schedules: Vec<Schedule>,
-    /// Messages and bytes that each exchange brings, by the plan.
-    traffic: Vec<(i64, i64)>,
+    /// By exchange and round.
+    schedules: Vec<Vec<Schedule>>,
+    /// Messages and bytes that each exchange brings, by the plan and round.
+    traffic: Vec<Vec<(i64, i64)>>,
     splits: Vec<Option<Split>>,
     /// What ranks read of views, where that is less than their boxes.
     lists: BTreeMap<ViewId, Option<Lists>>,
@@ -72,10 +75,10 @@ impl<'a> HostDevice<'a> {
             executor,
             memory,
             work: (0..plan.nests.len()).map(|n| work_of(plan, PlanNestId(n as u32), me)).collect(),
-            schedules: (0..plan.exchanges.len())
-                .map(|e| Schedule::new(plan, ExchangeId(e as u32), me, &|p| p.storage(plan, me), &|_, _| false))
+            schedules: (0..plan.exchanges.len()).map(|e| Schedule::rounds(plan, ExchangeId(e as u32), me)).collect(),
+            traffic: (plan.exchanges.iter())
+                .map(|e| (0..plan.rounds_of(e)).map(|round| plan.traffic_in(e, me, round)).collect())
                 .collect(),
-            traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
             splits: (0..plan.nests.len()).map(|_| None).collect(),
             lists: BTreeMap::new(),
             ordered: BTreeMap::new(),
@@ -96,7 +99,7 @@ impl<'a> HostDevice<'a> {
 
     fn split(&self, id: PlanNestId, ex: ExchangeId) -> Option<Split> {
         let part = self.work[id.0 as usize].part.clone()?;
-        if part.len() < OVERLAP_POINTS || self.schedules[ex.0 as usize].receives.is_empty() {
+        if part.len() < OVERLAP_POINTS || self.schedules[ex.0 as usize][0].receives.is_empty() {
             return None;
         }
         let interior = interior(self.plan, id, ex, &part)?;
@@ -104,25 +107,54 @@ impl<'a> HostDevice<'a> {
     }
 
     fn start(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+        self.send(ex, 0, true, state)
+    }
+
+    /// Sends what others need in a round; `own`: fills what needs no message, too.
+    fn send(&self, ex: ExchangeId, round: usize, own: bool, state: &mut RankState) -> Result<(), Failure> {
         let clock = Instant::now();
-        let schedule = &self.schedules[ex.0 as usize];
-        schedule.start(&|p| self.memory.address(p), state.comm)?;
+        let schedule = &self.schedules[ex.0 as usize][round];
+        schedule.send(&|p| self.memory.address(p), state.comm)?;
+        if own {
+            schedule.fill(&|p| self.memory.address(p));
+        }
         state.stats.sent(schedule.sent());
         state.stats.spent(Kind::Send, clock);
         state.stats.messages(schedule.sends.iter().map(|m| m.peer), true);
         Ok(())
     }
 
-    fn arrive(&self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
+    /// Fills what needs no message in a round.
+    fn fill(&self, ex: ExchangeId, round: usize, state: &mut RankState) {
+        let clock = Instant::now();
+        self.schedules[ex.0 as usize][round].fill(&|p| self.memory.address(p));
+        state.stats.spent(Kind::Send, clock);
+    }
+
+    fn arrive(&self, ex: ExchangeId, round: usize, state: &mut RankState) -> Result<(), Failure> {
         let e = ex.0 as usize;
-        arrive(&self.schedules[e], &self.memory, self.traffic[e], state)
+        arrive(&self.schedules[e][round], &self.memory, self.traffic[e][round], state)
+    }
+
+    /// The panels of a round; those of the next one set out before this round computes, and wait on the way until then.
+    fn exchange_panels(&self, ex: ExchangeId, panels: &Panels, state: &mut RankState) -> Result<(), Failure> {
+        let round = round_of(panels, &state.scalars.bits);
+        match round {
+            0 => self.start(ex, state)?,
+            _ => self.fill(ex, round, state),
+        }
+        self.arrive(ex, round, state)?;
+        if round + 1 < self.schedules[ex.0 as usize].len() {
+            self.send(ex, round + 1, false, state)?;
+        }
+        Ok(())
     }
 
     /// Carries the elements of a view that are read, or, where that is most of them, its box.
     fn exchange_listed(&mut self, view: ViewId, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         let Some(Some(lists)) = self.lists.get(&view) else {
             let clock = Instant::now();
-            let schedule = &self.schedules[ex.0 as usize];
+            let schedule = &self.schedules[ex.0 as usize][0];
             schedule.start(&|p| self.memory.address(p), state.comm)?;
             state.stats.sent_beside(schedule.sent());
             state.stats.spent(Kind::Send, clock);
@@ -213,11 +245,13 @@ impl Device for HostDevice<'_> {
         if let Some(ex) = overlap {
             self.start(ex, state)?;
             if self.splits[k].is_none() {
-                self.arrive(ex, state)?;
+                self.arrive(ex, 0, state)?;
             }
         }
+        let round = self.plan.nest(id).panels.as_ref().map_or(0, |p| round_of(p, &state.scalars.bits));
         let work = &mut self.work[k];
-        for (b, place) in work.bindings.iter_mut().zip(&work.places) {
+        let bindings = &mut work.bindings[round];
+        for (b, place) in bindings.iter_mut().zip(&work.places) {
             b.ptr = self.memory.address(*place);
         }
         reset(&mut work.partials, self.plan, id);
@@ -225,15 +259,16 @@ impl Device for HostDevice<'_> {
         let nest = &self.plan.nest(id).nest;
         if !nest.only.is_empty() && overlap.is_none() {
             let part = nest.picked(part, &|s| state.scalars.bits[s.0 as usize] as i64);
-            let sweep = Sweep { nest: k, bindings: &work.bindings, executor: self.executor, plan: self.plan };
+            let sweep = Sweep { nest: k, bindings, executor: self.executor, plan: self.plan };
             return if part.is_empty() { Ok(()) } else { sweep.run(&[part], &mut work.partials, state) };
         }
         let split = self.splits[k].as_ref().filter(|_| overlap.is_some());
         let first = split.map_or(part, |s| &s.interior);
-        let sweep = Sweep { nest: k, bindings: &work.bindings, executor: self.executor, plan: self.plan };
+        let sweep = Sweep { nest: k, bindings, executor: self.executor, plan: self.plan };
         sweep.run(std::slice::from_ref(first), &mut work.partials, state)?;
         if let (Some(split), Some(ex)) = (split, overlap) {
-            arrive(&self.schedules[ex.0 as usize], &self.memory, self.traffic[ex.0 as usize], state)?;
+            let e = ex.0 as usize;
+            arrive(&self.schedules[e][0], &self.memory, self.traffic[e][0], state)?;
             sweep.run(&split.rim, &mut work.partials, state)?;
         }
         Ok(())
@@ -244,8 +279,11 @@ impl Device for HostDevice<'_> {
         if let (true, [Item::View(v)]) = (e.listed, &e.items[..]) {
             return self.exchange_listed(*v, ex, state);
         }
+        if let Some(panels) = self.plan.panels_of(e) {
+            return self.exchange_panels(ex, panels, state);
+        }
         self.start(ex, state)?;
-        self.arrive(ex, state)
+        self.arrive(ex, 0, state)
     }
 
     fn inspect(&mut self, view: ViewId, state: &mut RankState) -> Result<(), Failure> {
@@ -253,11 +291,11 @@ impl Device for HostDevice<'_> {
         let Some(inspection) = &v.inspection else { return Ok(()) };
         let clock = Instant::now();
         let work = &mut self.work[v.nest.0 as usize];
-        for (b, place) in work.bindings.iter_mut().zip(&work.places) {
+        for (b, place) in work.bindings[0].iter_mut().zip(&work.places) {
             b.ptr = self.memory.address(*place);
         }
         let read = match &work.part {
-            Some(part) => inspect::read_elements(self.plan, (view, inspection), part, &work.bindings, self.me),
+            Some(part) => inspect::read_elements(self.plan, (view, inspection), part, &work.bindings[0], self.me),
             None => vec![],
         };
         state.stats.spent(Kind::Compute, clock);
@@ -275,7 +313,7 @@ impl Device for HostDevice<'_> {
         let Some(store) = n.nest.stores.first() else { return Ok(()) };
         let (_, mut laid) = self.ordered.remove(&id).unwrap_or_default();
         laid.resize_with(n.nest.operands.len(), || None);
-        let mut bindings = self.work[id.0 as usize].bindings.clone();
+        let mut bindings = self.work[id.0 as usize].bindings[0].clone();
         let own = bindings[store.operand.0 as usize].clone();
         for (k, b) in bindings.iter_mut().enumerate() {
             b.ptr = self.memory.address(Place::from(n.sources[k]));
@@ -462,6 +500,11 @@ pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> 
     demand.refuse_beyond(free, &who, "memory", "use more machines, smaller arrays, or `f32` in place of `f64`")
 }
 
+/// The round of the panels' loop.
+fn round_of(panels: &Panels, scalars: &[u64]) -> usize {
+    panels.round_of(scalars[panels.first.0 as usize] as i64) as usize
+}
+
 fn widest(arms: &[Arm], k: usize) -> (i64, i64) {
     arms.iter().fold((0, 0), |(lo, hi), a| (lo.max(a.widths[k].0), hi.max(a.widths[k].1)))
 }
@@ -477,15 +520,17 @@ fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {
 fn work_of(plan: &Plan, id: PlanNestId, me: i64) -> Work {
     let n = plan.nest(id);
     let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
-    let bindings = places.iter().map(|place| {
-        let storage = place.storage(plan, me);
+    let binding = |source: &Source, round: i64| {
+        let storage = plan.storage_in(*source, me, round);
         Binding {
             ptr: std::ptr::null_mut(),
             lo: storage.dims.iter().map(|d| d.lo).collect(),
             hi: storage.dims.iter().map(|d| d.hi).collect(),
             strides: strides(&storage),
         }
-    });
+    };
+    let rounds = n.panels.as_ref().map_or(1, Panels::rounds);
+    let bindings = (0..rounds).map(|k| n.sources.iter().map(|s| binding(s, k)).collect());
     let mut partials = vec![];
     reset(&mut partials, plan, id);
     Work { part: n.part(me), bindings: bindings.collect(), places, partials }

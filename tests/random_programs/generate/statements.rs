@@ -79,7 +79,7 @@ impl Generator {
     }
 
     /// An equation of the workflow: whole, part, strided, or a pick.
-    fn direct(&mut self, scope: &Scope) -> Stmt {
+    pub(super) fn direct(&mut self, scope: &Scope) -> Stmt {
         let a = self.target(scope);
         let partial = self.r.chance(35);
         let (mut left, mut axes, clause) =

@@ -83,6 +83,9 @@ impl CudaEngine {
         options: Options,
         line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>,
     ) -> Result<CudaEngine, String> {
+        if plan.nests.iter().any(|n| n.panels.is_some()) {
+            return Err("products panel by panel are for the CPU: GPUs fetch factors whole".into());
+        }
         let all = driver::gpus()?;
         startup::ended("CUDA driver");
         nvrtc::present()?;
