@@ -56,12 +56,29 @@ pub fn panel_products(plan: &mut Plan, panelling: Panelling) {
         return;
     }
     let mut body = std::mem::take(&mut plan.program.body);
-    in_block(plan, &mut body, None, panelling);
+    let mut nests = vec![];
+    body.iter().for_each(|s| effects(plan, s, &mut BTreeSet::new(), &mut nests));
+    // A nest that runs at several places stays whole: its panels are those of one loop.
+    let (mut once, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    for n in nests {
+        if seen.insert(n) {
+            once.insert(n)
+        } else {
+            once.remove(&n)
+        };
+    }
+    in_block(plan, &mut body, None, &Choice { panelling, once });
     plan.program.body = body;
 }
 
+/// Which nests are looked at, and how.
+struct Choice {
+    panelling: Panelling,
+    once: BTreeSet<PlanNestId>,
+}
+
 /// `around`: what the innermost loop around writes.
-fn in_block(plan: &mut Plan, body: &mut Vec<Stmt>, around: Option<&BTreeSet<ArrayId>>, how: Panelling) {
+fn in_block(plan: &mut Plan, body: &mut Vec<Stmt>, around: Option<&BTreeSet<ArrayId>>, how: &Choice) {
     let mut out = vec![];
     for mut s in std::mem::take(body) {
         match &mut s.kind {
@@ -106,8 +123,11 @@ struct Product {
 }
 
 impl Product {
-    fn find(plan: &Plan, id: NestId, around: Option<&BTreeSet<ArrayId>>, how: Panelling) -> Option<Product> {
+    fn find(plan: &Plan, id: NestId, around: Option<&BTreeSet<ArrayId>>, how: &Choice) -> Option<Product> {
         let n = plan.nest(PlanNestId(id.0));
+        if !how.once.contains(&PlanNestId(id.0)) {
+            return None;
+        }
         let contraction = product(&n.nest).filter(|c| c.chain.start.is_some())?;
         if n.nest.accesses.iter().any(|a| !a.checks.is_empty()) {
             return None;
@@ -122,7 +142,7 @@ impl Product {
                 moving.push(array);
             }
         }
-        let by = width(plan, n, term, (from, to), &moving, how)?;
+        let by = width(plan, n, term, (from, to), &moving, how.panelling)?;
         Some(Product { id, contraction, terms: Counted { from, to, by }, moving })
     }
 

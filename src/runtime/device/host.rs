@@ -1,14 +1,15 @@
 //! A rank on the CPU: arrays in this process's memory, nests run by an [`Executor`], messages packed and unpacked here.
 
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId, Sym};
+use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::panels::Panels;
 use crate::ir::plan::region::Mode;
-use crate::ir::plan::{Arm, ExchangeId, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
+use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::{BoxCopy, Stored, strides};
 use crate::runtime::demand::Demand;
 use crate::runtime::device::inspect::{self, Lists};
+use crate::runtime::device::overlap::interior;
 use crate::runtime::device::{Binding, Device, Executor, Partial};
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
@@ -460,31 +461,6 @@ impl Memory {
     }
 }
 
-/// The points of a part that need nothing from an exchange of ghost cells; `None` when there is no such box.
-pub fn interior(plan: &Plan, id: PlanNestId, ex: ExchangeId, part: &IndexBox) -> Option<IndexBox> {
-    let nest = &plan.nest(id).nest;
-    let mut interior = part.clone();
-    for item in &plan.exchanges[ex.0 as usize].items {
-        let Item::Ghost { array, arms } = item else { return None };
-        for a in nest.accesses.iter().filter(|a| nest.operands[a.operand.0 as usize].array == *array) {
-            for (k, ix) in a.index.iter().enumerate() {
-                let (lo, hi) = widest(arms, k);
-                if (lo, hi) == (0, 0) {
-                    continue;
-                }
-                let [(Sym::Dim(d), 1)] =
-                    ix.terms.iter().filter(|t| matches!(t.0, Sym::Dim(_))).copied().collect::<Vec<_>>()[..]
-                else {
-                    return None;
-                };
-                interior.dims[d] =
-                    interior.dims[d].intersect(Interval::new(part.dims[d].lo + lo, part.dims[d].hi - hi));
-            }
-        }
-    }
-    (!interior.is_empty()).then_some(interior)
-}
-
 /// Refuses a plan that the ranks of this machine cannot hold together, before anything is allocated. The first of them
 /// says so. A collective.
 pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> {
@@ -503,10 +479,6 @@ pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> 
 /// The round of the panels' loop.
 fn round_of(panels: &Panels, scalars: &[u64]) -> usize {
     panels.round_of(scalars[panels.first.0 as usize] as i64) as usize
-}
-
-fn widest(arms: &[Arm], k: usize) -> (i64, i64) {
-    arms.iter().fold((0, 0), |(lo, hi), a| (lo.max(a.widths[k].0), hi.max(a.widths[k].1)))
 }
 
 fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {

@@ -12,6 +12,7 @@ mod inspect;
 pub mod leaf;
 pub mod native;
 pub mod native_cache;
+mod overlap;
 pub mod partial;
 pub mod scalar;
 pub mod vm;

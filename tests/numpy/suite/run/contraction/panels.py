@@ -27,3 +27,6 @@ for t in range(5):
     if t == 2:
         s = s * 2
 print(f"powers true {z.sum():.9f}")
+for t in range(3):
+    z = s @ z
+print(f"more true {z.sum():.9f}")
