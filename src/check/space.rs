@@ -86,8 +86,9 @@ impl Checker<'_> {
             return Some(Some(SpaceAxis::new(name, d, from, to.max(from) - from, count, axis.by)));
         }
         let (from, to) = (self.known_range(&axis.from), self.known_range(&axis.to));
-        let ends = [axis.from, axis.to].map(|v| self.in_slot(v, ""));
-        let [Some(a), Some(b)] = ends.map(|v| v.and_then(|v| v.as_affine())) else { return None };
+        // Both at once: registers of the code being written end with it.
+        let ends = self.in_slots(&[(axis.from, ""), (axis.to, "")]);
+        let [Some(a), Some(b)] = [0, 1].map(|k| ends[k].as_affine()) else { return None };
         let (from, to) = match (from, to) {
             (Some(from), Some(to)) => (from, to),
             _ => {
