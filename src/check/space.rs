@@ -7,6 +7,7 @@ use super::emit::{Builder, Val};
 use super::env::{Global, Local};
 use super::infer::children;
 use super::narrow::Narrowing;
+use super::reduce::Axis;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, FoldOp, Sym};
 use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
@@ -80,14 +81,21 @@ impl Checker<'_> {
         index: &(Ident, Option<Range>),
         term: ExprId,
     ) -> Option<Option<SpaceAxis>> {
-        let axis = self.axes(std::slice::from_ref(index), term)?.pop()?;
+        // In code of its own, which ends with the slots: the registers of the code around it stay.
+        let ranges = index.1.iter().flat_map(|r| [r.from, r.to]);
+        let apart = !ranges.into_iter().any(|e| self.uses_registers(e));
+        if apart {
+            self.push_builder(Builder::new(vec![]));
+        }
+        let ends = self.axis_ends(index, term);
+        if apart {
+            self.builders.pop();
+        }
+        let (axis, [(a, from), (b, to)]) = ends?;
         let (d, name) = (space.axes.len(), axis.name.name.clone());
         if let (Some((from, to)), Some(count)) = (axis.constants(), axis.count()) {
             return Some(Some(SpaceAxis::new(name, d, from, to.max(from) - from, count, axis.by)));
         }
-        let (from, to) = (self.known_range(&axis.from), self.known_range(&axis.to));
-        let ends = [axis.from, axis.to].map(|v| self.in_slot(v, ""));
-        let [Some(a), Some(b)] = ends.map(|v| v.and_then(|v| v.as_affine())) else { return None };
         let (from, to) = match (from, to) {
             (Some(from), Some(to)) => (from, to),
             _ => {
@@ -98,6 +106,19 @@ impl Checker<'_> {
             }
         };
         self.changing_axis(space, name, (a, from), (b, to), axis.by).map(Some)
+    }
+
+    /// An axis, and its ends as constants or scalars, with what is known of them.
+    fn axis_ends(
+        &mut self,
+        index: &(Ident, Option<Range>),
+        term: ExprId,
+    ) -> Option<(Axis, [(Affine, Option<Interval>); 2])> {
+        let axis = self.axes(std::slice::from_ref(index), term)?.pop()?;
+        let known = [&axis.from, &axis.to].map(|v| self.known_range(v));
+        let slots = self.in_slots(&[(axis.from.clone(), ""), (axis.to.clone(), "")]);
+        let [a, b] = [0, 1].map(|k| slots[k].as_affine());
+        Some((axis, [(a?, known[0]), (b?, known[1])]))
     }
 
     /// The values of an index at which every array that it subscripts has an element, where the subscripts are the index plus a

@@ -111,7 +111,7 @@ impl<'c> Writer<'c> {
 
     /// The complex number whose parts two registers hold, if they are what the compiler writes for one.
     pub(super) fn joined(&self, s: &mut Script, re: Reg, im: Reg, ty: Ty) -> Option<Py> {
-        let Some((a, b)) = self.made(re).zip(self.made(im)) else { return None };
+        let (a, b) = self.made(re).zip(self.made(im))?;
         let pair = Pair(a, b);
         self.leaf(s, &pair, ty)
             .or_else(|| self.function(s, re, im, ty))

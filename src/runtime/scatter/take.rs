@@ -101,14 +101,12 @@ fn take<T: Elem, const S: usize>(data: &mut [u8], places: Row, (values, picks): 
     }
 }
 
+/// An operation on complex numbers.
+type Both<T> = fn((T, T), (T, T)) -> (T, T);
+
 /// The same of complex numbers: two places and two values that follow one another are those of their parts.
 fn take_complex(data: &mut [u8], places: Row, (values, picks): Values, (ty, op): (Ty, BinaryOp)) {
-    fn run<T: Elem, const S: usize>(
-        data: &mut [u8],
-        places: &[usize],
-        (values, picks): (&[u8], &Picks),
-        op: fn((T, T), (T, T)) -> (T, T),
-    ) {
+    fn run<T: Elem, const S: usize>(data: &mut [u8], places: &[usize], (values, picks): (&[u8], &Picks), op: Both<T>) {
         let (data, all) = (data.as_chunks_mut::<S>().0, values.as_chunks::<S>().0);
         let list: Vec<usize> = match picks {
             Picks::All => (0..places.len()).collect(),

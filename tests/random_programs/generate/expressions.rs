@@ -236,13 +236,13 @@ impl Generator {
             axes.push(axis);
         }
         self.nested_range(&mut axes);
-        if scope.element && !places && op != Fold::Mean && self.r.chance(12) {
+        if !places && op != Fold::Mean && self.r.chance(12) {
             self.read_ends(scope, axes.last_mut().unwrap());
         }
         // Under a condition there is no scan.
         if std::mem::take(&mut self.top)
             && !scope.element
-            && axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.hi > x.lo)
+            && axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.ends.is_none() && x.hi > x.lo)
             && !places
             && self.r.chance(8)
         {
@@ -259,7 +259,7 @@ impl Generator {
         }
         for x in &axes {
             let free = x.ends.is_some();
-            let narrows = !scope.element;
+            let narrows = !scope.element && !free;
             inner.indices.push(Ix { name: x.name.clone(), lo: x.lo, hi: x.hi, narrows, halves: false, free });
         }
         self.cost += axes.iter().map(|x| (x.hi - x.lo).max(1)).product::<i64>();
@@ -281,7 +281,7 @@ impl Generator {
     /// The same reduction or scan, sometimes by a function.
     pub(super) fn by_function(&mut self, e: Expr) -> Expr {
         let (op, ty, plain) = match &e {
-            Expr::Fold(ty, op, axes, _) => (op, ty, axes.iter().all(|x| x.upto.is_none() && x.ends.is_none())),
+            Expr::Fold(ty, op, axes, _) => (op, ty, axes.iter().all(|x| x.upto.is_none())),
             Expr::Scan(ty, (op, _), ..) => (op, ty, true),
             _ => return e,
         };

@@ -60,11 +60,6 @@ impl Generator {
     /// A range whose ends are read from arrays.
     pub(super) fn read_ends(&mut self, scope: &Scope, axis: &mut Axis) {
         let (Some(from), Some(to)) = (self.subscript(scope), self.subscript(scope)) else { return };
-        // Of ranges that are the same for all elements the ends must be known before the run.
-        let open: Vec<&str> = scope.indices.iter().filter(|i| i.narrows).map(|i| i.name.as_str()).collect();
-        if !varies(&from.0, &open) && !varies(&to.0, &open) {
-            return;
-        }
         (axis.lo, axis.hi, axis.by, axis.upto) = (0, from.1.max(to.1), 1, None);
         axis.ends = Some(Box::new((from.0, to.0)));
     }
@@ -148,19 +143,5 @@ impl Generator {
         let value = self.expr(&inner, a.ty, 1);
         let op = self.r.word(&["+=", "+=", "-=", "*=", "min=", "max="]);
         Some(Equation { target: a.name.clone(), left, op, value, axes, clause: true, otherwise: false })
-    }
-}
-
-/// Whether a read has one of these indices in its subscripts.
-fn varies(e: &Expr, open: &[&str]) -> bool {
-    match e {
-        Expr::Cast(_, a) => varies(a, open),
-        Expr::Read(_, _, subs) => {
-            let names = |s: &Sub| {
-                s.terms.iter().map(|t| t.0.clone()).chain(s.half.iter().map(|h| h.0.clone())).collect::<Vec<_>>()
-            };
-            subs.iter().flat_map(names).any(|n| open.contains(&n.as_str()))
-        }
-        _ => false,
     }
 }

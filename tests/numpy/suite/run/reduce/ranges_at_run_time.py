@@ -29,6 +29,8 @@ while k < 30:
     print(x[m - 1] - x[0], c(z[m - 2 : m].prod()), "true", 0.0)
     print(u[b:m:3].sum(), a[:m, b % 11 :: 2].sum(), u[m - b % 5 :: 2].min() if m - b % 5 < n else 2**63 - 1)
     print(sum(w[: m % 8]), c(z[:m].sum()))
+    print(str(sum(range(a[1, 1], a[2, 2])) >= 2).lower(), 2 + sum(range(min(b, 4))))
+    print(u[min(b, 3) + 1 : max(b, 4) + 7].sum(), u[a[1, 1] : a[2, 2] + 9].sum())
     q = np.arange(k)
     print(p[q % n].sum(), (q * q).sum(), (q * 7 % 31).max(), q.mean())
     js = [np.arange(start[r], start[r + 1]) for r in range(9)]
