@@ -358,7 +358,7 @@ impl<'a> Script<'a> {
     /// up what it owns.
     fn find_unmoved(&mut self) {
         for (k, n) in self.plan.nests.iter().enumerate() {
-            let Home::Owner { layout, index, leaf: Some(_) } = &n.home else { continue };
+            let Home::Owner { layout, index, leaf: Some(_), .. } = &n.home else { continue };
             // Terms past the edges belong to the first and the last part.
             let beyond = index.iter().zip(&layout.shape).any(|(a, &n_)| {
                 a.terms.iter().any(|t| match t {
@@ -376,7 +376,7 @@ impl<'a> Script<'a> {
                 Source::Array(_) => true,
                 Source::View(v) => own(self.view_array(v), a),
             });
-            let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None };
+            let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None, dealt: vec![] };
             let same = (0..self.ranks).all(|r| {
                 let (a, b): (IndexBox, IndexBox) = (n.home.part(&n.nest.domain, r), plain.part(&n.nest.domain, r));
                 a == b || a.is_empty() && b.is_empty()

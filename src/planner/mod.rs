@@ -3,6 +3,7 @@
 mod assign_buffers;
 mod choose_homes;
 mod classify_reads;
+mod deal_tiles;
 mod fuse_nests;
 mod guard_reads;
 mod inspect_views;
@@ -10,6 +11,7 @@ mod join_messages;
 mod keep_places;
 mod schedule_steps;
 mod slice;
+mod work_beside;
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
@@ -62,6 +64,7 @@ fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option
         steps: vec![],
         program,
     };
+    work_beside::work_beside(&mut plan);
     for nest in plan.program.nests.clone() {
         let home = choose_homes::choose_home(&plan, &nest);
         plan.nests.push(PlanNest { nest, home, sources: vec![] });
@@ -71,6 +74,7 @@ fn plan_as(program: Program, ranks: i64, fused: bool, sink: &mut Sink) -> Option
     }
     let kept = keep_places::keep_places(&mut plan);
     let guards = guard_reads::guard_reads(&mut plan);
+    deal_tiles::deal_tiles(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads, &guards, &kept);
@@ -92,11 +96,11 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
     match &a.placement {
         Placement::Replicated => Some(Layout::replicated(&a.shape)),
         Placement::Divided { dists, over } => {
-            let blocks: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 == Dist::Block).map(|d| *d.0).collect();
-            if blocks.is_empty() {
+            let divided: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 != Dist::Whole).map(|d| *d.0).collect();
+            if divided.is_empty() {
                 return Some(Layout::replicated(&a.shape));
             }
-            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &blocks, over)?))
+            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &divided, over)?))
         }
         Placement::Aligned(other) => {
             let o = done.get(other.0 as usize)?.clone();

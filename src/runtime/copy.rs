@@ -75,6 +75,14 @@ impl BoxCopy {
         BoxCopy { dims: merged(dims, size), src, dst, size: size as usize, negate: negate.then_some(ty) }
     }
 
+    /// Comes `count` times as often, moved each time by so many bytes on either side.
+    pub fn repeated(mut self, count: i64, src: i64, dst: i64) -> BoxCopy {
+        if count != 1 {
+            self.dims.insert(0, Dim { count: count as usize, src: src as isize, dst: dst as isize });
+        }
+        self
+    }
+
     /// Moves the destination by whole bytes (the place in a message).
     pub fn at_dst(mut self, offset: usize) -> BoxCopy {
         self.dst += offset as isize;
