@@ -91,6 +91,9 @@ pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Resu
     if let Some(a) = plan.program.arrays.iter().find(|a| a.complex) {
         return Err(Uncovered { what: "complex numbers".into(), span: a.span });
     }
+    if let Some(a) = plan.arrays.iter().find(|a| a.used && a.layout.is_dealt()) {
+        return Err(Uncovered { what: "a cyclic partition on several ranks".into(), span: a.array.span });
+    }
     s.find_constants();
     s.find_unmoved();
     s.declare(part);

@@ -5,7 +5,7 @@ use crate::ir::layout::{Layout, choose_mesh};
 use crate::ir::plan::{Home, Plan};
 
 /// The home of a nest. Owner computes: a store runs where its element lives. A reduction runs where the largest array that
-/// it reads element by element lives in blocks; one that reads no such array is divided over all ranks.
+/// it reads element by element lives, in blocks if it is of floats; one that reads no such array is divided over all ranks.
 pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
     if let Some(store) = nest.stores.first() {
         let layout = plan.array(nest.operands[store.operand.0 as usize].array).layout.clone();
@@ -20,9 +20,13 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
         let layout = &plan.array(nest.operands[a.operand.0 as usize].array).layout;
         any_divided |= !layout.is_replicated();
         let size: i64 = layout.shape.iter().product();
-        // Leaves are runs of indices.
+        // Leaves are runs of indices, and of floats the last of equal extremes counts (0 and -0): no tiles may be dealt then.
+        let ordered = || {
+            let floats = nest.reductions.iter().any(|r| nest.code.regs[r.value.0 as usize].is_float());
+            floats || leaves_home(a, nest, layout)
+        };
         if !layout.is_replicated()
-            && !layout.is_dealt()
+            && !(layout.is_dealt() && ordered())
             && visits_each_point_once(a, nest, &layout.shape)
             && best.as_ref().is_none_or(|b| size > b.0)
         {

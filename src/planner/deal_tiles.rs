@@ -23,9 +23,7 @@ pub fn deal_tiles(plan: &mut Plan) {
             let Some(cuts) = cuts.filter(Cuts::is_dealt) else { continue };
             let a = &mut index[k];
             match a.terms[..] {
-                [(Sym::Dim(dim), 1)] => {
-                    dealt.push(Dealt { dim, cuts, shift: a.konst, range: p.nest.domain.dims[dim] })
-                }
+                [(Sym::Dim(dim), 1)] => dealt.push(Dealt { dim, cuts, shift: a.konst, range: p.nest.domain.dims[dim] }),
                 // One element or row: `work_beside` leaves nothing else here.
                 _ => {
                     a.konst = cuts.position(a.konst);

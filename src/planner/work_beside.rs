@@ -166,7 +166,10 @@ impl Beside<'_> {
 
 /// The arrays in a text.
 fn shown(parts: &[PrintPart]) -> Vec<(ArrayId, Use)> {
-    parts.iter().filter_map(|p| if let PrintPart::Array { id, .. } = p { Some((*id, Use::Reads)) } else { None }).collect()
+    parts
+        .iter()
+        .filter_map(|p| if let PrintPart::Array { id, .. } = p { Some((*id, Use::Reads)) } else { None })
+        .collect()
 }
 
 /// Calls `f` with every array of a statement that is not a nest.

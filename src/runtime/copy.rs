@@ -12,6 +12,9 @@ struct Dim {
     dst: isize,
 }
 
+/// Dimensions of a copy that every device can do at once.
+pub const MOST_DIMENSIONS: usize = 6;
+
 /// A copy whose two ends are byte offsets into two blocks.
 #[derive(Clone, Debug)]
 pub struct BoxCopy {
@@ -81,6 +84,19 @@ impl BoxCopy {
             self.dims.insert(0, Dim { count: count as usize, src: src as isize, dst: dst as isize });
         }
         self
+    }
+
+    /// The same as copies of at most [`MOST_DIMENSIONS`] dimensions each.
+    pub fn apart(self) -> Vec<BoxCopy> {
+        if self.dims.len() <= MOST_DIMENSIONS {
+            return vec![self];
+        }
+        let first = self.dims[0];
+        let one = |k: usize| {
+            let (src, dst) = (self.src + k as isize * first.src, self.dst + k as isize * first.dst);
+            BoxCopy { dims: self.dims[1..].to_vec(), src, dst, ..self.clone() }
+        };
+        (0..first.count).flat_map(|k| one(k).apart()).collect()
     }
 
     /// Moves the destination by whole bytes (the place in a message).

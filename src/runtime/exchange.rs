@@ -82,13 +82,13 @@ impl Schedule {
                     if needless(item, &p) {
                         continue;
                     }
-                    let copy = between(&p, Some(&storage_of(Place::Array(array))), Some(&storage), ty);
-                    out.local.push((Place::Array(array), place, copy));
+                    let copies = between(&p, Some(&storage_of(Place::Array(array))), Some(&storage), ty);
+                    out.local.extend(copies.into_iter().map(|c| (Place::Array(array), place, c)));
                     continue;
                 }
                 let m = receives.entry(p.from).or_insert_with(|| Message { peer: p.from, ..Message::default() });
-                let copy = between(&p, None, Some(&storage), ty);
-                m.copies.push((place, copy.at_src(m.bytes)));
+                let copies = between(&p, None, Some(&storage), ty).into_iter();
+                m.copies.extend(copies.map(|c| (place, c.at_src(m.bytes))));
                 m.bytes += p.len() as usize * ty.size();
             }
         }
@@ -108,8 +108,8 @@ impl Schedule {
             let (array, _, ty) = ends(plan, item);
             let storage = storage_of(Place::Array(array));
             for p in plan.needs(item, peer).pieces.into_iter().filter(|p| p.from == rank) {
-                let copy = between(&p, Some(&storage), None, ty);
-                m.copies.push((Place::Array(array), copy.at_dst(m.bytes)));
+                let copies = between(&p, Some(&storage), None, ty).into_iter();
+                m.copies.extend(copies.map(|c| (Place::Array(array), c.at_dst(m.bytes))));
                 m.bytes += p.len() as usize * ty.size();
             }
         }
@@ -129,7 +129,8 @@ impl Schedule {
             let (array, place, ty) = ends(plan, item);
             let (from, to) = (storage_of(Place::Array(array), rank), storage_of(place, peer));
             for p in plan.needs(item, peer).pieces.into_iter().filter(|p| p.from == rank) {
-                out.push((Place::Array(array), place, between(&p, Some(&from), Some(&to), ty)));
+                let copies = between(&p, Some(&from), Some(&to), ty).into_iter();
+                out.extend(copies.map(|c| (Place::Array(array), place, c)));
             }
         }
         out
@@ -190,9 +191,9 @@ fn ends(plan: &Plan, item: &Item) -> (ArrayId, Place, Ty) {
     }
 }
 
-/// The copy of a piece between the storage of the array and that of the receiver. Without one of them, that side is a message, in
+/// The copies of a piece between the storage of the array and that of the receiver. Without one of them, that side is a message, in
 /// which the elements of the source lie in order, box after box.
-fn between(p: &Piece, from: Option<&IndexBox>, to: Option<&IndexBox>, ty: Ty) -> BoxCopy {
+fn between(p: &Piece, from: Option<&IndexBox>, to: Option<&IndexBox>, ty: Ty) -> Vec<BoxCopy> {
     let plain = vec![Mode::Shift; p.src.rank()];
     let (target, modes, negate) = if to.is_some() { (&p.dst, &p.modes, p.negate) } else { (&p.src, &plain, false) };
     let (from_box, to_box) = (from.unwrap_or(&p.src), to.unwrap_or(&p.src));
@@ -207,7 +208,7 @@ fn between(p: &Piece, from: Option<&IndexBox>, to: Option<&IndexBox>, ty: Ty) ->
         copy = copy.repeated(s.count, src * ty.size() as i64, dst * ty.size() as i64);
         packed *= s.count;
     }
-    copy
+    copy.apart()
 }
 
 /// The copy that sets every element of `region` to one element.

@@ -201,6 +201,15 @@ impl PlanArray {
     }
 }
 
+impl PlanArray {
+    /// What a rank stores as text: its part with the ghost cells around it.
+    pub fn storage_text(&self, rank: i64) -> String {
+        let one = |(d, cut): (&Interval, &Option<Cuts>)| cut.map_or(d.to_string(), |c| c.indices_text(*d));
+        let dims: Vec<String> = self.storage(rank).dims.iter().zip(&self.layout.cuts).map(one).collect();
+        format!("[{}]", dims.join(", "))
+    }
+}
+
 /// One thing that every rank does, in this order.
 #[derive(Clone, Debug)]
 pub struct Step {

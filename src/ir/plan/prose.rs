@@ -2,8 +2,9 @@
 
 use super::message::{Message, has_break};
 use super::text::{bytes, edges, messages_text};
-use super::{Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
+use super::{Deal, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, ArrayId, FoldOp, Sym};
 use crate::source::{SourceMap, Span};
 
@@ -140,12 +141,12 @@ impl Plan {
         let mut out = format!("{names}, {layout}, {is} cut into parts on the {place}{}:", edges(&a.array.edges));
         for r in listed(self.ranks) {
             match r {
-                Some(r) => out += &format!("\n    rank {r} owns {}", a.layout.part(r)),
+                Some(r) => out += &format!("\n    rank {r} owns {}", a.layout.owned_text(r)),
                 None => out += "\n    …",
             }
         }
         if a.ghost.iter().any(|g| *g != (0, 0)) {
-            let kept = a.storage(0);
+            let kept = a.storage_text(0);
             out += &format!("\nA rank keeps copies of its neighbours' elements around its part: rank 0 keeps {kept}.");
         }
         out
@@ -266,6 +267,9 @@ impl Plan {
         let a = self.array(view.array);
         let why = match &n.home {
             Home::Everywhere => "every rank computes the whole result, so each needs all that it reads".to_string(),
+            Home::Owner { dealt, .. } if a.layout.is_dealt() || !dealt.is_empty() => {
+                "its tiles and the points that read it are not dealt alike, so each rank gathers what it needs".into()
+            }
             Home::Owner { .. } => {
                 format!(
                     "these subscripts do not follow the cuts of `{}`, so each rank gathers what it needs",
@@ -273,7 +277,16 @@ impl Plan {
                 )
             }
         };
-        let whole = self.view_box(v, 0);
+        let kept = self.view_box(v, 0);
+        let along = |(d, deal): (&Interval, &Option<Deal>)| match deal {
+            Some(deal) if !d.is_empty() && deal.shift == 0 => deal.cuts.indices_text(*d),
+            Some(deal) if !d.is_empty() => {
+                format!("{} of {}..{}", d.len(), deal.index(d.lo), deal.index(d.hi - 1) + 1)
+            }
+            _ => d.to_string(),
+        };
+        let whole: Vec<String> = kept.dims.iter().zip(&view.deals).map(along).collect();
+        let whole = format!("[{}]", whole.join(", "));
         format!("`{}` reads {} of `{}`: {why} (rank 0: {whole}).", n.nest.name, reads.join(", "), a.array.name)
     }
 
@@ -348,10 +361,10 @@ impl Plan {
 
     fn compute_story(&self, id: PlanNestId) -> String {
         let n = self.nest(id);
-        let points = n.nest.domain.len();
+        let points = n.domain().len();
         let what = if n.nest.stores.is_empty() { "reduced over" } else { "computed at" };
         let plural = if points == 1 { "" } else { "s" };
-        let out = format!("`{}` is {what} {points} point{plural}, {}", n.nest.name, n.nest.domain);
+        let out = format!("`{}` is {what} {points} point{plural}, {}", n.nest.name, n.domain());
         let how = match product(&n.nest).map(|c| c.count()) {
             Some(Some(terms)) => {
                 format!(" It is a contraction: each point adds up {terms} products, many points at a time.")

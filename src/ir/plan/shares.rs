@@ -171,12 +171,7 @@ impl Held {
 }
 
 /// Calls `found` for every run inside one tile of each tiling: its indices, and how often it comes again, by what step of indices.
-fn walk(
-    ys: Interval,
-    tilings: &[Tiling],
-    steps: &mut Vec<(i64, i64)>,
-    found: &mut dyn FnMut(Interval, &[(i64, i64)]),
-) {
+fn walk(ys: Interval, tilings: &[Tiling], steps: &mut Vec<(i64, i64)>, found: &mut dyn FnMut(Interval, &[(i64, i64)])) {
     if ys.is_empty() {
         return;
     }
@@ -288,7 +283,13 @@ mod tests {
                 let want = match edge {
                     Edge::Periodic => i.rem_euclid(n),
                     Edge::Clamp => i.clamp(0, n - 1),
-                    _ => if m < n { m } else { 2 * n - 1 - m },
+                    _ => {
+                        if m < n {
+                            m
+                        } else {
+                            2 * n - 1 - m
+                        }
+                    }
                 };
                 assert_eq!(seen.get(&x), Some(&want), "{n} {edge:?} {from:?} {to:?} {shift}: {x}");
             }

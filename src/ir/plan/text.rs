@@ -86,7 +86,7 @@ impl Plan {
         let _ = writeln!(out, "\narrays");
         for a in self.arrays.iter().filter(|a| a.used) {
             let (layout, place) = a.layout_text();
-            let part = a.layout.part(0);
+            let part = a.layout.owned_text(0);
             let edge = edges(&a.array.edges);
             let _ = writeln!(out, "  {:12} {layout}  {place}, rank 0 owns {part}{edge}", a.array.name);
         }
@@ -368,7 +368,7 @@ impl Plan {
             Some(None) => ", a contraction".into(),
             None => String::new(),
         };
-        format!("{kind} {} over {}{how}{n}", nest.name, nest.domain)
+        format!("{kind} {} over {}{how}{n}", nest.name, self.nest(id).domain())
     }
 
     fn plan_nest_places(&self, id: PlanNestId) -> String {
