@@ -112,9 +112,10 @@ array v: f64[37, 6] in (block, *)
 array w: f64[37, 6] in (cyclic, cyclic(2)) edge mirror
 workflow main {
     u[i, j] = f64(i + j)
+    w[i, j] = u[36 - i, j]
     for t in 0..3 {
         v[i, j] = u[i - 1, j] + u[i + 1, j]
-        w[i, j] = v[i, j] + u[36 - i, j]
+        w[i, j] = v[i, j] + u[i + 4, j] + w[i, j]
         u[i, j] = w[i - 2, j + 1] + v[i, j]
         u[0, j] = w[3, j]
     }

@@ -25,11 +25,8 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
             let floats = nest.reductions.iter().any(|r| nest.code.regs[r.value.0 as usize].is_float());
             floats || leaves_home(a, nest, layout)
         };
-        if !layout.is_replicated()
-            && !(layout.is_dealt() && ordered())
-            && visits_each_point_once(a, nest, &layout.shape)
-            && best.as_ref().is_none_or(|b| size > b.0)
-        {
+        let divided = !layout.is_replicated() && (!layout.is_dealt() || !ordered());
+        if divided && visits_each_point_once(a, nest, &layout.shape) && best.as_ref().is_none_or(|b| size > b.0) {
             best = Some((size, a));
         }
     }

@@ -59,6 +59,8 @@ pub struct Totals {
     /// Nothing is decided by the data; else what stands in `while`, in `if`, behind a `break`, or is done again when something has
     /// changed comes on top or is left out.
     pub exact: bool,
+    /// Some exchange sends only the elements that the run lists; it comes on top.
+    pub listed: bool,
 }
 
 impl Plan {
@@ -117,8 +119,11 @@ impl Plan {
 
     fn add_totals(&self, steps: &[Step], times: i64, out: &mut Totals) -> Option<()> {
         for s in steps {
-            if let Some(e) = exchange_of(s) {
-                let (messages, bytes) = self.load(&self.exchanges[e.0 as usize]).1?;
+            let exchange = exchange_of(s).map(|e| &self.exchanges[e.0 as usize]);
+            if exchange.is_some_and(|e| e.listed) {
+                (out.exact, out.listed) = (false, true);
+            } else if let Some(e) = exchange {
+                let (messages, bytes) = self.load(e).1?;
                 out.messages += messages.saturating_mul(times);
                 out.bytes += bytes.saturating_mul(times);
             }

@@ -170,8 +170,11 @@ impl Held {
     }
 }
 
-/// Calls `found` for every run inside one tile of each tiling: its indices, and how often it comes again, by what step of indices.
-fn walk(ys: Interval, tilings: &[Tiling], steps: &mut Vec<(i64, i64)>, found: &mut dyn FnMut(Interval, &[(i64, i64)])) {
+/// Takes a run of indices, and how often it comes again by what step of indices.
+type Found<'a> = dyn FnMut(Interval, &[(i64, i64)]) + 'a;
+
+/// Calls `found` for every run inside one tile of each tiling.
+fn walk(ys: Interval, tilings: &[Tiling], steps: &mut Vec<(i64, i64)>, found: &mut Found) {
     if ys.is_empty() {
         return;
     }
@@ -190,12 +193,7 @@ fn walk(ys: Interval, tilings: &[Tiling], steps: &mut Vec<(i64, i64)>, found: &m
     tiles(ys, tilings, steps, found);
 }
 
-fn tiles(
-    ys: Interval,
-    tilings: &[Tiling],
-    steps: &mut Vec<(i64, i64)>,
-    found: &mut dyn FnMut(Interval, &[(i64, i64)]),
-) {
+fn tiles(ys: Interval, tilings: &[Tiling], steps: &mut Vec<(i64, i64)>, found: &mut Found) {
     let Some((first, rest)) = tilings.split_first() else { return };
     let mut y = ys.lo;
     while y < ys.hi {

@@ -27,7 +27,11 @@ pub fn messages_text(n: i64) -> String {
 
 /// What a whole run sends, in a line.
 pub fn totals_text(t: &Totals) -> String {
-    let more = if t.exact { "" } else { ", and what `while`, `if` and `break` decide on" };
+    let more = match (t.exact, t.listed) {
+        (true, _) => "",
+        (false, false) => ", and what `while`, `if` and `break` decide on",
+        (false, true) => ", and what is listed or `while`, `if` and `break` decide on",
+    };
     let reduces = format!("{} all-reduce{}", t.all_reduces, if t.all_reduces == 1 { "" } else { "s" });
     format!("the whole run: {} with {}, {reduces}{more}", messages_text(t.messages), bytes(t.bytes))
 }
