@@ -143,10 +143,23 @@ impl Checker<'_> {
             out.push(match d {
                 ast::Dist::Block => Dist::Block,
                 ast::Dist::Whole => Dist::Whole,
-                ast::Dist::Cyclic(_) => return self.not_yet("`cyclic`", *at),
+                ast::Dist::Cyclic(None) => Dist::Cyclic(1),
+                ast::Dist::Cyclic(Some(tile)) => {
+                    let n = self.const_as(*tile, Ty::I64, "the extent of a tile")?.as_int()? as i64;
+                    if !(1..=MOST_ELEMENTS).contains(&n) {
+                        return self.fail_help(
+                            "E0282",
+                            format!("a tile has from 1 to 2^48 indices, and this is {n}"),
+                            *at,
+                            "tiles",
+                            "write how many indices in a row belong to one part, as in `cyclic(16)`",
+                        );
+                    }
+                    Dist::Cyclic(n)
+                }
             });
         }
-        let blocks = out.iter().filter(|d| **d == Dist::Block).count();
+        let blocks = out.iter().filter(|d| **d != Dist::Whole).count();
         let Some(over) = over else { return Some(Placement::Divided { dists: out, over: vec![] }) };
         if over.len() != blocks {
             return self.fail_help(
@@ -159,7 +172,7 @@ impl Checker<'_> {
                 ),
                 span,
                 "this partition",
-                "write one entry (a number or `auto`) for each `block`",
+                "write one entry (a number or `auto`) for each `block` and `cyclic`",
             );
         }
         let mut mesh = vec![];

@@ -173,11 +173,21 @@ impl Checker<'_> {
             || children(&ast, id).into_iter().any(|c| self.has_scan(c))
     }
 
-    /// The placement of the first array of this shape that a nest reads, else blocks.
+    /// The placement of the first array of this shape that a nest reads, in blocks where that has tiles; else blocks.
     pub(super) fn placement_like(&self, b: &Builder, shape: &[i64]) -> Placement {
         let reads = b.operands.iter().map(|o| &self.program.arrays[o.array.0 as usize]);
         let like = reads.into_iter().find(|a| a.shape == shape).map(|a| a.placement.clone());
         let blocks = || Placement::Divided { dists: vec![Dist::Block; shape.len()], over: vec![] };
-        like.unwrap_or_else(blocks)
+        // What is combined along the indices is combined in blocks.
+        like.filter(|p| !self.is_dealt(p)).unwrap_or_else(blocks)
+    }
+
+    /// Whether arrays of a placement have tiles that are dealt.
+    fn is_dealt(&self, p: &Placement) -> bool {
+        match p {
+            Placement::Divided { dists, .. } => dists.iter().any(|d| matches!(d, Dist::Cyclic(_))),
+            Placement::Aligned(other) => self.is_dealt(&self.program.arrays[other.0 as usize].placement),
+            Placement::Replicated => false,
+        }
     }
 }

@@ -202,18 +202,32 @@ fn declared(plan: &Plan, id: ArrayId) -> String {
     plan.array(id).array.name.trim_end_matches('\'').to_string()
 }
 
-/// Ways to keep more of an array whole.
+/// Ways to keep more of an array whole, or in one block.
 fn alternatives(program: &Program, id: ArrayId) -> Vec<(Placement, String)> {
     let a = &program.arrays[id.0 as usize];
     let Placement::Divided { dists, .. } = &a.placement else { return vec![] };
-    let blocks = dists.iter().filter(|d| **d == Dist::Block).count();
+    let divided = dists.iter().filter(|d| **d != Dist::Whole).count();
+    let words = |dists: &[Dist]| {
+        let word = |d: &Dist| match d {
+            Dist::Block => "block".to_string(),
+            Dist::Whole => "*".into(),
+            Dist::Cyclic(tile) => format!("cyclic({tile})"),
+        };
+        format!("in ({})", dists.iter().map(word).collect::<Vec<_>>().join(", "))
+    };
     let mut out = vec![];
-    for d in (0..dists.len()).filter(|d| dists[*d] == Dist::Block && blocks > 1) {
+    let mut add = |dists: Vec<Dist>| {
+        let words = words(&dists);
+        out.push((Placement::Divided { dists, over: vec![] }, words));
+    };
+    for d in (0..dists.len()).filter(|d| dists[*d] != Dist::Whole && divided > 1) {
         let mut dists = dists.clone();
         dists[d] = Dist::Whole;
-        let words: Vec<&str> =
-            dists[..a.extents().len()].iter().map(|d| if *d == Dist::Block { "block" } else { "*" }).collect();
-        out.push((Placement::Divided { dists, over: vec![] }, format!("in ({})", words.join(", "))));
+        add(dists);
+    }
+    // Neighbours of dealt tiles live elsewhere; those of blocks mostly do not.
+    if dists.iter().any(|d| matches!(d, Dist::Cyclic(_))) {
+        add(dists.iter().map(|d| if *d == Dist::Whole { *d } else { Dist::Block }).collect());
     }
     out.push((Placement::Replicated, "in replicated".into()));
     out

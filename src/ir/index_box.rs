@@ -109,9 +109,15 @@ impl IndexBox {
     }
 }
 
+impl std::fmt::Display for Interval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}..{}", self.lo, self.hi)
+    }
+}
+
 impl std::fmt::Display for IndexBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts: Vec<String> = self.dims.iter().map(|d| format!("{}..{}", d.lo, d.hi)).collect();
+        let parts: Vec<String> = self.dims.iter().map(Interval::to_string).collect();
         write!(f, "[{}]", parts.join(", "))
     }
 }

@@ -11,9 +11,14 @@ pub enum Dist {
     Whole,
     /// Balanced contiguous parts, one a coordinate of the next mesh axis.
     Block,
+    /// Tiles of so many indices, dealt in turn to the coordinates of the next mesh axis.
+    Cyclic(i64),
 }
 
 /// The cut positions of one divided dimension: parts are balanced in units of `granule` elements.
+///
+/// Where tiles are dealt, cuts are cuts of *positions*: the indices in the order of their owners, and of one owner in ascending
+/// order. So a part is an interval of positions, as it is one of indices where parts are contiguous; there the two are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cuts {
     pub extent: i64,
@@ -21,6 +26,8 @@ pub struct Cuts {
     pub granule: i64,
     /// The extent that the cuts were made for; the last part takes what `extent` has beyond it (`aligned`).
     pub base: i64,
+    /// Indices of a tile, where tile `k` belongs to part `k mod parts`; 0 where parts are contiguous.
+    pub tile: i64,
 }
 
 impl Cuts {
@@ -29,12 +36,86 @@ impl Cuts {
         let g = granule(extent);
         // Fine cuts where a granule would unbalance the parts; reductions then exchange the straddled leaves.
         let granule = if extent / g >= 8 * parts { g } else { 1 };
-        Cuts { extent, parts, granule, base: extent }
+        Cuts { extent, parts, granule, base: extent, tile: 0 }
     }
 
-    /// The same cuts for another extent: parts keep their starts, the last one ends at `extent`.
+    /// Tiles of `tile` indices (at least 1), dealt to `parts` parts in turn.
+    pub fn cyclic(extent: i64, parts: i64, tile: i64) -> Cuts {
+        Cuts { extent, parts, granule: 1, base: extent, tile: tile.max(1) }
+    }
+
+    /// Whether parts are several tiles: positions are then not indices.
+    pub fn is_dealt(&self) -> bool {
+        self.tile > 0 && self.parts > 1
+    }
+
+    /// The indices after which the tiles begin with the first part again.
+    pub fn period(&self) -> i64 {
+        self.tile.saturating_mul(self.parts)
+    }
+
+    /// How many indices before `i` belong to part `k`, where tiles are dealt.
+    fn dealt_before(&self, k: i64, i: i64) -> i64 {
+        let i = i.clamp(0, self.extent);
+        i / self.period() * self.tile + (i % self.period() - k.saturating_mul(self.tile)).clamp(0, self.tile)
+    }
+
+    /// The positions of the indices in `range` that belong to part `k`.
+    pub fn positions(&self, k: i64, range: Interval) -> Interval {
+        if !self.is_dealt() {
+            return self.part(k).intersect(range);
+        }
+        let at = |i| self.start(k) + self.dealt_before(k, i);
+        Interval::new(at(range.lo), at(range.hi.max(range.lo)))
+    }
+
+    /// The position of an index.
+    pub fn position(&self, i: i64) -> i64 {
+        if self.is_dealt() { self.positions(self.part_of(i), Interval::new(i, i + 1)).lo } else { i }
+    }
+
+    /// The part that holds a position.
+    pub fn holder(&self, position: i64) -> i64 {
+        let (mut lo, mut hi) = (0, self.parts);
+        while hi - lo > 1 {
+            let mid = lo + (hi - lo) / 2;
+            if self.start(mid) <= position { lo = mid } else { hi = mid }
+        }
+        lo
+    }
+
+    /// The index at a position.
+    pub fn index(&self, position: i64) -> i64 {
+        if !self.is_dealt() {
+            return position;
+        }
+        let k = self.holder(position);
+        let within = position - self.start(k);
+        (within / self.tile * self.parts + k) * self.tile + within % self.tile
+    }
+
+    /// Indices as text, given by an interval of positions of one part: `3..7`, or `0..16 by 64` for tiles that come again every 64.
+    pub fn indices_text(&self, positions: Interval) -> String {
+        if positions.is_empty() || !self.is_dealt() {
+            return positions.to_string();
+        }
+        let (first, last) = (self.index(positions.lo), self.index(positions.hi - 1));
+        let end = (first / self.tile + 1) * self.tile;
+        let begin = last / self.tile * self.tile;
+        match last < end {
+            true => Interval::new(first, last + 1).to_string(),
+            // All tiles are whole, but for the one at the end of the dimension.
+            false if first % self.tile == 0 && (last + 1 == begin + self.tile || last + 1 == self.extent) => {
+                format!("{first}..{end} by {}", self.period())
+            }
+            false => format!("{} of {first}..{}", positions.len(), last + 1),
+        }
+    }
+
+    /// The same cuts for another extent: parts keep their starts and the last one ends at `extent`, or there are more or
+    /// fewer tiles.
     pub fn stretched(&self, extent: i64) -> Cuts {
-        Cuts { extent, ..*self }
+        if self.tile > 0 { Cuts::cyclic(extent, self.parts, self.tile) } else { Cuts { extent, ..*self } }
     }
 
     /// The first index of part `k`; part `parts` begins at the extent.
@@ -42,17 +123,21 @@ impl Cuts {
         if k >= self.parts {
             return self.extent;
         }
+        if self.is_dealt() {
+            let each = self.extent / self.period() * self.tile;
+            return k * each + (self.extent % self.period()).min(k.saturating_mul(self.tile));
+        }
         let units = (self.base + self.granule - 1) / self.granule;
         let (each, extra) = (units / self.parts, units % self.parts);
         ((k * each + k.min(extra)) * self.granule).min(self.base).min(self.extent)
     }
 
-    /// The indices of part `k`.
+    /// The indices of part `k`; positions, where tiles are dealt.
     pub fn part(&self, k: i64) -> Interval {
         Interval::new(self.start(k), self.start(k + 1))
     }
 
-    /// The parts (first inclusive, last exclusive) that hold an index of `of`, which lies inside the extent.
+    /// The parts (first inclusive, last exclusive) that hold an index of `of`, which lies inside the extent, where parts are contiguous.
     pub fn owners(&self, of: Interval) -> (i64, i64) {
         if of.is_empty() {
             return (0, 0);
@@ -61,7 +146,10 @@ impl Cuts {
     }
 
     /// The part that holds index `i`.
-    fn part_of(&self, i: i64) -> i64 {
+    pub fn part_of(&self, i: i64) -> i64 {
+        if self.is_dealt() {
+            return i / self.tile % self.parts;
+        }
         if i >= self.start(self.parts - 1) {
             return self.parts - 1;
         }
@@ -79,7 +167,7 @@ pub fn granule(extent: i64) -> i64 {
     if quarter < 1 { 1 } else { 1 << quarter.ilog2() }
 }
 
-/// Where an array lives on a given number of ranks. `mesh` has one extent for each `Block` dimension, in order; its
+/// Where an array lives on a given number of ranks. `mesh` has one extent for each divided dimension, in order; its
 /// product is the number of ranks. Rank `r` has the row-major coordinates of `r` in the mesh.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layout {
@@ -110,6 +198,7 @@ impl Layout {
             .map(|(&n, d)| match d {
                 Dist::Whole => None,
                 Dist::Block => axis.next().map(|&p| Cuts::new(n, p)),
+                Dist::Cyclic(tile) => axis.next().map(|&p| Cuts::cyclic(n, p, *tile)),
             })
             .collect();
         Layout { shape: shape.to_vec(), dists: dists.to_vec(), mesh, cuts }
@@ -118,6 +207,11 @@ impl Layout {
     /// Whether every rank holds the whole array.
     pub fn is_replicated(&self) -> bool {
         self.mesh.iter().all(|&m| m == 1)
+    }
+
+    /// Whether tiles are dealt along some dimension: parts are then boxes of positions ([`Cuts`]), not of indices.
+    pub fn is_dealt(&self) -> bool {
+        self.cuts.iter().flatten().any(Cuts::is_dealt)
     }
 
     /// Whether the cuts of a dimension lie on its granules.
@@ -141,7 +235,12 @@ impl Layout {
         out
     }
 
-    /// The box that a rank owns.
+    /// The coordinate of a rank on the axis of a divided dimension.
+    pub fn coordinate(&self, rank: i64, dim: usize) -> i64 {
+        self.coordinates(rank).get(self.axis(dim)).copied().unwrap_or(0)
+    }
+
+    /// The box that a rank owns: of indices, and of positions where tiles are dealt.
     pub fn part(&self, rank: i64) -> IndexBox {
         let coordinates = self.coordinates(rank);
         let mut axis = coordinates.iter();
@@ -152,61 +251,35 @@ impl Layout {
         IndexBox::new(dims.collect())
     }
 
-    /// The ranks that own part of `region` (inside the array), each with its share, in ascending rank order.
-    pub fn owners(&self, region: &IndexBox) -> Vec<(i64, IndexBox)> {
-        if region.is_empty() {
-            return vec![];
-        }
-        let mut found: Vec<(i64, Vec<Interval>)> = vec![(0, vec![])];
-        let mut axis = 0;
-        for (d, cut) in self.cuts.iter().enumerate() {
-            let Some(cut) = cut else {
-                found.iter_mut().for_each(|f| f.1.push(region.dims[d]));
-                continue;
+    /// The rank at a coordinate along every divided dimension.
+    pub fn rank_at(&self, coordinate: impl Fn(usize) -> i64) -> i64 {
+        let divided = (0..self.cuts.len()).filter(|d| self.cuts[*d].is_some());
+        divided.zip(&self.mesh).fold(0, |rank, (d, mesh)| rank * mesh + coordinate(d))
+    }
+
+    /// The boxes of indices that a rank owns, in ascending order: one, or one a tile.
+    pub fn tiles(&self, rank: i64) -> Vec<IndexBox> {
+        let mut out = vec![vec![]];
+        for (d, part) in self.part(rank).dims.iter().enumerate() {
+            let runs = match self.cuts[d].filter(Cuts::is_dealt) {
+                None => vec![*part],
+                Some(c) => (0..(part.len() + c.tile - 1) / c.tile)
+                    .map(|t| part.lo + t * c.tile)
+                    .map(|p| Interval::new(c.index(p), c.index(p) + c.tile.min(part.hi - p)))
+                    .collect(),
             };
-            let (first, last) = cut.owners(region.dims[d]);
-            let mesh = self.mesh[axis];
-            axis += 1;
-            let mut next = vec![];
-            for (rank, dims) in &found {
-                for k in first..last {
-                    let share = cut.part(k).intersect(region.dims[d]);
-                    if !share.is_empty() {
-                        let mut dims = dims.clone();
-                        dims.push(share);
-                        next.push((rank * mesh + k, dims));
-                    }
-                }
-            }
-            found = next;
+            out = out.iter().flat_map(|o: &Vec<Interval>| runs.iter().map(|r| [&o[..], &[*r]].concat())).collect();
         }
-        found.into_iter().map(|(r, dims)| (r, IndexBox::new(dims))).collect()
+        out.into_iter().map(IndexBox::new).collect()
     }
 
     /// The rank that owns the element at `index`; the lowest, if several do.
     pub fn owner(&self, index: &[i64]) -> i64 {
-        let mut axis = self.mesh.iter();
-        let parts = index.iter().zip(&self.cuts).filter_map(|(&i, cut)| cut.map(|c| c.part_of(i)));
-        parts.fold(0, |rank, k| rank * axis.next().copied().unwrap_or(1) + k)
-    }
-
-    /// How many ranks own part of `region`, without listing them.
-    pub fn owner_count(&self, region: &IndexBox) -> i64 {
-        if region.is_empty() {
-            return 0;
-        }
-        let per_dim = region.dims.iter().zip(&self.cuts).map(|(r, cut)| match cut {
-            None => 1,
-            Some(c) => {
-                let (a, b) = c.owners(*r);
-                b - a
-            }
-        });
-        per_dim.product()
+        self.rank_at(|d| self.cuts[d].map_or(0, |c| c.part_of(index[d])))
     }
 }
 
-/// `f32[4096@0, 512]`: each divided dimension names its mesh axis.
+/// `[4096@0, 512]`: each divided dimension names its mesh axis; `[4096@0/16]` has dealt tiles of 16.
 impl std::fmt::Display for Layout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut axis = 0;
@@ -216,9 +289,10 @@ impl std::fmt::Display for Layout {
             .zip(&self.cuts)
             .map(|(n, cut)| match cut {
                 None => n.to_string(),
-                Some(_) => {
+                Some(c) => {
                     axis += 1;
-                    format!("{n}@{}", axis - 1)
+                    let tile = if c.tile > 0 { format!("/{}", c.tile) } else { String::new() };
+                    format!("{n}@{}{tile}", axis - 1)
                 }
             })
             .collect();
@@ -282,6 +356,34 @@ mod tests {
                         if !part.is_empty() {
                             assert_eq!(cuts.owners(Interval::new(i, i + 1)), (k, k + 1), "{n} over {p} at {i}");
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dealt_tiles_have_one_position_an_index() {
+        for n in [0, 1, 2, 5, 7, 16, 23, 64, 100] {
+            for p in [2, 3, 4, 7, 16] {
+                for tile in [1, 2, 3, 5, 16, 200, 1 << 48] {
+                    let cuts = Cuts::cyclic(n, p, tile);
+                    assert_eq!((cuts.start(0), cuts.start(p)), (0, n), "{n} over {p} by {tile}");
+                    // The definition: by owner, then by index.
+                    let owner = |i: i64| i / tile % p;
+                    let mut order: Vec<i64> = (0..n).collect();
+                    order.sort_by_key(|&i| (owner(i), i));
+                    for (at, &i) in order.iter().enumerate() {
+                        let at = at as i64;
+                        assert_eq!((cuts.index(at), cuts.position(i)), (i, at), "{n} over {p} by {tile}");
+                        assert_eq!((cuts.part_of(i), cuts.holder(at)), (owner(i), owner(i)));
+                        let part = cuts.part(owner(i));
+                        assert!(part.lo <= at && at < part.hi);
+                    }
+                    for k in 0..p {
+                        let range = Interval::new(n / 3, n - n / 4);
+                        let inside = order.iter().filter(|&&i| owner(i) == k && range.lo <= i && i < range.hi).count();
+                        assert_eq!(cuts.positions(k, range).len(), inside as i64);
                     }
                 }
             }

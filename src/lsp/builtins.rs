@@ -76,7 +76,7 @@ pub const WORDS: &[Entry] = &[
     ("use", "use std.random: uniform", "Brings names of the library, or of another file, into this one."),
     ("test", "test \"title\" with n = 4 { … }", "A test; checked for errors, not run yet."),
     ("block", "block", "Divides the dimension into contiguous parts of nearly equal size."),
-    ("cyclic", "cyclic(k)", "Deals the dimension out in turn. Not executed yet."),
+    ("cyclic", "cyclic(16)", "Deals tiles of so many indices (1 if not said) to the ranks in turn."),
     ("replicated", "in replicated", "A full copy on every rank."),
     ("over", "over (2, auto)", "Fixes extents of the mesh of ranks."),
     ("aligned", "aligned OTHER", "Cut where another array is cut, although its extents differ a little."),

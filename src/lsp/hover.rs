@@ -139,8 +139,7 @@ fn layout(view: &View, s: &Symbol) -> Option<String> {
     let a = plan_array(view, s)?;
     let (layout, place) = a.layout_text();
     let ranks = view.server.settings.ranks;
-    let part = a.layout.part(0);
-    let stored = a.storage(0);
+    let (part, stored) = (a.owned_text(0), a.storage_text(0));
     let mut out = format!("on {ranks} ranks: `{layout}`, {place}; rank 0 owns `{part}`");
     if stored != part {
         out += &format!(" and keeps `{stored}`");

@@ -93,6 +93,9 @@ pub fn script(plan: &Plan, sources: &SourceMap, title: &str, part: bool) -> Resu
         uses_exchange: false,
         uses_gather: false,
     };
+    if let Some(a) = plan.arrays.iter().find(|a| a.used && a.layout.is_dealt()) {
+        return Err(Uncovered { what: "a cyclic partition on several ranks".into(), span: a.array.span });
+    }
     s.find_constants();
     s.find_unmoved();
     s.declare(part);
@@ -372,7 +375,7 @@ impl<'a> Script<'a> {
     /// up what it owns.
     fn find_unmoved(&mut self) {
         for (k, n) in self.plan.nests.iter().enumerate() {
-            let Home::Owner { layout, index, leaf: Some(_) } = &n.home else { continue };
+            let Home::Owner { layout, index, leaf: Some(_), .. } = &n.home else { continue };
             // Terms past the edges belong to the first and the last part.
             let beyond = index.iter().zip(&layout.shape).any(|(a, &n_)| {
                 a.terms.iter().any(|t| match t {
@@ -390,7 +393,7 @@ impl<'a> Script<'a> {
                 Source::Array(_) => true,
                 Source::View(v) => own(self.view_array(v), a),
             });
-            let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None };
+            let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None, dealt: vec![] };
             let same = (0..self.ranks).all(|r| {
                 let (a, b): (IndexBox, IndexBox) = (n.home.part(&n.nest.domain, r), plain.part(&n.nest.domain, r));
                 a == b || a.is_empty() && b.is_empty()

@@ -87,11 +87,11 @@ impl Script<'_> {
             hi: domain.iter().map(|d| Bound::number(d.hi)).collect(),
             only: None,
         };
-        let Home::Owner { layout, index, leaf } = &n.home else { return out };
+        let Home::Owner { layout, index, leaf, .. } = &n.home else { return out };
         if self.ranks == 1 {
             return out;
         }
-        let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None };
+        let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None, dealt: vec![] };
         let moved = leaf.is_some() && !self.unmoved.contains(&id);
         let one_index = |a: &Affine| matches!(a.terms[..], [(Sym::Dim(_), 1)]);
         let divided = |d: usize| layout.cuts[d].is_some_and(|c| c.parts > 1);

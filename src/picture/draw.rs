@@ -41,7 +41,7 @@ fn tile(p: &Panel, t: &Tile) -> String {
     }
     let c = palette::of(t.ranks[0]);
     let (fill, stroke) = if p.everywhere { ("#eef0f3", "#8a929e") } else { (c.tint, c.shade) };
-    let dashed = if t.part.is_empty() { " stroke-dasharray=\"4 3\"" } else { "" };
+    let dashed = if t.empty { " stroke-dasharray=\"4 3\"" } else { "" };
     let _ = write!(out, "<rect class=\"own\" {} rx=\"2\" fill=\"{fill}\" stroke=\"{stroke}\"{dashed}/>", place(&t.own));
     out + "</g>"
 }
@@ -111,7 +111,9 @@ fn computed(plan: &Plan, stage: &Stage, id: crate::ir::plan::PlanNestId) -> Stri
                     a.image(&|s| if let crate::ir::kernel::Sym::Dim(d) = s { part.dims.get(d).copied() } else { None })
                 })
                 .collect();
-            let Some(rect) = dims.and_then(|d| p.rect(t, &IndexBox::new(d))) else { continue };
+            // The part of a nest over dealt tiles is one of positions.
+            let rect = if p.dealt { Some(t.own) } else { dims.and_then(|d| p.rect(t, &IndexBox::new(d))) };
+            let Some(rect) = rect else { continue };
             let _ = write!(out, "<rect class=\"computed\" {} rx=\"2\"/>", place(&rect));
         }
     }

@@ -57,7 +57,7 @@ pub fn describe(plan: &Plan) -> String {
             out.push(format!("{}, {layout}, is whole {place}.", a.array.name));
             continue;
         }
-        let parts: Vec<String> = (0..plan.ranks.min(16)).map(|r| format!("rank {r} {}", a.seen_part(r))).collect();
+        let parts: Vec<String> = (0..plan.ranks.min(16)).map(|r| format!("rank {r} {}", a.owned_text(r))).collect();
         let more = if plan.ranks > 16 { ", …" } else { "" };
         out.push(format!("{}, {layout}, {place}: {}{more}.", a.array.name, parts.join(", ")));
     }

@@ -3,6 +3,7 @@
 
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
+use crate::ir::layout::Cuts;
 use crate::ir::plan::{Plan, PlanArray};
 use crate::ir::program::Edge;
 
@@ -21,9 +22,11 @@ impl Rect {
     }
 }
 
-/// One part along one dimension.
+/// One part along one dimension, or one tile of a part.
 #[derive(Clone, Debug)]
 struct Piece {
+    /// The coordinate of the owner.
+    owner: i64,
     span: Interval,
     start: f64,
     end: f64,
@@ -61,7 +64,9 @@ impl Piece {
 pub struct Tile {
     /// More than one where dimensions that are not drawn are divided too, or where every rank has all.
     pub ranks: Vec<i64>,
-    pub part: IndexBox,
+    /// What they own here, as text, and whether that is nothing.
+    pub part: String,
+    pub empty: bool,
     pub own: Rect,
     /// The copies on its four sides: place, and the rank whose elements they are (`None`: the edge's).
     pub bands: Vec<(Rect, Option<i64>)>,
@@ -81,6 +86,8 @@ pub struct Panel {
     pub h: f64,
     pub tiles: Vec<Tile>,
     pub everywhere: bool,
+    /// Tiles are dealt, so that a rank has more than one here.
+    pub dealt: bool,
     /// The dimensions drawn down and across.
     dims: (Option<usize>, usize),
 }
@@ -176,24 +183,46 @@ fn drawn(a: &PlanArray) -> (Option<usize>, usize) {
     (Some(a), b)
 }
 
-/// The parts along a dimension, from 0 in the picture on.
+/// Dealt tiles that are drawn along a dimension; of more, the first ones.
+const STRIPES: i64 = 24;
+
+/// The parts along a dimension, from 0 in the picture on: dealt tiles close together, others apart.
 fn pieces(a: &PlanArray, d: usize, length: f64) -> Vec<Piece> {
-    let spans: Vec<Interval> = match a.layout.cuts[d] {
-        Some(c) => (0..c.parts).map(|k| c.part(k)).collect(),
-        None => vec![Interval::new(0, a.layout.shape[d])],
+    let (n, dealt) = (a.layout.shape[d], a.layout.cuts[d].filter(Cuts::is_dealt));
+    let spans: Vec<(i64, Interval)> = match (a.layout.cuts[d], dealt) {
+        (_, Some(c)) => (0..tiles_along(n, c.tile).min(STRIPES))
+            .map(|t| (t % c.parts, Interval::new(t * c.tile, t.saturating_add(1).saturating_mul(c.tile).min(n))))
+            .collect(),
+        (Some(c), None) => (0..c.parts).map(|k| (k, c.part(k))).collect(),
+        (None, None) => vec![(0, Interval::new(0, n))],
     };
+    let (smallest, gap) = if dealt.is_some() { (12.0, 1.0) } else { (SMALLEST, GAP) };
+    let drawn = spans.last().map_or(n, |s| s.1.hi);
     let ghost = a.ghost[d];
     let room = |w: i64| if w > 0 { 7.0 + 2.0 * w.min(4) as f64 } else { 0.0 };
     let band = (room(ghost.0), room(ghost.1));
-    let all = a.layout.shape[d].max(1) as f64;
+    let all = drawn.max(1) as f64;
     let mut at = 0.0;
-    let one = |span: Interval| {
-        let w = (length * span.len() as f64 / all).max(SMALLEST);
+    let one = |(owner, span): (i64, Interval)| {
+        let w = (length * span.len() as f64 / all).max(smallest);
         let start = at + band.0;
-        at = start + w + band.1 + GAP;
-        Piece { span, start, end: start + w, ghost, band }
+        at = start + w + band.1 + gap;
+        Piece { owner, span, start, end: start + w, ghost, band }
     };
     spans.into_iter().map(one).collect()
+}
+
+fn tiles_along(n: i64, tile: i64) -> i64 {
+    (n + tile - 1) / tile
+}
+
+/// What is not drawn of dealt tiles, as text.
+fn beyond(a: &PlanArray, dims: (Option<usize>, usize)) -> String {
+    let more = |d: usize| {
+        let count = tiles_along(a.layout.shape[d], a.layout.cuts[d].filter(Cuts::is_dealt)?.tile);
+        (count > STRIPES).then(|| format!(", {STRIPES} of {count} tiles along dimension {d}"))
+    };
+    dims.0.into_iter().chain([dims.1]).filter_map(more).collect()
 }
 
 fn panel(plan: &Plan, id: ArrayId, a: &PlanArray) -> Panel {
@@ -209,19 +238,26 @@ fn panel(plan: &Plan, id: ArrayId, a: &PlanArray) -> Panel {
     let across = pieces(a, dims.1, w);
     let down = match dims.0 {
         Some(d) => pieces(a, d, h),
-        None => vec![Piece { span: Interval::new(0, 1), start: 0.0, end: h, ghost: (0, 0), band: (0.0, 0.0) }],
+        None => {
+            vec![Piece { owner: 0, span: Interval::new(0, 1), start: 0.0, end: h, ghost: (0, 0), band: (0.0, 0.0) }]
+        }
     };
     let mut tiles: Vec<Tile> = vec![];
     for rank in 0..plan.ranks {
         let (ky, kx) = place_in_mesh(a, rank, dims);
-        match tiles.iter_mut().find(|t| t.across.span == across[kx].span && t.down.span == down[ky].span) {
-            Some(t) if !a.layout.part(rank).is_empty() || t.part.is_empty() => t.ranks.push(rank),
-            Some(_) => {}
-            None => tiles.push(tile(a, rank, (&down[ky], &across[kx]), (ky, kx), dims)),
+        let of = |pieces: &[Piece], k: usize| -> Vec<Piece> {
+            pieces.iter().filter(|p| p.owner == k as i64).cloned().collect()
+        };
+        for (y, x) in of(&down, ky).iter().flat_map(|y| of(&across, kx).into_iter().map(move |x| (y.clone(), x))) {
+            match tiles.iter_mut().find(|t| t.across.span == x.span && t.down.span == y.span) {
+                Some(t) if !a.layout.part(rank).is_empty() || t.empty => t.ranks.push(rank),
+                Some(_) => {}
+                None => tiles.push(tile(a, rank, (&y, &x), (ky, kx), dims)),
+            }
         }
     }
     tiles.iter_mut().for_each(shift_down);
-    let layout = a.layout_text().0;
+    let layout = a.layout_text().0 + &beyond(a, dims);
     let end = |p: &[Piece]| p.last().map_or(0.0, |p| p.end + p.band.1);
     let second = if a.array.temporary { " (made by the compiler)" } else { "" };
     let title = format!("{}{second}", a.array.name);
@@ -237,6 +273,7 @@ fn panel(plan: &Plan, id: ArrayId, a: &PlanArray) -> Panel {
         h: end(&down) + HEAD,
         tiles,
         everywhere,
+        dealt: a.layout.is_dealt(),
         dims,
     }
 }
@@ -281,7 +318,9 @@ fn tile(
         add(Rect { y: own.y - down.band.0, h: down.band.0, ..own }, d, at.0, -1);
         add(Rect { y: own.y + own.h, h: down.band.1, ..own }, d, at.0, 1);
     }
-    Tile { ranks: vec![rank], part: a.seen_part(rank), own, bands, across: across.clone(), down: down.clone() }
+    let empty = a.layout.part(rank).is_empty();
+    let part = a.owned_text(rank);
+    Tile { ranks: vec![rank], part, empty, own, bands, across: across.clone(), down: down.clone() }
 }
 
 /// The rank beside a part along a dimension; `None` past the array's edge.

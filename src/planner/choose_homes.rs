@@ -5,14 +5,14 @@ use crate::ir::layout::{Layout, choose_mesh};
 use crate::ir::plan::{Home, Plan};
 
 /// The home of a nest. Owner computes: a store runs where its element lives. A reduction runs where the largest array that
-/// it reads element by element lives; one that reads no array is divided over all ranks.
+/// it reads element by element lives, in blocks if it is of floats; one that reads no such array is divided over all ranks.
 pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
     if let Some(store) = nest.stores.first() {
         let layout = plan.array(nest.operands[store.operand.0 as usize].array).layout.clone();
         if layout.is_replicated() {
             return Home::Everywhere;
         }
-        return Home::Owner { layout, index: store.index.clone(), leaf: None };
+        return Home::Owner { layout, index: store.index.clone(), leaf: None, dealt: vec![] };
     }
     let mut best: Option<(i64, &Access)> = None;
     let mut any_divided = false;
@@ -20,17 +20,20 @@ pub fn choose_home(plan: &Plan, nest: &Nest) -> Home {
         let layout = &plan.array(nest.operands[a.operand.0 as usize].array).layout;
         any_divided |= !layout.is_replicated();
         let size: i64 = layout.shape.iter().product();
-        if !layout.is_replicated()
-            && visits_each_point_once(a, nest, &layout.shape)
-            && best.as_ref().is_none_or(|b| size > b.0)
-        {
+        // Leaves are runs of indices, and of floats the last of equal extremes counts (0 and -0): no tiles may be dealt then.
+        let ordered = || {
+            let floats = nest.reductions.iter().any(|r| nest.code.regs[r.value.0 as usize].is_float());
+            floats || leaves_home(a, nest, layout)
+        };
+        let divided = !layout.is_replicated() && (!layout.is_dealt() || !ordered());
+        if divided && visits_each_point_once(a, nest, &layout.shape) && best.as_ref().is_none_or(|b| size > b.0) {
             best = Some((size, a));
         }
     }
     if let Some((_, a)) = best {
         let layout = plan.array(nest.operands[a.operand.0 as usize].array).layout.clone();
         let leaf = whole_leaves(nest).or_else(|| leaves_home(a, nest, &layout).then(|| vec![1; nest.domain.rank()]));
-        return Home::Owner { layout, index: a.index.clone(), leaf };
+        return Home::Owner { layout, index: a.index.clone(), leaf, dealt: vec![] };
     }
     if nest.domain.rank() == 0
         || (!nest.accesses.is_empty() && !any_divided)
@@ -79,5 +82,5 @@ fn spread(plan: &Plan, nest: &Nest) -> Home {
     let dists = vec![crate::ir::layout::Dist::Block; shape.len()];
     let layout = Layout::divided(&shape, &dists, mesh);
     let index = (0..shape.len()).map(|d| Affine::sym(Sym::Dim(d))).collect();
-    Home::Owner { layout, index, leaf: whole_leaves(nest) }
+    Home::Owner { layout, index, leaf: whole_leaves(nest), dealt: vec![] }
 }

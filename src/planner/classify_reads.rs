@@ -1,10 +1,11 @@
 //! For every operand of every nest: read in place (with which ghost cells), or through a view of its own.
 
+use super::deal_tiles::deals;
 use super::inspect_views;
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, Affine, Nest, OperandId, Sym};
 use crate::ir::layout::Cuts;
-use crate::ir::plan::{Arm, Home, Plan, PlanNestId, Source, View, ViewId};
+use crate::ir::plan::{Arm, Deal, Home, Plan, PlanNestId, Source, View, ViewId};
 
 /// What a nest needs before it runs, by operand: the arms of arrays read in place, or a view.
 #[derive(Clone, Debug)]
@@ -40,7 +41,8 @@ fn classify_nest(plan: &mut Plan, id: PlanNestId) -> Vec<Read> {
             None => {
                 let view = ViewId(plan.views.len() as u32);
                 let inspection = inspect_views::inspection(plan, id, OperandId(o as u32));
-                plan.views.push(View { array: operand.array, nest: id, operand: o, inspection });
+                let deals = orders(plan, id, OperandId(o as u32));
+                plan.views.push(View { array: operand.array, nest: id, operand: o, deals, inspection });
                 reads.push(Read::View(view));
                 Source::View(view)
             }
@@ -48,6 +50,14 @@ fn classify_nest(plan: &mut Plan, id: PlanNestId) -> Vec<Read> {
         plan.nests[id.0 as usize].sources.push(source);
     }
     reads
+}
+
+/// How the elements that an operand reads lie in a view: the same for all its reads.
+fn orders(plan: &Plan, id: PlanNestId, operand: OperandId) -> Vec<Option<Deal>> {
+    let n = plan.nest(id);
+    let dealt = if let Home::Owner { dealt, .. } = &n.home { &dealt[..] } else { &[] };
+    let first = n.nest.accesses.iter().find(|a| a.operand == operand);
+    first.map_or(vec![None; n.nest.operands[operand.0 as usize].rank], |a| deals(dealt, a))
 }
 
 /// Gives the reads of an array that cannot be made in place an operand of their own, so that a nest may read one array both
@@ -109,9 +119,23 @@ fn merged(found: Vec<Arm>) -> Vec<Arm> {
 pub(super) fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) -> Option<Vec<Interval>> {
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
     let image = access.image(&access.within, &|s| plan.scalar_range(s))?;
+    let dealt = if let Home::Owner { dealt, .. } = home { &dealt[..] } else { &[] };
+    let orders = deals(dealt, access);
     let mut out = vec![];
     for (k, a) in access.index.iter().enumerate() {
         let n = array.layout.shape[k];
+        let tiles = array.layout.cuts[k].filter(Cuts::is_dealt);
+        if let (Some(_), _) | (_, Some(_)) = (tiles, orders[k]) {
+            // Tiles are read in place only at the point's own element.
+            let Home::Owner { layout, index, .. } = home else { return None };
+            let own = tiles.is_some() && orders[k] == tiles.map(|cuts| Deal { cuts, shift: 0 });
+            let h = index.iter().position(|h| h == a)?;
+            if !own || layout.mesh != array.layout.mesh || layout.axis(h) != array.layout.axis(k) {
+                return None;
+            }
+            out.push(Interval::new(0, 1));
+            continue;
+        }
         let divided = array.layout.cuts[k].filter(|c| c.parts > 1);
         let Some(cuts) = divided else {
             let r = image.dims[k];
@@ -147,7 +171,7 @@ fn along_cut(
     cuts: Cuts,
     same_mesh: bool,
 ) -> Option<Interval> {
-    let Home::Owner { layout, index, leaf } = home else { return None };
+    let Home::Owner { layout, index, leaf, .. } = home else { return None };
     if !same_mesh {
         return None;
     }
@@ -195,12 +219,12 @@ fn along_cut(
 /// The offsets of a read that follows the division in larger steps, such as `x[k]` for `k in l * 64 .. l * 64 + 64` with `l`
 /// divided: what each part reads beside what it owns.
 fn part_by_part(plan: &Plan, home: &Home, nest: &Nest, access: &Access, k: usize, cuts: Cuts) -> Option<Interval> {
-    let Home::Owner { layout, index, leaf: None } = home else { return None };
+    let Home::Owner { layout, index, leaf: None, .. } = home else { return None };
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
     // The subscript of the home on the same axis of the mesh.
     let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && layout.axis(h) == array.layout.axis(k))?;
     let (home_cuts, [(Sym::Dim(d), 1)]) = (layout.cuts[h]?, &index[h].terms[..]) else { return None };
-    if home_cuts.parts != cuts.parts {
+    if home_cuts.parts != cuts.parts || home_cuts.is_dealt() {
         return None;
     }
     // What a part reads beyond its own elements must be little beside them; else a copy of what it needs is better.

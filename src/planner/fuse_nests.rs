@@ -171,7 +171,7 @@ fn common_home(a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
     if a.home == b.home {
         return Some((a.home.clone(), leaf));
     }
-    let (Home::Owner { layout: la, index: ia, leaf: fa }, Home::Owner { layout: lb, index: ib, leaf: fb }) =
+    let (Home::Owner { layout: la, index: ia, leaf: fa, .. }, Home::Owner { layout: lb, index: ib, leaf: fb, .. }) =
         (&a.home, &b.home)
     else {
         return None;
@@ -191,6 +191,7 @@ fn common_home(a: &PlanNest, b: &PlanNest) -> Option<(Home, Vec<i64>)> {
                 layout: la.clone(),
                 index: ia.clone(),
                 leaf: if stores { None } else { Some(leaves.clone()) },
+                dealt: vec![],
             };
             aligned.then_some((home, leaf))
         }

@@ -3,6 +3,7 @@
 mod assign_buffers;
 mod choose_homes;
 mod classify_reads;
+mod deal_tiles;
 mod fuse_nests;
 mod guard_reads;
 mod inspect_views;
@@ -11,6 +12,7 @@ mod keep_places;
 mod panel_products;
 mod schedule_steps;
 mod slice;
+mod work_beside;
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
@@ -75,6 +77,7 @@ pub fn plan_with(program: Program, ranks: i64, options: Options, sink: &mut Sink
         steps: vec![],
         program,
     };
+    work_beside::work_beside(&mut plan);
     for nest in plan.program.nests.clone() {
         let home = choose_homes::choose_home(&plan, &nest);
         plan.nests.push(PlanNest::new(nest, home));
@@ -85,6 +88,7 @@ pub fn plan_with(program: Program, ranks: i64, options: Options, sink: &mut Sink
     panel_products::panel_products(&mut plan, options.panels);
     let kept = keep_places::keep_places(&mut plan);
     let guards = guard_reads::guard_reads(&mut plan);
+    deal_tiles::deal_tiles(&mut plan);
     let reads = classify_reads::classify_reads(&mut plan);
     share_ghosts(&mut plan);
     schedule_steps::schedule_steps(&mut plan, &reads, &guards, &kept);
@@ -106,11 +110,11 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
     match &a.placement {
         Placement::Replicated => Some(Layout::replicated(&a.shape)),
         Placement::Divided { dists, over } => {
-            let blocks: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 == Dist::Block).map(|d| *d.0).collect();
-            if blocks.is_empty() {
+            let divided: Vec<i64> = a.shape.iter().zip(dists).filter(|d| *d.1 != Dist::Whole).map(|d| *d.0).collect();
+            if divided.is_empty() {
                 return Some(Layout::replicated(&a.shape));
             }
-            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &blocks, over)?))
+            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &divided, over)?))
         }
         Placement::Aligned(other) => {
             let o = done.get(other.0 as usize)?.clone();

@@ -12,6 +12,9 @@ struct Dim {
     dst: isize,
 }
 
+/// Dimensions of a copy that every device can do at once.
+pub const MOST_DIMENSIONS: usize = 6;
+
 /// A copy whose two ends are byte offsets into two blocks.
 #[derive(Clone, Debug)]
 pub struct BoxCopy {
@@ -73,6 +76,27 @@ impl BoxCopy {
             dims.push(Dim { count: to.part.dims[d].len() as usize, src: step, dst: ts[d] as isize * size });
         }
         BoxCopy { dims: merged(dims, size), src, dst, size: size as usize, negate: negate.then_some(ty) }
+    }
+
+    /// Comes `count` times as often, moved each time by so many bytes on either side.
+    pub fn repeated(mut self, count: i64, src: i64, dst: i64) -> BoxCopy {
+        if count != 1 {
+            self.dims.insert(0, Dim { count: count as usize, src: src as isize, dst: dst as isize });
+        }
+        self
+    }
+
+    /// The same as copies of at most [`MOST_DIMENSIONS`] dimensions each.
+    pub fn apart(self) -> Vec<BoxCopy> {
+        if self.dims.len() <= MOST_DIMENSIONS {
+            return vec![self];
+        }
+        let first = self.dims[0];
+        let one = |k: usize| {
+            let (src, dst) = (self.src + k as isize * first.src, self.dst + k as isize * first.dst);
+            BoxCopy { dims: self.dims[1..].to_vec(), src, dst, ..self.clone() }
+        };
+        (0..first.count).flat_map(|k| one(k).apart()).collect()
     }
 
     /// Moves the destination by whole bytes (the place in a message).

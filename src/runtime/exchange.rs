@@ -6,7 +6,7 @@ use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::plan::{ExchangeId, Item, Plan, Source, ViewId};
 use crate::ir::ty::{Ty, Value};
 use crate::runtime::comm::{Comm, Lost};
-use crate::runtime::copy::{BoxCopy, Stored};
+use crate::runtime::copy::{BoxCopy, Stored, strides};
 use std::collections::BTreeMap;
 
 /// Where elements lie on a rank.
@@ -103,27 +103,14 @@ impl Schedule {
                     if needless(item, &p) {
                         continue;
                     }
-                    let from = storage_of(Place::Array(array));
-                    let copy = BoxCopy::new(
-                        Stored { storage: &from, part: &p.src },
-                        Stored { storage: &storage, part: &p.dst },
-                        &p.modes,
-                        ty,
-                        p.negate,
-                    );
-                    out.local.push((Place::Array(array), place, copy));
+                    let copies = between(&p, Some(&storage_of(Place::Array(array))), Some(&storage), ty);
+                    out.local.extend(copies.into_iter().map(|c| (Place::Array(array), place, c)));
                     continue;
                 }
                 let m = receives.entry(p.from).or_insert_with(|| Message { peer: p.from, ..Message::default() });
-                let copy = BoxCopy::new(
-                    Stored { storage: &p.src, part: &p.src },
-                    Stored { storage: &storage, part: &p.dst },
-                    &p.modes,
-                    ty,
-                    p.negate,
-                );
-                m.copies.push((place, copy.at_src(m.bytes)));
-                m.bytes += p.src.len() as usize * ty.size();
+                let copies = between(&p, None, Some(&storage), ty).into_iter();
+                m.copies.extend(copies.map(|c| (place, c.at_src(m.bytes))));
+                m.bytes += p.len() as usize * ty.size();
             }
         }
         out.receives = receives.into_values().collect();
@@ -141,20 +128,10 @@ impl Schedule {
         for item in &plan.exchanges[id.0 as usize].items {
             let (array, _, ty) = ends(plan, item);
             let storage = storage_of(Place::Array(array));
-            for Piece { from, src, .. } in plan.needs_in(item, peer, round).pieces {
-                if from != rank {
-                    continue;
-                }
-                let modes = vec![Mode::Shift; src.rank()];
-                let copy = BoxCopy::new(
-                    Stored { storage: &storage, part: &src },
-                    Stored { storage: &src, part: &src },
-                    &modes,
-                    ty,
-                    false,
-                );
-                m.copies.push((Place::Array(array), copy.at_dst(m.bytes)));
-                m.bytes += src.len() as usize * ty.size();
+            for p in plan.needs_in(item, peer, round).pieces.into_iter().filter(|p| p.from == rank) {
+                let copies = between(&p, Some(&storage), None, ty).into_iter();
+                m.copies.extend(copies.map(|c| (Place::Array(array), c.at_dst(m.bytes))));
+                m.bytes += p.len() as usize * ty.size();
             }
         }
         m
@@ -173,8 +150,8 @@ impl Schedule {
             let (array, place, ty) = ends(plan, item);
             let (from, to) = (storage_of(Place::Array(array), rank), storage_of(place, peer));
             for p in plan.needs(item, peer).pieces.into_iter().filter(|p| p.from == rank) {
-                let (from, to) = (Stored { storage: &from, part: &p.src }, Stored { storage: &to, part: &p.dst });
-                out.push((Place::Array(array), place, BoxCopy::new(from, to, &p.modes, ty, p.negate)));
+                let copies = between(&p, Some(&from), Some(&to), ty).into_iter();
+                out.extend(copies.map(|c| (Place::Array(array), place, c)));
             }
         }
         out
@@ -244,6 +221,26 @@ fn ends(plan: &Plan, item: &Item) -> (ArrayId, Place, Ty) {
             (array, Place::Array(array), ty)
         }
     }
+}
+
+/// The copies of a piece between the storage of the array and that of the receiver. Without one of them, that side is a message, in
+/// which the elements of the source lie in order, box after box.
+fn between(p: &Piece, from: Option<&IndexBox>, to: Option<&IndexBox>, ty: Ty) -> Vec<BoxCopy> {
+    let plain = vec![Mode::Shift; p.src.rank()];
+    let (target, modes, negate) = if to.is_some() { (&p.dst, &p.modes, p.negate) } else { (&p.src, &plain, false) };
+    let (from_box, to_box) = (from.unwrap_or(&p.src), to.unwrap_or(&p.src));
+    let (from_part, to_part) = (Stored { storage: from_box, part: &p.src }, Stored { storage: to_box, part: target });
+    let mut copy = BoxCopy::new(from_part, to_part, modes, ty, negate);
+    let (from_steps, to_steps) = (strides(from_box), strides(to_box));
+    // The last step is the innermost.
+    let mut packed = p.src.len();
+    for (d, s) in p.steps.iter().rev() {
+        let src = if from.is_some() { s.src * from_steps[*d] } else { packed };
+        let dst = if to.is_some() { s.dst * to_steps[*d] } else { packed };
+        copy = copy.repeated(s.count, src * ty.size() as i64, dst * ty.size() as i64);
+        packed *= s.count;
+    }
+    copy.apart()
 }
 
 /// The copy that sets every element of `region` to one element.

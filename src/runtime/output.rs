@@ -110,16 +110,24 @@ impl Rank<'_> {
         Ok(format_elements(ty, &shape, &element, format))
     }
 
-    /// Positions (row-major in the whole array) and bits of the elements of a box of this rank's part.
+    /// Places (row-major in the whole array) and bits of the elements of a box of this rank's part.
     pub(super) fn elements(&mut self, id: ArrayId, b: &IndexBox) -> Result<Vec<(u64, u64)>, Failure> {
         let bytes = self.device.read(id, b)?;
-        let (shape, size) = (&self.plan.array(id).array.shape, self.plan.array(id).array.ty.size());
+        let a = self.plan.array(id);
+        let (shape, size) = (&a.array.shape, a.array.ty.size());
+        let index = |d: usize, i: i64| a.layout.cuts[d].map_or(i, |c| c.index(i));
+        let indices: Vec<Vec<i64>> =
+            b.dims.iter().enumerate().map(|(d, r)| (r.lo..r.hi).map(|i| index(d, i)).collect()).collect();
+        let place = |at: &[i64]| {
+            let of = |d: usize| indices[d][(at[d] - b.dims[d].lo) as usize] as u64;
+            (0..at.len()).fold(0, |p, d| p * shape[d] as u64 + of(d))
+        };
         let mut out = vec![];
         let mut at: Vec<i64> = b.dims.iter().map(|d| d.lo).collect();
         for chunk in bytes.chunks_exact(size) {
             let mut word = [0u8; 8];
             word[..size].copy_from_slice(chunk);
-            out.push((linear(shape, &at), u64::from_le_bytes(word)));
+            out.push((place(&at), u64::from_le_bytes(word)));
             for d in (0..at.len()).rev() {
                 at[d] += 1;
                 if at[d] < b.dims[d].hi {

@@ -144,7 +144,12 @@ fn block(take: &Take, frame: &Frame, id: ArrayId, right: Option<&Take>, width: u
         own.filter(|v| v.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |m, v| (m.0.min(v), m.1.max(v)));
     let small = parts.iter().all(|p| p.len() <= NUMBERS && p.first().is_none_or(|r| r.len() <= NUMBERS));
     let wide = if small { all().map(|c| short(c.value).chars().count()).max().unwrap_or(1) } else { 0 };
-    let label = |r: i64| if everywhere && take.plan.ranks > 1 { "every rank".into() } else { format!("rank {r}") };
+    let label = |r: i64| match a.layout.is_dealt() {
+        _ if everywhere && take.plan.ranks > 1 => "every rank".into(),
+        // The elements stand tile after tile.
+        true => format!("rank {r} {}", a.owned_text(r)),
+        false => format!("rank {r}"),
+    };
     let tiles: Vec<Vec<Line<'static>>> = ranks
         .iter()
         .zip(&parts)

@@ -138,7 +138,8 @@ impl Generator {
         let limit = [40, 14, 6, 4][rank - 1];
         let extents = self.extents.clone();
         let mut shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(limit)).collect();
-        let words: Vec<&str> = (0..rank).map(|_| self.r.word(&["block", "block", "*"])).collect();
+        let words: Vec<&str> =
+            (0..rank).map(|_| self.r.word(&["block", "block", "*", "cyclic", "cyclic(3)"])).collect();
         let mut placement = match self.r.range(0, 10) {
             0 => "in replicated".to_string(),
             1 | 2 => String::new(),

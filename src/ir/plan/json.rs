@@ -20,7 +20,7 @@ impl Plan {
             .iter()
             .filter(|a| a.used)
             .map(|a| {
-                let parts: Vec<String> = if self.ranks <= LISTED { (0..self.ranks).map(|r| a.seen_part(r).to_string()).collect() } else { vec![] };
+                let parts: Vec<String> = if self.ranks <= LISTED { (0..self.ranks).map(|r| a.owned_text(r)).collect() } else { vec![] };
                 json!({
                     "name": a.array.name, "type": a.array.element(), "shape": a.array.extents(), "layout": a.layout_seen(),
                     "mesh": a.layout.mesh, "ghost": a.seen_ghost(), "edges": a.array.declared().1, "temporary": a.array.temporary, "parts": parts,
@@ -64,10 +64,7 @@ impl Plan {
     }
 
     fn message_json(&self, m: &Message) -> Value {
-        let one = |c: &Carried| {
-            let a = &self.array(c.array).array;
-            json!({"array": a.name, "box": a.seen(&c.source).to_string(), "to": a.seen(&c.target).to_string()})
-        };
+        let one = |c: &Carried| json!({"array": self.array(c.array).array.name, "box": c.text.0, "to": c.text.1});
         json!({"from": m.from, "to": m.to, "bytes": m.bytes, "boxes": m.carried.iter().map(one).collect::<Vec<_>>()})
     }
 
@@ -84,7 +81,7 @@ impl Plan {
                 StepKind::Compute { nest, overlap } => {
                     let n = self.nest(*nest);
                     json!({
-                        "step": "compute", "name": n.nest.name, "domain": self.seen_points(&n.nest, &n.nest.domain).to_string(), "everywhere": n.home == Home::Everywhere,
+                        "step": "compute", "name": n.nest.name, "domain": self.seen_points(&n.nest, &n.domain()).to_string(), "everywhere": n.home == Home::Everywhere,
                         "overlaps": overlap.map(|e| e.0), "reductions": n.nest.reductions.len(),
                         "reads": n.nest.operands.iter().map(|o| name(o.array)).collect::<Vec<_>>(),
                         "writes": n.nest.stores.iter().map(|s| name(n.nest.operands[s.operand.0 as usize].array)).collect::<Vec<_>>(),

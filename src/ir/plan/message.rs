@@ -1,18 +1,24 @@
 //! The messages of an exchange one by one, and what a whole run sends.
 
 use super::prose::exchange_of;
+use super::region::Piece;
 use super::text::bytes;
 use super::{Exchange, Item, Plan, Step, StepKind};
-use crate::ir::index_box::IndexBox;
+use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
+
+/// Boxes of a message that are named one by one.
+const LISTED: usize = 64;
 
 /// Elements of one array that travel from one rank to another.
 pub struct Carried {
     pub array: ArrayId,
-    /// Which elements of the sender.
+    /// Which elements of the sender: the box of indices around them.
     pub source: IndexBox,
-    /// Where the receiver puts them.
+    /// Where the receiver puts them: the box around these places in its storage.
     pub target: IndexBox,
+    /// Both as text, in indices: `[0..128, 127..128]`, or `[0..16 by 64 x 3, 0..8]` for three tiles.
+    pub text: (String, String),
     /// They go into the array's own storage, beside the receiver's part; else into a copy of their own.
     pub in_place: bool,
 }
@@ -26,13 +32,11 @@ pub struct Message {
 }
 
 impl Message {
-    /// Its boxes as text: `u[0..128, 127..128]`.
+    /// Its boxes as text: `u[0..128, 127..128]`. Of very many the first ones.
     pub fn boxes(&self, plan: &Plan) -> Vec<String> {
-        let one = |c: &Carried| {
-            let a = &plan.array(c.array).array;
-            format!("{}{}", a.name, a.seen(&c.source))
-        };
-        self.carried.iter().map(one).collect()
+        let one = |c: &Carried| format!("{}{}", plan.array(c.array).array.name, c.text.0);
+        let more = (self.carried.len() > LISTED).then(|| format!("… {} more", self.carried.len() - LISTED));
+        self.carried.iter().take(LISTED).map(one).chain(more).collect()
     }
 
     /// The message in words: `rank 0 to rank 1: u[0..128, 127..128], 512 B`.
@@ -55,6 +59,8 @@ pub struct Totals {
     /// Nothing is decided by the data; else what stands in `while`, in `if`, behind a `break`, or is done again when something has
     /// changed comes on top or is left out.
     pub exact: bool,
+    /// Some exchange sends only the elements that the run lists; it comes on top.
+    pub listed: bool,
 }
 
 impl Plan {
@@ -73,12 +79,35 @@ impl Plan {
                     out.push(Message { from: p.from, to, bytes: 0, carried: vec![] });
                     out.len() - 1
                 });
-                out[k].bytes += p.src.len() * size;
-                out[k].carried.push(Carried { array, source: p.src, target: p.dst, in_place });
+                out[k].bytes += p.len() * size;
+                out[k].carried.push(self.carried(item, &p, in_place));
             }
         }
         out.sort_by_key(|m| m.from);
         out
+    }
+
+    /// What a piece of an item carries.
+    fn carried(&self, item: &Item, p: &Piece, in_place: bool) -> Carried {
+        let array = self.item_array(item).0;
+        let (cuts, deals) = (&self.array(array).layout.cuts, self.deals(item));
+        let index = |d: usize, at: i64| cuts[d].map_or(at, |c| c.index(at));
+        let place = |d: usize, at: i64| deals[d].map_or(at, |deal| deal.index(at));
+        let (mut source, target) = p.around();
+        let steps = |d: usize, src: bool| -> Vec<(i64, i64)> {
+            let of = p.steps.iter().filter(|s| s.0 == d);
+            of.map(|s| (s.1.count, if src { s.1.src } else { s.1.dst })).collect()
+        };
+        let seen = self.array(array).array.extents().len();
+        let text = |b: &IndexBox, src: bool, at: &dyn Fn(usize, i64) -> i64| {
+            let one = |d: usize| run_text(b.dims[d], &steps(d, src), &|i| at(d, i));
+            format!("[{}]", (0..b.rank().min(seen)).map(one).collect::<Vec<_>>().join(", "))
+        };
+        let text = (text(&p.src, true, &index), text(&p.dst, false, &place));
+        for (d, r) in source.dims.iter_mut().enumerate() {
+            *r = Interval::new(index(d, r.lo), index(d, r.hi - 1) + 1);
+        }
+        Carried { array, source, target, text, in_place }
     }
 
     /// All messages of an exchange, by receiver and sender; panel by panel.
@@ -100,11 +129,13 @@ impl Plan {
 
     fn add_totals(&self, steps: &[Step], times: i64, out: &mut Totals) -> Option<()> {
         for s in steps {
-            if let Some(e) = exchange_of(s) {
-                let exchange = &self.exchanges[e.0 as usize];
-                let (messages, bytes) = self.load(exchange).1?;
+            let exchange = exchange_of(s).map(|e| &self.exchanges[e.0 as usize]);
+            if exchange.is_some_and(|e| e.listed) {
+                (out.exact, out.listed) = (false, true);
+            } else if let Some(e) = exchange {
+                let (messages, bytes) = self.load(e).1?;
                 // The rounds of panels are counted already.
-                let times = times / self.rounds_of(exchange);
+                let times = times / self.rounds_of(e);
                 out.messages += messages.saturating_mul(times);
                 out.bytes += bytes.saturating_mul(times);
             }
@@ -119,6 +150,19 @@ impl Plan {
         }
         Some(())
     }
+}
+
+/// A run of a storage in indices, and how it comes again: `16..20 by 64 x 3`.
+fn run_text(run: Interval, steps: &[(i64, i64)], index: &dyn Fn(i64) -> i64) -> String {
+    let (first, last) = (index(run.lo), index(run.hi - 1));
+    let mut out = Interval::new(first, last + 1).to_string();
+    if last - first + 1 != run.len() {
+        out = format!("{} of {out}", run.len());
+    }
+    for (count, step) in steps.iter().rev() {
+        out += &format!(" by {} x {count}", index(run.lo + step) - first);
+    }
+    out
 }
 
 /// Whether steps leave the loop around them.

@@ -6,15 +6,17 @@ pub mod message;
 pub mod panels;
 pub mod prose;
 pub mod region;
+mod shares;
 pub mod text;
 pub mod verify;
 
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Affine, ArrayId, BinaryOp, Code, Nest, Reg, ScalarId, Sym};
-use crate::ir::layout::Layout;
+use crate::ir::layout::{Cuts, Layout};
 use crate::ir::program::{Array, PrintPart, Program, RunCheck};
 use crate::ir::ty::Ty;
 use crate::source::Span;
+pub use shares::Deal;
 
 /// An index into [`Plan::nests`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,18 +35,33 @@ pub struct ExchangeId(pub u32);
 pub enum Home {
     /// Every rank runs the whole domain, with the same results.
     Everywhere,
-    /// A point runs where the element at `index` lives. `leaf` moves the cuts of reductions down to whole leaves.
-    Owner { layout: Layout, index: Vec<Affine>, leaf: Option<Vec<i64>> },
+    /// A point runs where the element at `index` lives. `leaf` moves the cuts of reductions down to whole leaves. Along the
+    /// dimensions of `dealt` the nest counts positions ([`crate::ir::layout::Cuts`]).
+    Owner { layout: Layout, index: Vec<Affine>, leaf: Option<Vec<i64>>, dealt: Vec<Dealt> },
+}
+
+/// A dimension of a nest's domain that counts the positions of dealt tiles instead of indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dealt {
+    pub dim: usize,
+    /// The point `p` stands for the index at position `p + shift` of `cuts`, less `shift`.
+    pub cuts: Cuts,
+    pub shift: i64,
+    /// The indices of the domain.
+    pub range: Interval,
 }
 
 impl Home {
     /// The part of `domain` that a rank runs.
     pub fn part(&self, domain: &IndexBox, rank: i64) -> IndexBox {
-        let Home::Owner { layout, index, leaf } = self else { return domain.clone() };
+        let Home::Owner { layout, index, leaf, dealt } = self else { return domain.clone() };
         let owned = layout.part(rank);
         let mut out = domain.clone();
-        for ((a, own), &n) in index.iter().zip(&owned.dims).zip(&layout.shape) {
+        for (k, ((a, own), &n)) in index.iter().zip(&owned.dims).zip(&layout.shape).enumerate() {
             match a.terms[..] {
+                [(Sym::Dim(d), 1)] if let Some(t) = dealt.iter().find(|t| t.dim == d) => {
+                    out.dims[d] = t.cuts.positions(layout.coordinate(rank, k), t.range.shift(t.shift)).shift(-t.shift);
+                }
                 [(Sym::Dim(d), c)] => {
                     let mut r = preimage(*own, a.konst, c);
                     if let Some(leaf) = leaf {
@@ -95,6 +112,15 @@ impl PlanNest {
         PlanNest { nest, home, sources: vec![], panels: None }
     }
 
+    /// The indices that the nest runs over.
+    pub fn domain(&self) -> IndexBox {
+        let mut out = self.nest.domain.clone();
+        if let Home::Owner { dealt, .. } = &self.home {
+            dealt.iter().for_each(|t| out.dims[t.dim] = t.range);
+        }
+        out
+    }
+
     /// The part of the domain that a rank runs; no dimension means one point or none.
     pub fn part(&self, rank: i64) -> Option<IndexBox> {
         let part = self.home.part(&self.nest.domain, rank);
@@ -108,6 +134,8 @@ pub struct View {
     pub array: ArrayId,
     pub nest: PlanNestId,
     pub operand: usize,
+    /// How it is ordered along each dimension: by indices, or as the nest counts.
+    pub deals: Vec<Option<Deal>>,
     /// Where subscripts are values, the view's box is more than the nest reads.
     pub inspection: Option<Inspection>,
 }
@@ -178,6 +206,25 @@ impl PlanArray {
             *d = Interval::new(d.lo - g.0, d.hi + g.1);
         }
         part
+    }
+}
+
+impl PlanArray {
+    /// A box of a rank's storage in indices, as the program sees the array: `[0..16 by 64, 0..8]` for tiles that are dealt.
+    fn indices_text(&self, b: &IndexBox) -> String {
+        let one = |(d, cut): (&Interval, &Option<Cuts>)| cut.map_or(d.to_string(), |c| c.indices_text(*d));
+        let seen = b.dims.iter().zip(&self.layout.cuts).take(self.array.extents().len());
+        format!("[{}]", seen.map(one).collect::<Vec<_>>().join(", "))
+    }
+
+    /// What a rank owns as text.
+    pub fn owned_text(&self, rank: i64) -> String {
+        self.indices_text(&self.layout.part(rank))
+    }
+
+    /// What a rank stores as text: its part with the ghost cells around it.
+    pub fn storage_text(&self, rank: i64) -> String {
+        self.indices_text(&self.storage(rank))
     }
 }
 

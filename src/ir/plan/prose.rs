@@ -2,8 +2,9 @@
 
 use super::message::{Message, has_break};
 use super::text::{bytes, edges, messages_text};
-use super::{Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
+use super::{Deal, Exchange, ExchangeId, Home, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::ir::contraction::product;
+use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, ArrayId, FoldOp, Sym};
 use crate::source::{SourceMap, Span};
 
@@ -140,12 +141,12 @@ impl Plan {
         let mut out = format!("{names}, {layout}, {is} cut into parts on the {place}{}:", edges(&a.array.declared().1));
         for r in listed(self.ranks) {
             match r {
-                Some(r) => out += &format!("\n    rank {r} owns {}", a.seen_part(r)),
+                Some(r) => out += &format!("\n    rank {r} owns {}", a.owned_text(r)),
                 None => out += "\n    …",
             }
         }
         if a.ghost.iter().any(|g| *g != (0, 0)) {
-            let kept = a.array.seen(&a.storage(0));
+            let kept = a.storage_text(0);
             out += &format!("\nA rank keeps copies of its neighbours' elements around its part: rank 0 keeps {kept}.");
         }
         out
@@ -275,6 +276,9 @@ impl Plan {
         let a = self.array(view.array);
         let why = match &n.home {
             Home::Everywhere => "every rank computes the whole result, so each needs all that it reads".to_string(),
+            Home::Owner { dealt, .. } if a.layout.is_dealt() || !dealt.is_empty() => {
+                "its tiles and the points that read it are not dealt alike, so each rank gathers what it needs".into()
+            }
             Home::Owner { .. } => {
                 format!(
                     "these subscripts do not follow the cuts of `{}`, so each rank gathers what it needs",
@@ -282,7 +286,16 @@ impl Plan {
                 )
             }
         };
-        let whole = a.array.seen(&self.view_box_in(v, 0, 0));
+        let kept = self.view_box_in(v, 0, 0);
+        let along = |(d, deal): (&Interval, &Option<Deal>)| match deal {
+            Some(deal) if !d.is_empty() && deal.shift == 0 => deal.cuts.indices_text(*d),
+            Some(deal) if !d.is_empty() => {
+                format!("{} of {}..{}", d.len(), deal.index(d.lo), deal.index(d.hi - 1) + 1)
+            }
+            _ => d.to_string(),
+        };
+        let whole: Vec<String> = kept.dims.iter().zip(&view.deals).take(a.array.extents().len()).map(along).collect();
+        let whole = format!("[{}]", whole.join(", "));
         let panel = self.panels_of_view(v);
         let part = panel.map_or(String::new(), |p| format!(", {} terms at a time", p.terms.by));
         let first = if panel.is_some() { ", first" } else { "" };
@@ -365,7 +378,7 @@ impl Plan {
 
     fn compute_story(&self, id: PlanNestId) -> String {
         let n = self.nest(id);
-        let domain = self.seen_points(&n.nest, &n.nest.domain);
+        let domain = self.seen_points(&n.nest, &n.domain());
         let points = domain.len();
         let what = if n.nest.stores.is_empty() { "reduced over" } else { "computed at" };
         let plural = if points == 1 { "" } else { "s" };

@@ -1,6 +1,7 @@
 //! Needed less owned: from the rules of an exchange to the pieces that one rank receives.
 
-use super::{Arm, Exchange, Item, Plan};
+use super::shares::{Deal, Share, Step, Zone, zones};
+use super::{Arm, Exchange, Item, Plan, ViewId};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
 use crate::ir::program::Edge;
@@ -21,13 +22,58 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
     pub from: i64,
-    /// In the array.
+    /// In the array: of indices, or of positions where tiles are dealt.
     pub src: IndexBox,
     /// In the receiver's storage; may lie past the array's edges.
     pub dst: IndexBox,
     pub modes: Vec<Mode>,
     /// The sign is turned (`odd` edges).
     pub negate: bool,
+    /// The boxes come again, moved along these dimensions; the first one outermost.
+    pub steps: Vec<(usize, Step)>,
+}
+
+impl Piece {
+    /// Elements that travel.
+    pub fn len(&self) -> i64 {
+        self.src.len() * self.times()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How often the boxes come.
+    pub fn times(&self) -> i64 {
+        self.steps.iter().map(|s| s.1.count).product()
+    }
+
+    /// The boxes around all that it comes from and goes to.
+    pub fn around(&self) -> (IndexBox, IndexBox) {
+        let (mut src, mut dst) = (self.src.clone(), self.dst.clone());
+        for (d, s) in &self.steps {
+            let far = s.count - 1;
+            src.dims[*d] = src.dims[*d].hull(src.dims[*d].shift(far * s.src));
+            dst.dims[*d] = dst.dims[*d].hull(dst.dims[*d].shift(far * s.dst));
+        }
+        (src, dst)
+    }
+
+    /// One by one, without steps.
+    pub fn each(&self) -> Vec<(IndexBox, IndexBox)> {
+        let mut out = vec![(self.src.clone(), self.dst.clone())];
+        for (d, s) in &self.steps {
+            let moved = |b: &IndexBox, by: i64| {
+                let mut b = b.clone();
+                b.dims[*d] = b.dims[*d].shift(by);
+                b
+            };
+            out = (out.iter())
+                .flat_map(|(a, b)| (0..s.count).map(move |k| (moved(a, k * s.src), moved(b, k * s.dst))))
+                .collect();
+        }
+        out
+    }
 }
 
 /// What one item needs on one rank.
@@ -40,16 +86,16 @@ pub struct Needs {
 
 /// A run of one dimension with one mapping.
 #[derive(Clone, Copy, Debug)]
-struct Segment {
-    dst: Interval,
-    src: Interval,
-    mode: Mode,
-    negate: bool,
-    constant: Option<Value>,
+pub(super) struct Segment {
+    pub dst: Interval,
+    pub src: Interval,
+    pub mode: Mode,
+    pub negate: bool,
+    pub constant: Option<Value>,
 }
 
 /// The runs of `want` along a dimension of extent `n`, in order.
-fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
+pub(super) fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
     let mut out = vec![];
     let mut at = want.lo;
     if n == 0 {
@@ -94,7 +140,7 @@ fn segments(want: Interval, n: i64, edge: Edge) -> Vec<Segment> {
 }
 
 /// The part of `seg.dst` that the share `src` of its source fills.
-fn share(seg: &Segment, src: Interval) -> Interval {
+pub(super) fn share(seg: &Segment, src: Interval) -> Interval {
     match seg.mode {
         Mode::Shift => src.shift(seg.dst.lo - seg.src.lo),
         Mode::Repeat => seg.dst,
@@ -157,30 +203,48 @@ impl Plan {
         let a = self.array(id);
         let mut out = Needs::default();
         for b in boxes {
-            let runs: Vec<Vec<Segment>> = b
-                .dims
-                .iter()
-                .zip(&a.layout.shape)
-                .zip(&a.array.edges)
-                .map(|((w, &n), &e)| segments(*w, n, e))
-                .collect();
-            product(&runs, &mut |segs| {
-                if let Some(v) = segs.iter().find_map(|s| s.constant) {
-                    out.constants.push((IndexBox::new(segs.iter().map(|s| s.dst).collect()), v));
+            let zones = self.zones(item, &b);
+            product(&zones, &mut |zones: &[&Zone]| {
+                if let Some(v) = zones.iter().find_map(|z| z.constant) {
+                    out.constants.push((IndexBox::new(zones.iter().map(|z| z.dst).collect()), v));
                     return;
                 }
-                let src = IndexBox::new(segs.iter().map(|s| s.src).collect());
-                // A replicated array is read from the rank's own copy.
-                let owners = if a.layout.is_replicated() { vec![(rank, src)] } else { a.layout.owners(&src) };
-                for (from, src) in owners {
-                    let dst = segs.iter().zip(&src.dims).map(|(s, &r)| share(s, r)).collect();
-                    let modes = segs.iter().map(|s| s.mode).collect();
-                    let negate = segs.iter().filter(|s| s.negate).count() % 2 == 1;
-                    out.pieces.push(Piece { from, src, dst: IndexBox::new(dst), modes, negate });
-                }
+                let shares: Vec<&[Share]> = zones.iter().map(|z| &z.shares[..]).collect();
+                product(&shares, &mut |shares: &[&Share]| {
+                    // A replicated array is read from the rank's own copy.
+                    let from = if a.layout.is_replicated() { rank } else { a.layout.rank_at(|d| shares[d].owner) };
+                    let steps = shares.iter().enumerate().flat_map(|(d, s)| s.steps.iter().map(move |st| (d, *st)));
+                    out.pieces.push(Piece {
+                        from,
+                        src: IndexBox::new(shares.iter().map(|s| s.src).collect()),
+                        dst: IndexBox::new(shares.iter().map(|s| s.dst).collect()),
+                        modes: shares.iter().map(|s| s.mode).collect(),
+                        negate: shares.iter().filter(|s| s.negate).count() % 2 == 1,
+                        steps: steps.collect(),
+                    });
+                });
             });
         }
         out
+    }
+
+    /// The zones of a box of an item's storage along every dimension.
+    fn zones(&self, item: &Item, b: &IndexBox) -> Vec<Vec<Zone>> {
+        let a = self.array(self.item_array(item).0);
+        let deals = self.deals(item);
+        let one = |d: usize| zones(b.dims[d], deals[d], a.layout.shape[d], a.array.edges[d], a.layout.cuts[d]);
+        (0..b.rank()).map(one).collect()
+    }
+
+    /// How the storage that an item fills is ordered along every dimension; `None` by indices.
+    pub fn deals(&self, item: &Item) -> Vec<Option<Deal>> {
+        match item {
+            Item::View(v) => self.views[v.0 as usize].deals.clone(),
+            Item::Ghost { array, .. } => {
+                let dealt = |c: &Option<crate::ir::layout::Cuts>| c.filter(|c| c.is_dealt());
+                self.array(*array).layout.cuts.iter().map(|c| dealt(c).map(|cuts| Deal { cuts, shift: 0 })).collect()
+            }
+        }
     }
 
     /// Messages and bytes that a rank receives in an exchange, all its rounds together.
@@ -205,22 +269,30 @@ impl Plan {
             let size = self.array(id).array.ty.size() as i64;
             for p in self.needs_in(item, rank, round).pieces.iter().filter(|p| p.from != rank) {
                 peers.insert(p.from);
-                bytes += p.src.len() * size;
+                bytes += p.len() * size;
             }
         }
         (peers.len() as i64 + counted, bytes)
     }
 
-    /// The traffic of one view without listing its pieces (edges are ignored: at most a few elements).
-    fn view_traffic(&self, v: super::ViewId, rank: i64, round: i64) -> (i64, i64) {
+    /// The traffic of one view without listing its pieces: along every dimension, how many parts hold something and how much.
+    fn view_traffic(&self, v: ViewId, rank: i64, round: i64) -> (i64, i64) {
         let a = self.array(self.views[v.0 as usize].array);
-        let b = self.view_box_in(v, rank, round).intersect(&IndexBox::whole(&a.layout.shape));
+        let b = self.view_box_in(v, rank, round);
         if a.layout.is_replicated() || b.is_empty() {
             return (0, 0);
         }
-        let own = b.intersect(&a.layout.part(rank));
-        let messages = a.layout.owner_count(&b) - i64::from(!own.is_empty());
-        (messages, (b.len() - own.len()) * a.array.ty.size() as i64)
+        let (mut owners, mut all, mut own) = (1, 1, 1);
+        for (d, zones) in self.zones(&Item::View(v), &b).iter().enumerate() {
+            let shares: Vec<&Share> = zones.iter().flat_map(|z| &z.shares).collect();
+            let held = |s: &&&Share| s.src.len() * s.steps.iter().map(|s| s.count).product::<i64>();
+            let here = a.layout.coordinate(rank, d);
+            let mine = |s: &&&Share| a.layout.cuts[d].is_none() || s.owner == here;
+            owners *= shares.iter().map(|s| s.owner).collect::<std::collections::BTreeSet<_>>().len() as i64;
+            all *= shares.iter().map(|s| held(&s)).sum::<i64>();
+            own *= shares.iter().filter(mine).map(|s| held(&s)).sum::<i64>();
+        }
+        (owners - i64::from(own > 0), (all - own) * a.array.ty.size() as i64)
     }
 
     /// The array that an item carries, and whether into its own storage.
@@ -238,17 +310,21 @@ pub fn extended(part: &IndexBox, arm: &Arm) -> IndexBox {
     IndexBox::new(dims.collect())
 }
 
-/// Calls `f` for every choice of one segment a dimension, the last dimension fastest.
-fn product(runs: &[Vec<Segment>], f: &mut dyn FnMut(&[Segment])) {
-    fn go(runs: &[Vec<Segment>], chosen: &mut Vec<Segment>, f: &mut dyn FnMut(&[Segment])) {
-        let Some(first) = runs.first() else { return f(chosen) };
-        for s in first {
-            chosen.push(*s);
-            go(&runs[1..], chosen, f);
+/// Calls `f` for every choice of one thing a dimension, the last dimension fastest.
+fn product<'a, T, L: std::ops::Deref<Target = [T]>>(lists: &'a [L], f: &mut dyn FnMut(&[&'a T])) {
+    fn go<'a, T, L: std::ops::Deref<Target = [T]>>(
+        lists: &'a [L],
+        chosen: &mut Vec<&'a T>,
+        f: &mut dyn FnMut(&[&'a T]),
+    ) {
+        let Some(first) = lists.first() else { return f(chosen) };
+        for s in first.iter() {
+            chosen.push(s);
+            go(&lists[1..], chosen, f);
             chosen.pop();
         }
     }
-    go(runs, &mut vec![], f);
+    go(lists, &mut vec![], f);
 }
 
 #[cfg(test)]

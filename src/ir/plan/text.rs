@@ -29,7 +29,11 @@ pub fn messages_text(n: i64) -> String {
 
 /// What a whole run sends, in a line.
 pub fn totals_text(t: &Totals) -> String {
-    let more = if t.exact { "" } else { ", and what `while`, `if` and `break` decide on" };
+    let more = match (t.exact, t.listed) {
+        (true, _) => "",
+        (false, false) => ", and what `while`, `if` and `break` decide on",
+        (false, true) => ", and what is listed or `while`, `if` and `break` decide on",
+    };
     let reduces = format!("{} all-reduce{}", t.all_reduces, if t.all_reduces == 1 { "" } else { "s" });
     format!("the whole run: {} with {}, {reduces}{more}", messages_text(t.messages), bytes(t.bytes))
 }
@@ -53,11 +57,6 @@ impl PlanArray {
     /// Ghost cells below and above each dimension that the program sees.
     pub fn seen_ghost(&self) -> &[(i64, i64)] {
         &self.ghost[..self.array.extents().len()]
-    }
-
-    /// What a rank owns, as the program sees it.
-    pub fn seen_part(&self, rank: i64) -> IndexBox {
-        self.array.seen(&self.layout.part(rank))
     }
 
     /// `f32[512@0, 512@1 | halo 1, 1]`, and the mesh.
@@ -107,7 +106,7 @@ impl Plan {
         let _ = writeln!(out, "\narrays");
         for a in self.arrays.iter().filter(|a| a.used) {
             let (layout, place) = a.layout_text();
-            let part = a.seen_part(0);
+            let part = a.owned_text(0);
             let edge = edges(&a.array.declared().1);
             let _ = writeln!(out, "  {:12} {layout}  {place}, rank 0 owns {part}{edge}", a.array.name);
         }
@@ -398,7 +397,7 @@ impl Plan {
             (Some(None), _) => ", a contraction".into(),
             (None, _) => String::new(),
         };
-        format!("{kind} {} over {}{how}{n}", nest.name, self.seen_points(nest, &nest.domain))
+        format!("{kind} {} over {}{how}{n}", nest.name, self.seen_points(nest, &self.nest(id).domain()))
     }
 
     /// Points of a nest as the program sees them: where it goes over the parts of complex numbers, without their dimension.

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 /// Plans for more ranks than this are proved on a sample of them.
 const ALL_RANKS: i64 = 32;
 
+/// More boxes than this are not compared with one another.
+const MOST_BOXES: i64 = 4096;
+
 impl Plan {
     /// Checks the plan; the error names what does not hold.
     ///
@@ -84,19 +87,20 @@ impl Plan {
             Item::Ghost { .. } => a.storage(rank),
         };
         let needs = self.needs_in(item, rank, round);
-        if needs.pieces.len() > 4096 {
+        for p in &needs.pieces {
+            let (owned, (src, dst)) = (a.layout.part(p.from), p.around());
+            if !owned.contains(&src) {
+                return Err(format!("rank {} is to send {src} of `{}` and owns {owned}", p.from, a.array.name));
+            }
+            if !storage.contains(&dst) {
+                return Err(format!("{dst} of `{}` does not fit the storage {storage}", a.array.name));
+            }
+        }
+        if needs.pieces.iter().map(super::region::Piece::times).sum::<i64>() > MOST_BOXES {
             return Ok(());
         }
-        for p in &needs.pieces {
-            let owned = a.layout.part(p.from);
-            if !owned.contains(&p.src) {
-                return Err(format!("rank {} is to send {} of `{}` and owns {owned}", p.from, p.src, a.array.name));
-            }
-            if !storage.contains(&p.dst) {
-                return Err(format!("{} of `{}` does not fit the storage {storage}", p.dst, a.array.name));
-            }
-        }
-        match overlapping(&mut needs.pieces.iter().map(|p| &p.dst).collect::<Vec<_>>()) {
+        let boxes: Vec<IndexBox> = needs.pieces.iter().flat_map(|p| p.each()).map(|b| b.1).collect();
+        match overlapping(&mut boxes.iter().collect::<Vec<_>>()) {
             Some((p, o)) => Err(format!("{p} and {o} of `{}` arrive twice", a.array.name)),
             None => Ok(()),
         }

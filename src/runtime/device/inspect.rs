@@ -5,7 +5,7 @@ use super::Binding;
 use super::scalar::{Point, eval_at};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{AccessId, Nest, Sym};
-use crate::ir::plan::{Inspection, Plan, ViewId};
+use crate::ir::plan::{Inspection, Item, Plan, ViewId};
 use crate::runtime::copy::strides;
 use crate::runtime::failure::Failure;
 use crate::runtime::numbers::{Numbers, picked, placed, tell, width, word};
@@ -128,26 +128,31 @@ impl Lists {
         let mut wants: Vec<Numbers> = stored.iter().map(|s| Numbers::new(width(s.0.len()))).collect();
         let mut takes: Vec<Numbers> = stored.iter().map(|_| Numbers::new(width(region.len()))).collect();
         let (mut few, mut all) = (0u64, 0u64);
-        for (owner, share) in array.layout.owners(&region) {
-            let (of, steps) = &stored[owner as usize];
+        let inside = strides(&region);
+        for piece in plan.needs(&Item::View(view), me).pieces {
+            let (owner, (of, steps)) = (piece.from, &stored[piece.from as usize]);
             let elsewhere = u64::from(owner != me);
-            all += elsewhere * share.len() as u64;
-            let mut at: Vec<i64> = share.dims.iter().map(|d| d.lo).collect();
-            let inside = strides(&region);
-            for _ in 0..share.len() {
-                let place: i64 = at.iter().zip(&region.dims).zip(&inside).map(|((i, d), s)| (i - d.lo) * s).sum();
-                if read[place as usize] {
-                    let there: i64 = at.iter().zip(&of.dims).zip(steps).map(|((i, d), s)| (i - d.lo) * s).sum();
-                    wants[owner as usize].push(there as u64);
-                    takes[owner as usize].push(place as u64);
-                    few += elsewhere;
-                }
-                for d in (0..share.rank()).rev() {
-                    at[d] += 1;
-                    if at[d] < share.dims[d].hi {
-                        break;
+            all += elsewhere * piece.len() as u64;
+            for (src, dst) in piece.each() {
+                let mut at = vec![0; dst.rank()];
+                for _ in 0..dst.len() {
+                    let offset = |b: &IndexBox, from: &IndexBox, steps: &[i64]| -> i64 {
+                        let along = b.dims.iter().zip(&from.dims).zip(steps).zip(&at);
+                        along.map(|(((b, d), s), i)| (b.lo + i - d.lo) * s).sum()
+                    };
+                    let place = offset(&dst, &region, &inside);
+                    if read[place as usize] {
+                        wants[owner as usize].push(offset(&src, of, steps) as u64);
+                        takes[owner as usize].push(place as u64);
+                        few += elsewhere;
                     }
-                    at[d] = share.dims[d].lo;
+                    for d in (0..at.len()).rev() {
+                        at[d] += 1;
+                        if at[d] < dst.dims[d].len() {
+                            break;
+                        }
+                        at[d] = 0;
+                    }
                 }
             }
         }

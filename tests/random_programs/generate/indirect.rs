@@ -11,7 +11,7 @@ impl Generator {
         let extents = self.extents.clone();
         let shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(14)).collect();
         let below = self.r.range(1, if ty == Ty::F64 { 5 } else { 9 });
-        let placement = ["in replicated", "", "in (block)", "in (*)"][self.r.range(0, 4) as usize];
+        let placement = ["in replicated", "", "in (block)", "in (*)", "in (cyclic(2))"][self.r.range(0, 5) as usize];
         let placement = if rank == 1 { placement } else { ["", "in (*, block)"][self.r.range(0, 2) as usize] };
         let edges = (0..rank)
             .map(|_| *self.r.pick(&[Edge::None, Edge::Clamp, Edge::Periodic, Edge::Mirror, Edge::Constant(0)]))

@@ -2,7 +2,7 @@
 
 use super::driver::{Call, Function, Gpu, Launch, Result};
 use crate::ir::ty::Value;
-use crate::runtime::copy::BoxCopy;
+use crate::runtime::copy::{BoxCopy, MOST_DIMENSIONS};
 
 /// `mg_copy` of the prelude.
 #[repr(C)]
@@ -27,7 +27,7 @@ pub fn device_copy(
     constant: Option<Value>,
 ) -> std::result::Result<DeviceCopy, String> {
     let n = copy.numbers();
-    if n.dims.len() > 6 {
+    if n.dims.len() > MOST_DIMENSIONS {
         return Err("a region has more than six dimensions".into());
     }
     let mut c = DeviceCopy {
