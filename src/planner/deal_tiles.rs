@@ -97,6 +97,8 @@ impl Tiles<'_> {
         let gone = |r: &Reg| self.indices.iter().any(|i| i.0 == *r) && !used.contains(r);
         nest.accesses.iter_mut().for_each(|a| a.counters.retain(|c| !gone(&c.0)));
         self.dealt.iter().for_each(|t| nest.domain.dims[t.dim] = positions(t));
+        // Picked places are indices: along dealt dimensions all points are gone through.
+        nest.only.retain(|(d, _)| self.dealt.iter().all(|t| t.dim != *d));
         self.split(nest);
     }
 

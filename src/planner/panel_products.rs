@@ -21,7 +21,7 @@ use super::slice::keep_needed;
 use crate::ir::contraction::{Contraction, product};
 use crate::ir::kernel::*;
 use crate::ir::plan::panels::Panels;
-use crate::ir::plan::{Plan, PlanArray, PlanNest, PlanNestId};
+use crate::ir::plan::{Home, Plan, PlanArray, PlanNest, PlanNestId};
 use crate::ir::program::{Array, Counted, Edge, NestId, Scalar, Stmt, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -129,7 +129,9 @@ impl Product {
             return None;
         }
         let contraction = product(&n.nest).filter(|c| c.chain.start.is_some())?;
-        if n.nest.accesses.iter().any(|a| !a.checks.is_empty()) {
+        // Nests that count positions of dealt tiles fetch their factors whole.
+        let dealt = matches!(&n.home, Home::Owner { layout, .. } if layout.is_dealt());
+        if dealt || n.nest.accesses.iter().any(|a| !a.checks.is_empty()) {
             return None;
         }
         let (from, to) = contraction.range()?;
