@@ -35,6 +35,9 @@ impl Space {
     }
 }
 
+/// An end of a range, with what is known of it.
+type End = (Affine, Option<Interval>);
+
 pub(super) struct SpaceAxis {
     pub name: String,
     /// The dimension of the domain, and the index as a function of it.
@@ -109,11 +112,7 @@ impl Checker<'_> {
     }
 
     /// An axis, and its ends as constants or scalars, with what is known of them.
-    fn axis_ends(
-        &mut self,
-        index: &(Ident, Option<Range>),
-        term: ExprId,
-    ) -> Option<(Axis, [(Affine, Option<Interval>); 2])> {
+    fn axis_ends(&mut self, index: &(Ident, Option<Range>), term: ExprId) -> Option<(Axis, [End; 2])> {
         let axis = self.axes(std::slice::from_ref(index), term)?.pop()?;
         let known = [&axis.from, &axis.to].map(|v| self.known_range(v));
         let slots = self.in_slots(&[(axis.from.clone(), ""), (axis.to.clone(), "")]);
