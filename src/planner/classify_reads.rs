@@ -128,7 +128,7 @@ pub(super) fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) ->
         if let (Some(_), _) | (_, Some(_)) = (tiles, orders[k]) {
             // Tiles are read in place only at the point's own element.
             let Home::Owner { layout, index, .. } = home else { return None };
-            let own = tiles.is_some() && orders[k] == tiles.map(|cuts| Deal { cuts, shift: 0 });
+            let own = tiles.is_some() && orders[k].map(|d| (d.cuts, d.shift)) == tiles.map(|cuts| (cuts, 0));
             let h = index.iter().position(|h| h == a)?;
             if !own || layout.mesh != array.layout.mesh || layout.axis(h) != array.layout.axis(k) {
                 return None;

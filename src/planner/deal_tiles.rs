@@ -40,7 +40,7 @@ pub fn deal_tiles(plan: &mut Plan) {
 pub fn deals(dealt: &[Dealt], access: &Access) -> Vec<Option<Deal>> {
     let deal = |a: &Affine| match a.terms[..] {
         [(Sym::Dim(d), 1)] => {
-            dealt.iter().find(|t| t.dim == d).map(|t| Deal { cuts: t.cuts, shift: a.konst - t.shift })
+            dealt.iter().find(|t| t.dim == d).map(|t| Deal { cuts: t.cuts, shift: a.konst - t.shift, dim: d })
         }
         _ => None,
     };
@@ -158,7 +158,10 @@ impl Tiles<'_> {
             {
                 // What is written is read where it lies.
                 let own: Vec<Option<Deal>> = (s.index.iter().zip(&self.layouts[o].cuts))
-                    .map(|(_, cut)| cut.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift: 0 }))
+                    .map(|(ix, cut)| {
+                        let dim = ix.terms.iter().find_map(|t| if let Sym::Dim(d) = t.0 { Some(d) } else { None });
+                        cut.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift: 0, dim: dim.unwrap_or(0) })
+                    })
                     .collect();
                 orders.push((own, OperandId(o as u32)));
             }

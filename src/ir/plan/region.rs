@@ -242,7 +242,8 @@ impl Plan {
             Item::View(v) => self.views[v.0 as usize].deals.clone(),
             Item::Ghost { array, .. } => {
                 let dealt = |c: &Option<crate::ir::layout::Cuts>| c.filter(|c| c.is_dealt());
-                self.array(*array).layout.cuts.iter().map(|c| dealt(c).map(|cuts| Deal { cuts, shift: 0 })).collect()
+                let cuts = self.array(*array).layout.cuts.iter().enumerate();
+                cuts.map(|(dim, c)| dealt(c).map(|cuts| Deal { cuts, shift: 0, dim })).collect()
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::ir::ty::Value;
 pub struct Deal {
     pub cuts: Cuts,
     pub shift: i64,
+    /// The dimension of the nest that counts these positions: along another one a rank has another part of the same cuts, so what
+    /// one view holds belongs to one part.
+    pub dim: usize,
 }
 
 impl Deal {
@@ -252,7 +255,7 @@ mod tests {
         let mut steps = 0;
         for k in 0..to.map_or(1, |t| t.parts) {
             let part = to.map_or(Interval::new(0, n), |t| t.part(k)).shift(shift);
-            let deal = to.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift });
+            let deal = to.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift, dim: 0 });
             let mut seen = std::collections::BTreeMap::new();
             for s in zones(part, deal, n, edge, from).iter().flat_map(|z| &z.shares) {
                 steps += s.steps.len();
