@@ -5,10 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mgpu::check::{Loader, Options, check};
+use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::Sink;
 use mgpu::ir::plan::Plan;
-use mgpu::ir::ty::Ty;
 use mgpu::planner::{Panelling, plan_with};
 use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
@@ -77,17 +76,6 @@ workflow main {
     }
 }
 ";
-
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn source(&self, _: &str) -> Result<String, String> {
-        Err("no files here".into())
-    }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Err("no files here".into())
-    }
-}
 
 fn plan(steps: i64, size: i64, ranks: i64) -> Plan {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());

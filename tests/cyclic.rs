@@ -1,26 +1,14 @@
 //! What cyclic partitions are for: work that differs from index to index is even, and costs no message where arrays lie alike.
 
-use mgpu::check::{Loader, Options, check};
+use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::Sink;
 use mgpu::ir::plan::Plan;
 use mgpu::ir::plan::prose::exchange_of;
-use mgpu::ir::ty::Ty;
 use mgpu::runtime::device::{OnHost, vm::Vm};
 use mgpu::runtime::io::root::Root;
 use mgpu::runtime::launch::{Manner, run_threads};
 use mgpu::source::SourceMap;
 use mgpu::syntax::parse::parse;
-
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn source(&self, _: &str) -> Result<String, String> {
-        Err("no files here".into())
-    }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Err("no files here".into())
-    }
-}
 
 fn plan(text: &str, ranks: i64) -> Plan {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());

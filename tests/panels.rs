@@ -3,10 +3,9 @@
 
 mod support;
 
-use mgpu::check::{Loader, Options, check};
+use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::Sink;
 use mgpu::ir::plan::Plan;
-use mgpu::ir::ty::Ty;
 use mgpu::planner::{Panelling, plan_with};
 use mgpu::source::SourceMap;
 use mgpu::syntax::parse::parse;
@@ -207,17 +206,6 @@ fn on_gpus_factors_are_whole() {
     };
     assert!(text(Some(64)).contains("mgpu_product_1"));
     assert_eq!(text(Some(64)), text(Some(0)));
-}
-
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn source(&self, _: &str) -> Result<String, String> {
-        Err("no files here".into())
-    }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Err("no files here".into())
-    }
 }
 
 fn planned(panels: Panelling) -> Plan {

@@ -3,9 +3,8 @@
 
 mod support;
 
-use mgpu::check::{Loader, Options, check};
+use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::Sink;
-use mgpu::ir::ty::Ty;
 use mgpu::runtime::io::root::Root;
 use mgpu::sim::film::Film;
 use mgpu::sim::screen::{Next, Position};
@@ -98,17 +97,6 @@ fn what_cannot_be_shown_is_said() {
     std::fs::write(&endless, "array u: i64[4]\nworkflow main { while u[0] < 1 { u[i] = 0 } }\n").unwrap();
     let got = sim(&endless, &["-n", "2", "--frames", "1-2"]);
     assert!(got.exit == 0 && got.out.contains("1 of "), "{}", got.err);
-}
-
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn source(&self, _: &str) -> Result<String, String> {
-        Err("no files".into())
-    }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Err("no files".into())
-    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ mod workflow;
 
 pub use calls::NAMES as BUILTIN_FUNCTIONS;
 pub use facts::Facts;
-pub use modules::{LIBRARY, Loader};
+pub use modules::{LIBRARY, Loader, NoFiles};
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;

@@ -10,9 +10,8 @@ mod minimise;
 mod model;
 mod reference;
 
-use mgpu::check::{Loader, Options, check};
+use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::{Sink, render};
-use mgpu::ir::ty::Ty;
 use mgpu::planner::Panelling;
 use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
@@ -45,17 +44,6 @@ const PLANNING: f64 = 2.0;
 fn spent() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
-}
-
-struct NoFiles;
-
-impl Loader for NoFiles {
-    fn source(&self, _: &str) -> Result<String, String> {
-        Err("no files here".into())
-    }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Err("no files here".into())
-    }
 }
 
 /// Compiles and runs a program everywhere; `Err` says what is wrong.
