@@ -1,14 +1,17 @@
 //! Modules: the program's file, the files it uses, and the library that is part of the binary.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use super::calls::is_elementary;
 use super::env::{Global, Globals};
 use super::{Checker, Module};
+use crate::diag::Sink;
 use crate::ir::ty::Ty;
-use crate::source::Span;
-use crate::syntax::ast::{Ident, UsePath};
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{Ast, Ident, UsePath};
+use crate::syntax::parse::parse;
 use crate::syntax::words;
 use std::rc::Rc;
 
@@ -31,6 +34,19 @@ impl Loader for NoFiles {
     fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
         Err("no files here".into())
     }
+}
+
+/// The tree of a module of the library, whose text never changes: read once in a process for each number that the file may have. A
+/// language server checks anew at every keystroke, and the library's `math` takes longer to read than most programs.
+fn parsed_once(name: &'static str, id: FileId, text: &str, sink: &mut Sink) -> Option<Ast> {
+    static TREES: Mutex<BTreeMap<(&str, FileId), Ast>> = Mutex::new(BTreeMap::new());
+    let trees = || TREES.lock().unwrap_or_else(|e| e.into_inner());
+    if let Some(tree) = trees().get(&(name, id)) {
+        return Some(tree.clone());
+    }
+    let tree = parse(id, text, sink)?;
+    trees().insert((name, id), tree.clone());
+    Some(tree)
 }
 
 /// The library's modules by name.
@@ -76,7 +92,7 @@ impl Checker<'_> {
             return Some(m);
         }
         match LIBRARY.iter().find(|l| l.0 == name) {
-            Some((_, text)) => self.load(&file, text, span),
+            Some((name, text)) => self.load(&file, text, &|id, sink| parsed_once(name, id, text, sink), span),
             None => {
                 let names: Vec<String> = LIBRARY.iter().map(|l| format!("std.{}", l.0)).collect();
                 self.fail_help(
@@ -94,7 +110,13 @@ impl Checker<'_> {
         self.modules.iter().position(|m| self.sources.file(m.ast.file).name == file)
     }
 
-    fn load(&mut self, file: &str, text: &str, span: Span) -> Option<usize> {
+    fn load(
+        &mut self,
+        file: &str,
+        text: &str,
+        parsed: &dyn Fn(FileId, &mut Sink) -> Option<Ast>,
+        span: Span,
+    ) -> Option<usize> {
         if self.modules.len() >= MOST_MODULES {
             return self.fail_help(
                 "E0291",
@@ -105,7 +127,7 @@ impl Checker<'_> {
             );
         }
         let id = self.sources.add(file, text);
-        let ast = crate::syntax::parse::parse(id, text, self.sink)?;
+        let ast = parsed(id, self.sink)?;
         self.modules.push(Module { ast: Rc::new(ast), globals: Globals::new(), used: Default::default() });
         let m = self.modules.len() - 1;
         self.in_scope(m, Default::default(), |c| c.declarations());
@@ -186,7 +208,7 @@ impl Checker<'_> {
             ),
             Ok(text) => {
                 self.loading.push(path.to_string());
-                let m = self.load(path, &text, span);
+                let m = self.load(path, &text, &|id, sink| parse(id, &text, sink), span);
                 self.loading.pop();
                 m
             }
