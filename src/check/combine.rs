@@ -416,8 +416,7 @@ impl Checker<'_> {
             complex: false,
         };
         let arrays: Vec<ArrayId> = op.types.iter().map(|ty| self.add_array(array(ty))).collect();
-        let at: Vec<Affine> =
-            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let at = Affine::from_start(&domain);
         let stores = stores(&mut b, &arrays, op, &at, values);
         self.push_nest(&mut b, format!("terms of {}", op.name), stores, vec![], c.span);
         Some(arrays)
@@ -470,8 +469,7 @@ impl Checker<'_> {
         };
         let mut now: Vec<ArrayId> = op.types.iter().zip(&op.start).map(|k| array(self, k)).collect();
         let mut next: Vec<ArrayId> = op.types.iter().zip(&op.start).map(|k| array(self, k)).collect();
-        let at: Vec<Affine> =
-            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let at = Affine::from_start(&domain);
         if domain.iter().all(|d| !d.is_empty()) {
             let stores = stores(&mut b, &now, &op, &at, terms);
             self.push_nest(&mut b, "terms of a scan".into(), stores, vec![], c.span);

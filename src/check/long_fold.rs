@@ -203,7 +203,7 @@ impl Checker<'_> {
         let counter = self.builder().variable(Ty::I64);
         let scope = self.builder().open();
         let mut index = vec![Affine::sym(Sym::Counter(counter))];
-        index.extend(domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }));
+        index.extend(Affine::from_start(&domain));
         let b = self.builder();
         let (operand, within) = (b.operand(array, sum.wide, index.len(), false), b.within_box());
         let counters = vec![(counter, Affine::constant(0), Affine::constant(blocks))];

@@ -69,8 +69,7 @@ impl Checker<'_> {
         let placement = self.placement_like(&b, &shape);
         let array = Array { name: "scan".into(), ty, placement, edges, span, temporary: true, complex: false, shape };
         let arrays: Vec<ArrayId> = parts.iter().map(|_| self.add_array(array.clone())).collect();
-        let mut index: Vec<Affine> =
-            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let mut index = Affine::from_start(&domain);
         if domain.iter().all(|d| !d.is_empty()) {
             let mut store = |(v, &array): (&Val, &ArrayId)| {
                 let value = b.materialise(v);
@@ -122,10 +121,7 @@ impl Checker<'_> {
             return self.fail_help("E0264", "a scan has one index, without a range", span, "this scan", help);
         };
         let dim = match self.env.find(&name.name) {
-            Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) if a.konst == 0 => match a.terms[..] {
-                [(Sym::Dim(d), 1)] => Some(d),
-                _ => None,
-            },
+            Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) if a.konst == 0 => a.dim(),
             _ => None,
         };
         let Some(dim) = dim.filter(|_| self.builder().nest) else {

@@ -90,8 +90,7 @@ impl Checker<'_> {
         let places = self.contributions(format!("{}.places", left.name), Ty::I64, &shape, span);
         let values = self.contributions(format!("{}.values", left.name), ty.part(), &shape, span);
         self.program.arrays[values.0 as usize].complex = ty.is_complex();
-        let at: Vec<Affine> =
-            domain.iter().enumerate().map(|(d, r)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] }).collect();
+        let at = Affine::from_start(&domain);
         let mut store = |array, ty: Ty, part: i64, value| {
             let index = if parts.len() == 2 { with_part(&at, part) } else { at.clone() };
             let operand = b.operand(array, ty, index.len(), true);

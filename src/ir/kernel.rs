@@ -313,6 +313,15 @@ impl Affine {
     pub fn sym(sym: Sym) -> Affine {
         Affine { konst: 0, terms: vec![(sym, 1)] }
     }
+    /// The indices of a domain, counted from its start: where its points lie in an array of its shape.
+    pub fn from_start(domain: &[Interval]) -> Vec<Affine> {
+        let one = |(d, r): (usize, &Interval)| Affine { konst: -r.lo, terms: vec![(Sym::Dim(d), 1)] };
+        domain.iter().enumerate().map(one).collect()
+    }
+    /// The dimension whose index this is, but for a constant: `i + c`.
+    pub fn dim(&self) -> Option<usize> {
+        if let [(Sym::Dim(d), 1)] = self.terms[..] { Some(d) } else { None }
+    }
     /// The coefficient of a symbol, 0 when it does not occur.
     pub fn coef(&self, sym: Sym) -> i64 {
         self.terms.iter().find(|t| t.0 == sym).map_or(0, |t| t.1)

@@ -93,9 +93,8 @@ impl Script<'_> {
         }
         let plain = Home::Owner { layout: layout.clone(), index: index.clone(), leaf: None, dealt: vec![] };
         let moved = leaf.is_some() && !self.unmoved.contains(&id);
-        let one_index = |a: &Affine| matches!(a.terms[..], [(Sym::Dim(_), 1)]);
         let divided = |d: usize| layout.cuts[d].is_some_and(|c| c.parts > 1);
-        let simple = !moved && index.iter().enumerate().all(|(d, a)| one_index(a) || !divided(d));
+        let simple = !moved && index.iter().enumerate().all(|(d, a)| a.dim().is_some() || !divided(d));
         if domain.is_empty() || !simple {
             let home = if moved { &n.home } else { &plain };
             return self.tabled(&n, home, out);

@@ -22,8 +22,8 @@ pub fn deal_tiles(plan: &mut Plan) {
         for (k, cuts) in layout.cuts.iter().enumerate() {
             let Some(cuts) = cuts.filter(Cuts::is_dealt) else { continue };
             let a = &mut index[k];
-            match a.terms[..] {
-                [(Sym::Dim(dim), 1)] => dealt.push(Dealt { dim, cuts, shift: a.konst, range: p.nest.domain.dims[dim] }),
+            match a.dim() {
+                Some(dim) => dealt.push(Dealt { dim, cuts, shift: a.konst, range: p.nest.domain.dims[dim] }),
                 // One element or row: `work_beside` leaves nothing else here.
                 _ => {
                     a.konst = cuts.position(a.konst);
@@ -38,11 +38,9 @@ pub fn deal_tiles(plan: &mut Plan) {
 
 /// How the accesses of a nest with this home are stored along a dimension: as the nest counts, where its subscript is `i + c`.
 pub fn deals(dealt: &[Dealt], access: &Access) -> Vec<Option<Deal>> {
-    let deal = |a: &Affine| match a.terms[..] {
-        [(Sym::Dim(d), 1)] => {
-            dealt.iter().find(|t| t.dim == d).map(|t| Deal { cuts: t.cuts, shift: a.konst - t.shift, dim: d })
-        }
-        _ => None,
+    let deal = |a: &Affine| {
+        let t = dealt.iter().find(|t| a.dim() == Some(t.dim))?;
+        Some(Deal { cuts: t.cuts, shift: a.konst - t.shift, dim: t.dim })
     };
     access.index.iter().map(deal).collect()
 }
@@ -68,7 +66,7 @@ impl Tiles<'_> {
             let follows = self.follows(a);
             let layout = &self.layouts[a.operand.0 as usize];
             for (k, ix) in a.index.iter_mut().enumerate() {
-                let shifted = matches!(ix.terms[..], [(Sym::Dim(_), 1)]);
+                let shifted = ix.dim().is_some();
                 let whole = layout.cuts[k].is_none_or(|c| c.parts == 1);
                 if !shifted || (follows && whole) {
                     self.in_indices(ix, &mut used);
@@ -159,8 +157,8 @@ impl Tiles<'_> {
                 // What is written is read where it lies.
                 let own: Vec<Option<Deal>> = (s.index.iter().zip(&self.layouts[o].cuts))
                     .map(|(ix, cut)| {
-                        let dim = ix.terms.iter().find_map(|t| if let Sym::Dim(d) = t.0 { Some(d) } else { None });
-                        cut.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift: 0, dim: dim.unwrap_or(0) })
+                        let dim = ix.dim().unwrap_or(0);
+                        cut.filter(Cuts::is_dealt).map(|cuts| Deal { cuts, shift: 0, dim })
                     })
                     .collect();
                 orders.push((own, OperandId(o as u32)));

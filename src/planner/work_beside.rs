@@ -99,9 +99,8 @@ impl Beside<'_> {
         for s in &nest.stores {
             let array = nest.operands[s.operand.0 as usize].array;
             let cuts = &self.plan.array(array).layout.cuts;
-            let dim = |a: &Affine| if let [(Sym::Dim(d), 1)] = a.terms[..] { Some(d) } else { None };
             let times = |d: usize| s.index.iter().filter(|a| a.coef(Sym::Dim(d)) != 0).count();
-            let follows = |a: &Affine| a.terms.is_empty() || dim(a).is_some_and(|d| times(d) == 1);
+            let follows = |a: &Affine| a.terms.is_empty() || a.dim().is_some_and(|d| times(d) == 1);
             let apart = |k: usize| cuts[k].is_some_and(|c| c.is_dealt()) && !follows(&s.index[k]);
             if (0..cuts.len()).any(apart) {
                 out.push((array, Use::Both));

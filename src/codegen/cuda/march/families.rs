@@ -81,7 +81,7 @@ pub fn march_dim(nest: &Nest, ordered: bool) -> Option<usize> {
     }
     let mut consts: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
     for a in nest.accesses.iter().flat_map(|a| &a.index) {
-        if let [(Sym::Dim(d), 1)] = a.terms[..] {
+        if let Some(d) = a.dim() {
             consts.entry(d).or_default().insert(a.konst);
         }
     }

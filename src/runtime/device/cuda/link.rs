@@ -12,7 +12,7 @@ use super::storage::padded;
 use super::transport::peer::{Carrying, WHOLE, link};
 use crate::codegen::cuda::{Form, Kernel, March};
 use crate::ir::index_box::{IndexBox, Interval};
-use crate::ir::kernel::{Affine, ArrayId, Store, Sym};
+use crate::ir::kernel::{ArrayId, Store};
 use crate::ir::plan::region::{Mode, Piece};
 use crate::ir::plan::{ExchangeId, Item, PlanNestId};
 use crate::runtime::copy::strides;
@@ -118,11 +118,6 @@ fn march(k: &Kernel) -> Option<&March> {
     if let Form::March(m) = &k.form { Some(m) } else { None }
 }
 
-/// The domain dimension of a subscript that is an index and nothing else but a constant.
-fn dim_of(a: &Affine) -> Option<usize> {
-    if let [(Sym::Dim(d), 1)] = a.terms[..] { Some(d) } else { None }
-}
-
 impl CudaDevice<'_> {
     /// The array and the dimension of an exchange of ghost rows along one dimension, and the widths below and above.
     fn rows_of(&self, ex: ExchangeId) -> Option<(ArrayId, usize, [i64; 2])> {
@@ -197,13 +192,13 @@ impl CudaDevice<'_> {
         // The store writes every owned element at its own index.
         let mut used = vec![];
         for (k, a) in store.index.iter().enumerate() {
-            let d = dim_of(a).filter(|d| a.konst == 0 && !used.contains(d))?;
+            let d = a.dim().filter(|d| a.konst == 0 && !used.contains(d))?;
             if part.dims[d] != owned.dims[k] {
                 return None;
             }
             used.push(d);
         }
-        if m.dim != dim_of(&store.index[dim]) {
+        if m.dim != store.index[dim].dim() {
             return None;
         }
         let mut ends: [Option<End>; 2] = [None, None];
@@ -295,7 +290,7 @@ impl CudaDevice<'_> {
             return None;
         }
         for a in &n.nest.accesses {
-            if self.address(work.places[a.operand.0 as usize]) == due.at && dim_of(&a.index[dim]) != Some(d) {
+            if self.address(work.places[a.operand.0 as usize]) == due.at && a.index[dim].dim() != Some(d) {
                 return None;
             }
         }
