@@ -4,7 +4,7 @@
 The CPU's answer comes from the built-in machine on one rank; GPUs run as threads (`-n N`) and, with --mpirun, as MPI
 processes. Prints one line for each program that differs and a summary; the exit code is 1 if there is any.
 
-usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2:nccl,4] [--mpirun 2:gpu-aware,..] [--jobs J] [--only TEXT] [--timeout S] [--at-once K]
+usage: bench/gpu_suite.py [--mgpu PATH] [--ranks 1,2:nccl,4] [--mpirun 2:gpu-aware,..] [--jobs J] [--only TEXT] [--timeout S] [--gpus G] [--at-once K]
                           [--wrap COMMAND] [-- more arguments of mgpu run]
 
 A number of ranks may name the transport that is forced (`2:nccl`). --wrap puts a command in front, such as
@@ -19,7 +19,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
+
+from spread import Gpus
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -45,7 +46,7 @@ def directives(path):
     return out
 
 
-def run(path, args, command, limit=300):
+def run(path, args, command, limit=300, env={}):
     """Text, exit code and files that a run leaves behind."""
     with tempfile.TemporaryDirectory() as tmp:
         here = os.path.join(tmp, "here")
@@ -55,7 +56,7 @@ def run(path, args, command, limit=300):
             if not f.endswith((".mgpu", ".npy", ".json")) or ("examples" in path and f.endswith(".npy") and "/data/" not in f):
                 os.remove(f)
                 before.discard(f)
-        done = subprocess.run(command + [os.path.basename(path)] + args, cwd=here, capture_output=True, text=True, timeout=limit)
+        done = subprocess.run(command + [os.path.basename(path)] + args, cwd=here, capture_output=True, text=True, timeout=limit, env={**os.environ, **env})
         files = {}
         for d, _, fs in os.walk(here):
             for f in fs:
@@ -87,12 +88,14 @@ def main():
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--only", default="")
     parser.add_argument("--timeout", type=float, default=60, help="seconds of a run on GPUs")
-    parser.add_argument("--at-once", type=int, default=4, help="runs that share the GPUs; kernels of one that wait for each other take the others' time")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs to spread runs over that need fewer (the most ranks named)")
+    parser.add_argument("--at-once", type=int, default=4, help="runs that share a GPU; kernels of one that wait for each other take the others' time")
     parser.add_argument("--wrap", default="", help="a command that runs mgpu")
     parser.add_argument("more", nargs="*")
     a = parser.parse_args()
     mgpu = os.path.abspath(a.mgpu)
-    slots = threading.Semaphore(a.at_once)
+    named = [int(m.partition(":")[0]) for m in (a.ranks + "," + a.mpirun).split(",") if m]
+    gpus = Gpus(a.gpus or max(named), a.at_once)
     cpu = lambda n: [mgpu, "run", "-q", "-n", str(n), "--executor", "vm"]
     wrap = shlex.split(a.wrap)
     by = lambda transport: a.more + (["--transport", transport] if transport else [])
@@ -115,8 +118,8 @@ def main():
                     continue
                 wanted = want or run(path, d["args"], cpu(n))
                 try:
-                    with slots:
-                        got = run(path, d["args"], command(n, transport), a.timeout)
+                    with gpus.some(n) as env:
+                        got = run(path, d["args"], command(n, transport), a.timeout, env)
                     why = compare(path, wanted, got)
                 except subprocess.TimeoutExpired:
                     why = "does not end"

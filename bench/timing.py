@@ -9,11 +9,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 DEFAULT = os.path.join(HERE, "../target/release/mgpu")
 
 
-def mgpu_seconds(mgpu, program, params, steps, ranks=1, more=()):
+def mgpu_seconds(mgpu, program, params, steps, ranks=1, more=(), env={}):
     """Seconds that the steps of a run of `bench/PROGRAM.mgpu` take, without start-up and compilation."""
     words = [x for k, v in {**params, "steps": steps}.items() for x in ("-p", f"{k}={v}")]
     command = [mgpu, "run", os.path.join(HERE, program + ".mgpu"), "-n", str(ranks), "--json", *words, *more]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **env})
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-600:])
     return json.loads(done.stderr.strip().splitlines()[-1])["steps_s"]
