@@ -10,6 +10,7 @@ mod engine;
 mod explain;
 mod explain_line;
 mod fmt;
+pub mod job;
 mod launcher;
 #[cfg(feature = "lsp")]
 mod lsp;

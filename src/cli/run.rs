@@ -5,6 +5,8 @@ use super::engine::{EngineArgs, default_ranks, engine, uses_gpus};
 use super::{MessageFormat, ProgramArgs, launcher};
 use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
+#[cfg(feature = "mpi")]
+use crate::runtime::comm::{Comm, mpi::MpiComm};
 use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
@@ -16,7 +18,7 @@ use crate::runtime::trace::Trace;
 use crate::runtime::watch::Watch;
 use crate::source::SourceMap;
 use clap::Args;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -69,15 +71,15 @@ pub fn run(args: &RunArgs) -> u8 {
                 Err(why) => usage(args, why),
             }
         }
-        (Some(Launcher::Threads), _) | (None, None) => run_here(args),
+        (Some(Launcher::Threads), _) | (None, None) => run_here(args, &mut std::io::stdout()),
         // One process that is told to be several ranks: a shell inside a Slurm step, for example.
-        (None, Some(1)) if args.ranks.is_some_and(|n| n > 1) => run_here(args),
+        (None, Some(1)) if args.ranks.is_some_and(|n| n > 1) => run_here(args, &mut std::io::stdout()),
         (_, Some(size)) => run_in_job(args, size),
     }
 }
 
-/// All ranks as threads of this process.
-fn run_here(args: &RunArgs) -> u8 {
+/// All ranks as threads of this process; the program prints to `out`.
+pub fn run_here(args: &RunArgs, out: &mut (dyn Write + Send)) -> u8 {
     let ranks = args.ranks.unwrap_or_else(|| default_ranks(&args.engine));
     if !(1..=4096).contains(&ranks) {
         return usage(args, format!("{ranks} ranks as threads: between 1 and 4096 are possible"));
@@ -95,7 +97,7 @@ fn run_here(args: &RunArgs) -> u8 {
     session.flush();
     let compiled = start.elapsed();
     let start = Instant::now();
-    let outcome = launch::run_threads(&plan, &*engine, &root, &mut std::io::stdout(), manner(args));
+    let outcome = launch::run_threads(&plan, &*engine, &root, out, manner(args));
     match outcome {
         Ok(stats) => {
             summary(args, &plan, &stats, compiled, start.elapsed(), &engine.name());
@@ -127,20 +129,26 @@ fn prepare(
     Ok((plan, root, engine))
 }
 
-/// This process as one rank of an MPI job.
+/// This process as one rank of an MPI job that has not begun yet.
 #[cfg(feature = "mpi")]
 fn run_in_job(args: &RunArgs, size: i64) -> u8 {
-    use crate::runtime::comm::{Comm, mpi::MpiComm};
-    let mut comm = match MpiComm::start() {
-        Ok(c) => c,
-        Err(why) => return usage(args, why),
-    };
-    startup::ended("MPI");
+    match MpiComm::start() {
+        Ok(mut comm) => {
+            startup::ended("MPI");
+            run_as_rank(args, size, &mut comm, &mut std::io::stdout())
+        }
+        Err(why) => usage(args, why),
+    }
+}
+
+/// This process as one rank of an MPI job; the program prints to rank 0's `out`.
+#[cfg(feature = "mpi")]
+pub fn run_as_rank(args: &RunArgs, size: i64, comm: &mut MpiComm, out: &mut dyn Write) -> u8 {
     if comm.size() != size {
         return usage(args, launcher::mismatch(size, comm.size()));
     }
     if args.ranks.is_some_and(|n| n != size) {
-        return reported_once(&comm, || {
+        return reported_once(comm, || {
             usage(
                 args,
                 format!(
@@ -172,7 +180,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
         return worst;
     }
     if let Some(other) = all.iter().position(|p| p != all.part(0)) {
-        return reported_once(&comm, || {
+        return reported_once(comm, || {
             usage(
                 args,
                 format!("rank {other} has another plan than rank 0: is it another program or version of mgpu there?"),
@@ -182,8 +190,7 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
     let compiled = start.elapsed();
     let start = Instant::now();
     let watch = Watch::start(manner(args).timeout, MpiComm::end);
-    let outcome =
-        launch::run_rank(&plan, &mut comm, &*engine, &root, &mut std::io::stdout(), manner(args), watch.clone());
+    let outcome = launch::run_rank(&plan, comm, &*engine, &root, out, manner(args), watch.clone());
     watch.stop();
     match outcome {
         Ok(stats) => {
@@ -227,13 +234,13 @@ fn run_in_job(args: &RunArgs, size: i64) -> u8 {
             let code = failed(&mut session, f);
             comm.abort(code.into())
         }
-        Err(f) => reported_once(&comm, || failed(&mut session, f)),
+        Err(f) => reported_once(comm, || failed(&mut session, f)),
     }
 }
 
 /// Rank 0 reports; all ranks give the same code.
 #[cfg(feature = "mpi")]
-fn reported_once(comm: &dyn crate::runtime::comm::Comm, report: impl FnOnce() -> u8) -> u8 {
+fn reported_once(comm: &dyn Comm, report: impl FnOnce() -> u8) -> u8 {
     if comm.rank() == 0 {
         return report();
     }

@@ -1,8 +1,9 @@
 //! The CUDA driver: every call that mgpu makes, with errors as text. Nothing here runs before [`present`] says that the
 //! library exists, because cudarc panics where it does not.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_void};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use cudarc::driver::sys::{self, CUresult};
 
@@ -120,12 +121,22 @@ pub struct Gpu {
     device: sys::CUdevice,
     stream: sys::CUstream,
     owned: Vec<u64>,
+    modules: Vec<sys::CUmodule>,
     pinned: Vec<*mut c_void>,
     /// Other processes' memory that is mapped here.
     opened: Vec<u64>,
     blas: Option<Blas>,
     /// Memory for lists: where the next one goes, and what is left. Allocating while kernels wait for other ranks may wait too.
     pool: (u64, usize),
+}
+
+/// Keeps a device's context to the end of the process: waking it up takes longer than most runs of tests.
+fn keep_awake(device: sys::CUdevice) {
+    static AWAKE: Mutex<BTreeSet<sys::CUdevice>> = Mutex::new(BTreeSet::new());
+    let mut context = std::ptr::null_mut();
+    if AWAKE.lock().is_ok_and(|mut awake| awake.insert(device)) {
+        let _ = call!(cuDevicePrimaryCtxRetain(&mut context, device));
+    }
 }
 
 /// Bytes that lists are given at once.
@@ -140,11 +151,12 @@ impl Gpu {
         let (mut device, mut context) = (0, std::ptr::null_mut());
         call!(cuDeviceGet(&mut device, ordinal))?;
         call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
+        keep_awake(device);
         call!(cuCtxSetCurrent(context))?;
         let mut stream = std::ptr::null_mut();
         call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
-        let (owned, pinned, opened) = (vec![], vec![], vec![]);
-        let mut gpu = Gpu { context, device, stream, owned, pinned, opened, blas: None, pool: (0, 0) };
+        let (owned, modules, pinned, opened) = (vec![], vec![], vec![], vec![]);
+        let mut gpu = Gpu { context, device, stream, owned, modules, pinned, opened, blas: None, pool: (0, 0) };
         gpu.pool = (gpu.alloc(POOL)?, POOL);
         Ok(gpu)
     }
@@ -269,9 +281,10 @@ impl Gpu {
     }
 
     /// Loads compiled code.
-    pub fn load(&self, image: &[u8]) -> Result<Module> {
+    pub fn load(&mut self, image: &[u8]) -> Result<Module> {
         let mut module = std::ptr::null_mut();
         call!(cuModuleLoadData(&mut module, image.as_ptr().cast()))?;
+        self.modules.push(module);
         Ok(Module(module))
     }
 
@@ -367,6 +380,9 @@ impl Drop for Gpu {
         for at in &self.pinned {
             let _ = call!(cuMemFreeHost(*at));
         }
+        for module in &self.modules {
+            let _ = call!(cuModuleUnload(*module));
+        }
         let _ = call!(cuStreamDestroy_v2(self.stream));
         let _ = self.context;
         let _ = call!(cuDevicePrimaryCtxRelease_v2(self.device));
@@ -400,7 +416,7 @@ impl Drop for Event {
     }
 }
 
-/// Loaded code.
+/// Loaded code; it goes with the device that loaded it.
 pub struct Module(sys::CUmodule);
 
 impl Module {
