@@ -70,11 +70,12 @@ pub fn emit(args: &EmitArgs) -> u8 {
         }
         #[cfg(feature = "cuda")]
         Stage::Cubin => {
-            use crate::runtime::device::cuda::{nvrtc, unit};
+            use crate::runtime::device::cuda::{driver, nvrtc, unit};
             let text = unit(&plan, &|span| super::engine::line(&session.sources, span)).text;
-            match nvrtc::compile(&text, &format!("--gpu-architecture={}", args.arch)) {
+            // Where a run of this machine finds it too.
+            match nvrtc::cubin(&text, &args.arch, driver::version()) {
                 // A closed pipe is no reason to fail.
-                Ok(code) => drop(std::io::stdout().write_all(&code)),
+                Ok((code, _)) => drop(std::io::stdout().write_all(&code)),
                 Err(why) => {
                     session.sink.push(crate::diag::Diagnostic::bare("E0620", why));
                     session.flush();

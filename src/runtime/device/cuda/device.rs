@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::beside::Beside;
 use super::blas::Math;
 use super::carry::{self, DeviceCopy};
 use super::driver::{Call, CudaError, Function, Gpu, GpuInfo, Launch, Module};
@@ -57,6 +58,7 @@ pub struct CudaDevice<'a> {
     /// The version of each scalar that the device's table holds.
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
+    pub(super) beside: Beside,
     pub(super) schedules: Vec<Schedule>,
     pub(super) traffic: Vec<(i64, i64)>,
     /// How messages travel to each rank, and what is kept for that.
@@ -156,9 +158,11 @@ impl<'a> CudaDevice<'a> {
         startup::ended("transports");
         let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
         let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
+        let beside = Beside::of(plan, &|n| unit.kernels[n.0 as usize].moving.clone());
         let mut work = vec![];
         for (k, kernels) in unit.kernels.iter().enumerate() {
-            work.push(work_of(plan, PlanNestId(k as u32), me, kernels, &module, &mut gpu).map_err(bad)?);
+            let id = PlanNestId(k as u32);
+            work.push(work_of(plan, id, me, kernels, &module, &mut gpu, beside.nests.contains(&id)).map_err(bad)?);
         }
         let edges = Edges::of(plan);
         let schedule = |e: usize| {
@@ -186,6 +190,7 @@ impl<'a> CudaDevice<'a> {
             learned,
             table: vec![None; plan.program.scalars.len()],
             work,
+            beside,
             direct: vec![vec![]; schedules.len()],
             schedules: vec![],
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
@@ -240,16 +245,16 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                self.queue.push(Launch {
-                    call: Call::Kernel(self.set),
-                    grid: (1, 1, 1),
-                    block: (1, 1),
-                    shared: 0,
-                    words,
-                });
+                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), shared: 0, words };
+                self.queue.push_using(set, &[self.scalar(*id)]);
             }
         }
         Ok(())
+    }
+
+    /// Where a scalar lies in the device's table.
+    pub(super) fn scalar(&self, id: ScalarId) -> u64 {
+        self.scalars + 8 * u64::from(id.0)
     }
 
     /// The device has computed a scalar.
@@ -261,6 +266,7 @@ impl<'a> CudaDevice<'a> {
     fn launch(&mut self, k: usize, part: &IndexBox, state: &RankState) -> Result<(), Failure> {
         let moving = self.work[k].moving.clone();
         self.send_scalars(&moving, state)?;
+        self.work[k].turn();
         let (work, kernels) = (&self.work[k], &self.unit.kernels[k]);
         let operands =
             work.places.iter().zip(&work.boxes).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
@@ -371,14 +377,16 @@ impl Device for CudaDevice<'_> {
             state.scalars.eval(code, results, &self.plan.program.tables);
             return Ok(());
         };
-        self.send_scalars(&inputs.into_iter().collect::<Vec<_>>(), state)?;
-        self.queue.push(Launch {
-            call: Call::Kernel(f),
-            grid: (1, 1, 1),
-            block: (1, 1),
-            shared: 0,
-            words: vec![self.scalars],
-        });
+        let inputs: Vec<ScalarId> = inputs.into_iter().collect();
+        self.send_scalars(&inputs, state)?;
+        let launch =
+            Launch { call: Call::Kernel(f), grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![self.scalars] };
+        if self.beside.code.contains(&std::ptr::from_ref(code)) {
+            let words = inputs.iter().copied().chain(results.iter().map(|r| r.1)).map(|s| self.scalar(s)).collect();
+            self.queue.push_beside(launch, words);
+        } else {
+            self.queue.push(launch);
+        }
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
     }

@@ -75,9 +75,13 @@ pub struct GpuInfo {
     pub bus: String,
 }
 
-/// The version of the driver's CUDA, as 13000 for 13.0.
+/// The version of the driver's CUDA, as 13000 for 13.0; 0 without a driver.
 pub fn version() -> i32 {
     let mut v = 0;
+    // SAFETY: opens the library, nothing else.
+    if !unsafe { sys::is_culib_present() } {
+        return v;
+    }
     call!(cuDriverGetVersion(&mut v)).map_or(0, |()| v)
 }
 
@@ -120,6 +124,8 @@ pub struct Gpu {
     context: sys::CUcontext,
     device: sys::CUdevice,
     stream: sys::CUstream,
+    /// What runs beside that: see [`Lane`].
+    side: sys::CUstream,
     owned: Vec<u64>,
     modules: Vec<sys::CUmodule>,
     pinned: Vec<*mut c_void>,
@@ -153,10 +159,12 @@ impl Gpu {
         call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
         keep_awake(device);
         call!(cuCtxSetCurrent(context))?;
-        let mut stream = std::ptr::null_mut();
-        call!(cuStreamCreate(&mut stream, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
+        let (mut stream, mut side) = (std::ptr::null_mut(), std::ptr::null_mut());
+        for s in [&mut stream, &mut side] {
+            call!(cuStreamCreate(s, sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32))?;
+        }
         let (owned, modules, pinned, opened) = (vec![], vec![], vec![], vec![]);
-        let mut gpu = Gpu { context, device, stream, owned, modules, pinned, opened, blas: None, pool: (0, 0) };
+        let mut gpu = Gpu { context, device, stream, side, owned, modules, pinned, opened, blas: None, pool: (0, 0) };
         gpu.pool = (gpu.alloc(POOL)?, POOL);
         Ok(gpu)
     }
@@ -296,6 +304,36 @@ impl Gpu {
 
     /// Queues a kernel, or a product of the library. Every argument is a word of 64 bits.
     pub fn launch(&self, l: &Launch) -> Result<()> {
+        self.launch_in(l, self.stream)
+    }
+
+    /// Queues launches, some of them beside the others; what is queued next comes after all of them.
+    pub fn launch_all(&self, launches: &[Launch], lanes: &[Lane]) -> Result<()> {
+        // The end of each launch beside the others.
+        let mut ends: Vec<(usize, Event)> = vec![];
+        let mut joined = 0;
+        for (i, (l, lane)) in launches.iter().zip(lanes).enumerate() {
+            if lane.beside {
+                let before = Event::mark(self.stream)?;
+                call!(cuStreamWaitEvent(self.side, before.0, 0))?;
+                self.launch_in(l, self.side)?;
+                ends.push((i, Event::mark(self.side)?));
+                continue;
+            }
+            let wanted = i.checked_sub(lane.after as usize).filter(|_| lane.after > 0);
+            if let Some(k) = wanted.and_then(|at| ends.iter().position(|e| e.0 == at)).filter(|k| *k >= joined) {
+                call!(cuStreamWaitEvent(self.stream, ends[k].1.0, 0))?;
+                joined = k + 1;
+            }
+            self.launch_in(l, self.stream)?;
+        }
+        match ends.last() {
+            Some((_, end)) if joined < ends.len() => call!(cuStreamWaitEvent(self.stream, end.0, 0)),
+            _ => Ok(()),
+        }
+    }
+
+    fn launch_in(&self, l: &Launch, stream: sys::CUstream) -> Result<()> {
         let function = match &l.call {
             Call::Kernel(f) => f,
             Call::Product(p) => {
@@ -314,17 +352,17 @@ impl Gpu {
             by,
             1,
             l.shared,
-            self.stream,
+            stream,
             words.as_mut_ptr(),
             std::ptr::null_mut()
         ))
     }
 
-    /// Makes a graph of launches in order.
-    pub fn graph(&self, launches: &[Launch]) -> Result<Graph> {
+    /// Makes a graph of launches: see [`launch_all`](Gpu::launch_all).
+    pub fn graph(&self, launches: &[Launch], lanes: &[Lane]) -> Result<Graph> {
         let mode = sys::CUstreamCaptureMode_enum::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         call!(cuStreamBeginCapture_v2(self.stream, mode))?;
-        let queued = launches.iter().try_for_each(|l| self.launch(l));
+        let queued = self.launch_all(launches, lanes);
         let mut graph = std::ptr::null_mut();
         call!(cuStreamEndCapture(self.stream, &mut graph))?;
         queued?;
@@ -383,7 +421,9 @@ impl Drop for Gpu {
         for module in &self.modules {
             let _ = call!(cuModuleUnload(*module));
         }
-        let _ = call!(cuStreamDestroy_v2(self.stream));
+        for stream in [self.stream, self.side] {
+            let _ = call!(cuStreamDestroy_v2(stream));
+        }
         let _ = self.context;
         let _ = call!(cuDevicePrimaryCtxRelease_v2(self.device));
     }
@@ -403,6 +443,14 @@ pub fn shared_word() -> Result<u64> {
 pub struct Event(sys::CUevent);
 
 impl Event {
+    /// What a stream has been given so far; without a time.
+    fn mark(stream: sys::CUstream) -> Result<Event> {
+        let mut event = std::ptr::null_mut();
+        call!(cuEventCreate(&mut event, sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32))?;
+        let event = Event(event);
+        call!(cuEventRecord(event.0, stream)).map(|()| event)
+    }
+
     /// Milliseconds since an earlier event; both have happened.
     pub fn after(&self, earlier: &Event) -> Result<f32> {
         let mut ms = 0.0;
@@ -456,6 +504,15 @@ pub struct Launch {
     /// Bytes of shared memory besides what the kernel declares.
     pub shared: u32,
     pub words: Vec<u64>,
+}
+
+/// How a launch stands to those around it. Most follow one another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// It follows all launches before it, and those behind it need not wait for it.
+    pub beside: bool,
+    /// It waits for a launch beside the others: so many before it; 0 for none.
+    pub after: u32,
 }
 
 /// Launches that go out as one.

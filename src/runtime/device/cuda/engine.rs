@@ -130,7 +130,8 @@ impl CudaEngine {
         known
             .entry(capability)
             .or_insert_with(|| {
-                nvrtc::cubin(&self.unit.text, capability, driver::version()).map(|(code, _)| std::sync::Arc::new(code))
+                let arch = format!("sm_{}{}", capability.0, capability.1);
+                nvrtc::cubin(&self.unit.text, &arch, driver::version()).map(|(code, _)| std::sync::Arc::new(code))
             })
             .clone()
     }
@@ -283,7 +284,8 @@ fn scalar_steps<'a>(steps: &'a [Step], in_loop: bool, out: &mut Vec<(ScalarCode<
     }
 }
 
-fn reads(code: &Code) -> BTreeSet<ScalarId> {
+/// The scalars that code reads.
+pub fn reads(code: &Code) -> BTreeSet<ScalarId> {
     let mut out = BTreeSet::new();
     generate::read_scalars(&code.body, &mut out);
     out

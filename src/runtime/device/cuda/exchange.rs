@@ -74,7 +74,7 @@ impl CudaDevice<'_> {
                 list
             }
         };
-        self.queue.push(carry::launch(self.copies, list.at, &list.copies));
+        self.queue.push_using(carry::launch(self.copies, list.at, &list.copies), &[]);
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl CudaDevice<'_> {
             self.carrying.insert(key.clone(), made);
         }
         self.carried += 1;
-        self.queue.push(self.carrying[&key].launch(self.carry, ask, tell, self.stop));
+        self.queue.push_using(self.carrying[&key].launch(self.carry, ask, tell, self.stop), &[]);
         Ok(())
     }
 

@@ -237,9 +237,11 @@ impl CudaDevice<'_> {
     /// Notes the launch of a sweep, and makes it wait for the messages that are on the way where it reads them.
     pub(super) fn sweeps(&mut self, id: PlanNestId, fast: Option<Launch>, launch: Launch) -> Result<(), Failure> {
         let k = id.0 as usize;
+        let scalars = self.work[k].moving.iter().map(|s| self.scalar(*s));
+        let words: Vec<u64> = self.work[k].accumulators.iter().copied().chain(scalars).collect();
         let Some(plain) = fast.filter(|_| self.unit.kernels[k].linked.is_some()) else {
             self.settle()?;
-            self.queue.push(launch);
+            self.queue.push_using(launch, &words);
             self.sweep = None;
             return Ok(());
         };
@@ -254,7 +256,7 @@ impl CudaDevice<'_> {
                 None => self.settle()?,
             }
         }
-        let number = self.queue.push(launch);
+        let number = self.queue.push_using(launch, &words);
         let place = |s: &Store| self.address(self.work[k].places[s.operand.0 as usize]);
         let stores = self.plan.nest(id).nest.stores.iter().map(place).collect();
         self.sweep = Some(Sweep { number, nest: id, plain, rim, stores });
@@ -337,7 +339,7 @@ impl CudaDevice<'_> {
             let made = Carrying::new(&mut self.gpu, &[], &links.collect::<Vec<_>>()).map_err(lost)?;
             self.awaited.insert(e, made);
         }
-        self.queue.push(self.awaited[&e].launch(self.carry, 0, 0, self.stop));
+        self.queue.push_using(self.awaited[&e].launch(self.carry, 0, 0, self.stop), &[]);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A rank on an NVIDIA GPU: kernels as CUDA C compiled by NVRTC, launches queued and sent as CUDA graphs.
 
+mod beside;
 pub mod blas;
 mod carry;
 mod device;

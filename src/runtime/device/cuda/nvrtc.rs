@@ -57,12 +57,12 @@ pub fn version() -> (i32, i32) {
     (major, minor)
 }
 
-/// The machine code of `source` for an architecture such as (9, 0), compiled now or found on disk. The flag says which.
-pub fn cubin(source: &str, capability: (i32, i32), driver: i32) -> Result<(Vec<u8>, bool), String> {
+/// The machine code of `source` for an architecture such as `sm_90`, compiled now or found on disk. The flag says which.
+pub fn cubin(source: &str, arch: &str, driver: i32) -> Result<(Vec<u8>, bool), String> {
     present()?;
     let folder = native_cache::folder()?;
     native_cache::make_private(&folder)?;
-    let arch = format!("--gpu-architecture=sm_{}{}", capability.0, capability.1);
+    let arch = format!("--gpu-architecture={arch}");
     let key = key(source, &arch, driver);
     let path = folder.join(format!("{key}.cubin"));
     if let Some(code) = stored(&path) {
@@ -102,7 +102,7 @@ fn store(folder: &Path, path: &Path, code: &[u8]) -> Result<(), String> {
 }
 
 /// Compiles without the cache.
-pub fn compile(source: &str, arch: &str) -> Result<Vec<u8>, String> {
+fn compile(source: &str, arch: &str) -> Result<Vec<u8>, String> {
     present()?;
     let text = CString::new(source).map_err(|_| "the generated code holds a zero byte".to_string())?;
     let options: Vec<CString> = FLAGS.iter().copied().chain([arch]).filter_map(|o| CString::new(o).ok()).collect();

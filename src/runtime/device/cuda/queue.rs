@@ -1,9 +1,12 @@
 //! Launches wait here and go out in batches; a batch that comes again goes out as one CUDA graph. The host never waits. In a
 //! traced run each launch goes out alone, with a clock before and behind it.
+//!
+//! What nobody asks for at once, such as a norm that is only printed at the end, runs beside the launches behind it; those that use
+//! the same words of memory wait for it.
 
 use std::collections::HashMap;
 
-use super::driver::{Gpu, Graph, Launch, Result};
+use super::driver::{Gpu, Graph, Lane, Launch, Result};
 use super::record::Recorder;
 
 /// Launches of a batch, at least, that ends with an iteration of a loop.
@@ -16,6 +19,7 @@ const MOST_GRAPHS: usize = 256;
 #[derive(Default)]
 struct Known {
     batch: Vec<Launch>,
+    lanes: Vec<Lane>,
     graph: Option<Graph>,
 }
 
@@ -38,8 +42,11 @@ pub struct Queue {
     /// Of a traced run.
     pub recorder: Option<Recorder>,
     pending: Vec<Launch>,
-    /// The steps of the pending launches.
+    /// The steps of the pending launches, and how they stand to one another.
     steps: Vec<u32>,
+    lanes: Vec<Lane>,
+    /// Launches beside others that nobody waits for yet: the number of each, and the words that it uses.
+    beside: Vec<(u64, Vec<u64>)>,
     /// How many launches there have been.
     count: u64,
     known: HashMap<u64, Known>,
@@ -49,9 +56,30 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Adds a launch; gives its number.
+    /// Adds a launch that follows all others; gives its number.
     pub fn push(&mut self, launch: Launch) -> u64 {
+        let last = self.beside.pop();
+        self.beside.clear();
+        self.add(launch, false, last.map(|l| l.0))
+    }
+
+    /// Adds a launch that uses, of the words that launches beside others may use, just these.
+    pub fn push_using(&mut self, launch: Launch, words: &[u64]) -> u64 {
+        let last = self.beside.iter().rposition(|b| b.1.iter().any(|w| words.contains(w)));
+        let after = last.and_then(|k| self.beside.drain(..=k).last());
+        self.add(launch, false, after.map(|b| b.0))
+    }
+
+    /// Adds a launch that those behind it need not wait for, unless they use one of these words.
+    pub fn push_beside(&mut self, launch: Launch, words: Vec<u64>) {
+        let number = self.add(launch, true, None);
+        self.beside.push((number, words));
+    }
+
+    fn add(&mut self, launch: Launch, beside: bool, after: Option<u64>) -> u64 {
+        let after = after.map_or(0, |n| u32::try_from(self.count - n).unwrap_or(0));
         self.pending.push(launch);
+        self.lanes.push(Lane { beside, after });
         self.steps.push(self.step);
         self.count += 1;
         self.count - 1
@@ -74,34 +102,40 @@ impl Queue {
             return Ok(());
         }
         let at = keep.and_then(|k| self.place(k)).filter(|at| (BATCH / 2..self.pending.len()).contains(at));
-        let rest = at.map(|at| (self.pending.split_off(at), self.steps.split_off(at)));
+        let rest = at.map(|at| (self.pending.split_off(at), self.steps.split_off(at), self.lanes.split_off(at)));
+        let beside = std::mem::take(&mut self.beside);
         let sent = self.flush(gpu);
-        (self.pending, self.steps) = rest.unwrap_or_default();
+        (self.pending, self.steps, self.lanes) = rest.unwrap_or_default();
+        let first = self.count - self.pending.len() as u64;
+        self.beside = beside.into_iter().filter(|b| b.0 >= first).collect();
         sent
     }
 
     /// Everything goes out.
     pub fn flush(&mut self, gpu: &Gpu) -> Result<()> {
         let (batch, steps) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.steps));
+        let lanes = std::mem::take(&mut self.lanes);
+        // What follows a batch follows all of it.
+        self.beside.clear();
         self.launched += batch.len() as u64;
         if let Some(recorder) = &mut self.recorder {
             return batch.iter().zip(steps).try_for_each(|(l, step)| recorder.launch(gpu, l, step));
         }
         if batch.len() < SHORT {
-            return batch.iter().try_for_each(|l| gpu.launch(l));
+            return gpu.launch_all(&batch, &lanes);
         }
         if self.known.len() >= MOST_GRAPHS {
             self.known.clear();
         }
         let known = self.known.entry(hash(&batch)).or_default();
-        if known.batch != batch {
+        if known.batch != batch || known.lanes != lanes {
             // Seen for the first time.
-            let sent = batch.iter().try_for_each(|l| gpu.launch(l));
-            *known = Known { batch, graph: None };
+            let sent = gpu.launch_all(&batch, &lanes);
+            *known = Known { batch, lanes, graph: None };
             return sent;
         }
         if known.graph.is_none() {
-            known.graph = Some(gpu.graph(&batch)?);
+            known.graph = Some(gpu.graph(&batch, &lanes)?);
         }
         self.graphs += 1;
         match &known.graph {

@@ -94,9 +94,18 @@ impl CudaDevice<'_> {
             let mut partial = self.partial(n, r)?;
             state.set_reduced(self.plan, n, r, &mut partial);
         }
+        let beside = items.iter().all(|i| self.beside.nests.contains(&i.0));
         for some in device.chunks(ITEMS) {
             let launch = self.finishing(some, joined);
-            self.queue.push(launch);
+            if beside {
+                let words = |(n, r): &(PlanNestId, usize)| {
+                    let into = self.plan.nest(*n).nest.reductions[*r].into;
+                    [self.work[n.0 as usize].accumulators[*r], self.scalar(into)]
+                };
+                self.queue.push_beside(launch, some.iter().flat_map(words).collect());
+            } else {
+                self.queue.push(launch);
+            }
         }
         for (n, r) in device {
             self.computed(self.plan.nest(n).nest.reductions[r].into, state);
@@ -112,8 +121,9 @@ impl CudaDevice<'_> {
         if self.all_peers && !items.iter().any(|i| self.on_host(i)) {
             self.finish_items(items, true, state)?;
             state.stats.reductions += 1;
-            // Every rank hears every other.
-            let others = || (0..self.plan.ranks).filter(|q| *q != self.me);
+            // Every rank hears every other, unless what comes next does not wait for that.
+            let waits = !items.iter().all(|i| self.beside.nests.contains(&i.0));
+            let others = || (0..self.plan.ranks).filter(|q| waits && *q != self.me);
             self.order.exchanged(others(), others());
             return Ok(());
         }

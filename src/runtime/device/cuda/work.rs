@@ -22,8 +22,9 @@ pub struct Work {
     pub general: Function,
     pub fast: Option<Function>,
     pub linked: Option<Function>,
-    /// Where each reduction accumulates, and in how many words.
+    /// Where each reduction accumulates, and in how many words; a second place for each where the last run's may still be read.
     pub accumulators: Vec<u64>,
+    pub others: Option<Vec<u64>>,
     pub acc_words: Vec<usize>,
     /// Scalars of the table that the kernels read.
     pub moving: Vec<ScalarId>,
@@ -49,6 +50,15 @@ pub struct Memory {
     /// Offsets in the arena.
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
+}
+
+impl Work {
+    /// The next run accumulates where the last one did not.
+    pub fn turn(&mut self) {
+        if let Some(others) = &mut self.others {
+            std::mem::swap(&mut self.accumulators, others);
+        }
+    }
 }
 
 impl Memory {
@@ -140,6 +150,7 @@ pub fn work_of(
     kernels: &generate::Kernels,
     module: &super::driver::Module,
     gpu: &mut Gpu,
+    beside: bool,
 ) -> Result<Work, CudaError> {
     let n = plan.nest(id);
     let part = n.part(me);
@@ -149,16 +160,19 @@ pub fn work_of(
         (b.dims.iter().map(|d| d.lo).collect(), strides(&b))
     });
     let leaves = part.as_ref().map_or(1, |p| leaf::count(p, &n.nest.leaf));
-    let (mut accumulators, mut words) = (vec![], vec![]);
-    for r in &n.nest.reductions {
-        let count = acc_words(&n.nest, r, leaves);
-        let at = gpu.alloc(8 * count)?;
-        if !ordered(&n.nest, r) {
-            gpu.put(at, &first_key(r.op).to_le_bytes())?;
+    let counts: Vec<usize> = n.nest.reductions.iter().map(|r| acc_words(&n.nest, r, leaves)).collect();
+    let room = |gpu: &mut Gpu| -> Result<Vec<u64>, CudaError> {
+        let mut at = vec![];
+        for (r, count) in n.nest.reductions.iter().zip(&counts) {
+            at.push(gpu.alloc(8 * count)?);
+            if !ordered(&n.nest, r) {
+                gpu.put(at[at.len() - 1], &first_key(r.op).to_le_bytes())?;
+            }
         }
-        accumulators.push(at);
-        words.push(count);
-    }
+        Ok(at)
+    };
+    let accumulators = room(gpu)?;
+    let others = if beside { Some(room(gpu)?) } else { None };
     let function = |k: &Kernel| module.function(&k.name);
     let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_) | Form::Product(_)));
     let allowed = |k: &Kernel| {
@@ -176,7 +190,8 @@ pub fn work_of(
         fast: fast.map(allowed).transpose()?,
         linked: kernels.linked.as_ref().map(function).transpose()?,
         accumulators,
-        acc_words: words,
+        others,
+        acc_words: counts,
         moving: kernels.moving.clone(),
     })
 }
