@@ -16,12 +16,14 @@ use super::link::{Due, Known, Sweep, Waits};
 use super::queue::Queue;
 use super::record::Recorder;
 use super::reduce::PEERS;
+use super::scatter::Kept;
 use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
 use super::transport::peer::{Carrying, Order};
 use super::transport::{Link, Transport};
 use super::work::{Memory, Work, refuse_too_much, work_of};
+use crate::codegen::cuda::scatter::Take;
 use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
@@ -32,6 +34,8 @@ use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::device::Device;
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::numbers::Numbers;
+use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::startup;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::{Event, Kind};
@@ -88,6 +92,10 @@ pub struct CudaDevice<'a> {
     pub(super) finish: Function,
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
+    /// The kernels of scatters, the one that packs their values, and what each scatter keeps.
+    pub(super) takes: Vec<(Take, Function)>,
+    pub(super) pick: Option<Function>,
+    pub(super) scattered: HashMap<ArrayId, Kept>,
 }
 
 /// What a rank is given to begin with.
@@ -170,6 +178,8 @@ impl<'a> CudaDevice<'a> {
         for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
             scalar_code.insert(std::ptr::from_ref(code), function(&kernel.name)?);
         }
+        let takes = unit.takes.iter().map(|t| Ok((*t, function(&t.name())?))).collect::<Result<Vec<_>, Problem>>()?;
+        let pick = if takes.is_empty() { None } else { Some(function("mgpu_pick")?) };
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {
@@ -212,6 +222,9 @@ impl<'a> CudaDevice<'a> {
             finish,
             set: function("mgpu_set")?,
             scratch: (0, 0),
+            takes,
+            pick,
+            scattered: HashMap::new(),
             gpu,
         };
         for s in &schedules {
@@ -383,6 +396,22 @@ impl Device for CudaDevice<'_> {
         Ok(())
     }
 
+    fn scatters(&self) -> bool {
+        true
+    }
+
+    fn scatter_unordered(&mut self, s: &Scatter) -> Result<bool, Failure> {
+        self.scatter_in_any_order(s)
+    }
+
+    fn keep_route(&mut self, s: &Scatter, sends: &[Picks], takes: &[Numbers]) -> Result<(), Failure> {
+        self.keep_lists(s, sends, takes)
+    }
+
+    fn scatter(&mut self, s: &Scatter, state: &mut RankState) -> Result<(), Failure> {
+        self.scatter_lists(s, state)
+    }
+
     fn swap(&mut self, a: ArrayId, b: ArrayId) {
         self.arrays.swap(a.0 as usize, b.0 as usize);
     }
@@ -391,6 +420,11 @@ impl Device for CudaDevice<'_> {
         let size = self.plan.array(id).array.ty.size() as i64;
         let mut out = vec![0u8; (region.len() * size) as usize];
         let mut at = 0;
+        if region.is_empty() {
+            // Other ranks' kernels may wait for what is queued here, while this rank waits for their messages.
+            self.settle()?;
+            self.queue.flush(&self.gpu).map_err(lost)?;
+        }
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
             let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
@@ -436,7 +470,9 @@ impl Device for CudaDevice<'_> {
 
     fn record(&mut self, origin: Instant) -> Result<(), Failure> {
         let titles = self.plan.step_titles();
-        let kinds = [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
+        let mut kinds: HashMap<Function, Kind> =
+            [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
+        kinds.extend(self.pick.map(|f| (f, Kind::Send)));
         self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(lost)?);
         Ok(())
     }

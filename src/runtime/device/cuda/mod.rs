@@ -13,6 +13,7 @@ pub mod nvrtc;
 mod queue;
 pub mod record;
 mod reduce;
+mod scatter;
 mod storage;
 pub mod transport;
 mod work;
