@@ -258,8 +258,9 @@ impl Rank<'_> {
         let Taken::Groups(all) = takes else {
             return Err(Failure::Internal("values in an order without groups".into()));
         };
-        if self.device.in_place(s.value, s.into).is_none() {
-            // Ghost cells lie between the elements.
+        let reads_target = self.plan.nest(nest).nest.operands.iter().any(|o| o.array == s.into);
+        if reads_target || self.device.in_place(s.value, s.into).is_none() {
+            // Values are made of what the elements were, or ghost cells lie between the elements.
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
             let values = self.device.read(s.value, &self.plan.array(s.value).layout.part(0))?;
             let mut data = self.device.read(s.into, &part)?;
