@@ -52,7 +52,7 @@ FN void mg_take(typename F::part *data, const typename F::part *values, const I 
         for (; k + 32 <= n; k += 32) {
             const whole here = next;
             if (k + 32 + lane < n) next = F::get(values + list[k + 32 + lane]);
-            #pragma unroll
+            #pragma unroll 8
             for (u32 j = 0; j < 32; j++) sum = F::join(sum, F::of_lane(here, j));
         }
         for (u32 j = 0; k + j < n; j++) sum = F::join(sum, F::of_lane(next, j));
