@@ -150,8 +150,6 @@ pub struct Unit {
     pub kernels: Vec<Kernels>,
     /// A kernel for each entry of [`Program::scalar_code`].
     pub scalars: Vec<Kernel>,
-    /// The kernels of scatters.
-    pub takes: Vec<scatter::Take>,
 }
 
 /// Generates the kernels of a program.
@@ -195,5 +193,5 @@ pub fn unit(program: &Program) -> Unit {
         scalars.push(points::write_scalars(&mut text, i, code, results));
     }
     scatter::write(&mut text, &program.takes);
-    Unit { text, kernels, scalars, takes: program.takes.clone() }
+    Unit { text, kernels, scalars }
 }

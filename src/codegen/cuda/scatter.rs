@@ -110,5 +110,11 @@ pub fn write(out: &mut String, takes: &[Take]) {
         return;
     }
     out.push_str(PRELUDE);
-    takes.iter().for_each(|t| t.write(out));
+    let mut written: Vec<Take> = vec![];
+    for take in takes {
+        if !written.contains(take) {
+            take.write(out);
+            written.push(*take);
+        }
+    }
 }

@@ -16,14 +16,13 @@ use super::link::{Due, Known, Sweep, Waits};
 use super::queue::Queue;
 use super::record::Recorder;
 use super::reduce::PEERS;
-use super::scatter::Kept;
+use super::scatter::Scatters;
 use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
 use super::transport::peer::{Carrying, Order};
 use super::transport::{Link, Transport};
 use super::work::{Memory, Work, refuse_too_much, work_of};
-use crate::codegen::cuda::scatter::Take;
 use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
@@ -92,10 +91,7 @@ pub struct CudaDevice<'a> {
     pub(super) finish: Function,
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
-    /// The kernels of scatters, the one that packs their values, and what each scatter keeps.
-    pub(super) takes: Vec<(Take, Function)>,
-    pub(super) pick: Option<Function>,
-    pub(super) scattered: HashMap<ArrayId, Kept>,
+    pub(super) scatters: Scatters,
 }
 
 /// What a rank is given to begin with.
@@ -178,8 +174,7 @@ impl<'a> CudaDevice<'a> {
         for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
             scalar_code.insert(std::ptr::from_ref(code), function(&kernel.name)?);
         }
-        let takes = unit.takes.iter().map(|t| Ok((*t, function(&t.name())?))).collect::<Result<Vec<_>, Problem>>()?;
-        let pick = if takes.is_empty() { None } else { Some(function("mgpu_pick")?) };
+        let scatters = Scatters::new(plan, &function)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {
@@ -222,9 +217,7 @@ impl<'a> CudaDevice<'a> {
             finish,
             set: function("mgpu_set")?,
             scratch: (0, 0),
-            takes,
-            pick,
-            scattered: HashMap::new(),
+            scatters,
             gpu,
         };
         for s in &schedules {
@@ -472,7 +465,7 @@ impl Device for CudaDevice<'_> {
         let titles = self.plan.step_titles();
         let mut kinds: HashMap<Function, Kind> =
             [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
-        kinds.extend(self.pick.map(|f| (f, Kind::Send)));
+        kinds.extend(self.scatters.pick.map(|f| (f, Kind::Send)));
         self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(lost)?);
         Ok(())
     }

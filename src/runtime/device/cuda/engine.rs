@@ -221,7 +221,7 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         tables: &plan.program.tables,
         moving: &moving,
         scalar_code: device_code(plan),
-        takes: scatter::takes(plan),
+        takes: scatter::takes(plan).into_iter().map(|t| t.1).collect(),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
 }

@@ -1,6 +1,7 @@
 //! Scatters in device memory: lists of who takes what lie there, and a kernel applies them. Values for other ranks are packed by a
 //! kernel and travel through the host.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::codegen::cuda::scatter::{Order, THREADS, Take};
 use crate::ir::kernel::{ArrayId, BinaryOp};
 use crate::ir::plan::{Plan, StepKind};
 use crate::runtime::exchange::Place;
-use crate::runtime::failure::Failure;
+use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::{Numbers, width};
 use crate::runtime::scatter::chains::{Chains, LANES, Spots};
 use crate::runtime::scatter::{Picks, Scatter};
@@ -60,7 +61,7 @@ struct Part {
 
 /// What a scatter keeps.
 #[derive(Debug, Default)]
-pub struct Kept {
+struct Kept {
     lists: Room,
     /// By sender.
     parts: Vec<Part>,
@@ -73,6 +74,28 @@ pub struct Kept {
     /// The same on the host.
     packed_here: Room,
     arrived_here: Room,
+}
+
+/// What a device has for scatters.
+#[derive(Default)]
+pub struct Scatters {
+    /// The kernels, by the arrays of places.
+    takes: HashMap<ArrayId, (Take, Function)>,
+    /// Packs the values that travel.
+    pub pick: Option<Function>,
+    kept: HashMap<ArrayId, Kept>,
+}
+
+impl Scatters {
+    /// Finds the kernels of a plan; nothing is kept yet.
+    pub fn new(plan: &Plan, function: &dyn Fn(&str) -> Result<Function, Problem>) -> Result<Scatters, Problem> {
+        let mut out = Scatters::default();
+        for (index, take) in takes(plan) {
+            out.takes.insert(index, (take, function(&take.name())?));
+            out.pick = Some(function("mgpu_pick")?);
+        }
+        Ok(out)
+    }
 }
 
 /// Lists one behind the other, to be brought to the device in one go.
@@ -100,21 +123,32 @@ fn take_of(plan: &Plan, [into, index, value]: [ArrayId; 3], op: BinaryOp, comple
     let order = if plan.ranks == 1 && ty.is_int() && op != BinaryOp::Div && gapless() {
         Order::Any
     } else {
-        let longest = |a: ArrayId| (0..plan.ranks).map(|r| padded(plan, Place::Array(a), r).len()).max().unwrap_or(0);
+        // All ranks that hold elements store equally many.
+        let stored = |a: ArrayId| (0..plan.ranks).map(|r| padded(plan, Place::Array(a), r)).find(|b| !b.is_empty());
+        let longest = |a: ArrayId| stored(a).map_or(0, |b| b.len());
         Order::Listed { wide: width(longest(into).max(longest(value))) != 4 }
     };
     Take::new(ty, op, complex, order)
 }
 
-/// The kernels that a plan's scatters need.
-pub fn takes(plan: &Plan) -> Vec<Take> {
+/// Bytes that the lists of a plan's scatters take at least, by their arrays of places.
+pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
+    let bytes = |(index, take): (ArrayId, Take)| match take.order {
+        Order::Any => None,
+        Order::Listed { wide } => {
+            let values = plan.array(index).layout.part(me).len() as u64;
+            Some((index, values * if wide { 8 } else { 4 }))
+        }
+    };
+    takes(plan).into_iter().filter_map(bytes).collect()
+}
+
+/// The kernels that a plan's scatters need, by their arrays of places.
+pub fn takes(plan: &Plan) -> Vec<(ArrayId, Take)> {
     let mut out = vec![];
     plan.each_step(&plan.steps, &mut |s| {
         if let StepKind::Scatter { into, index, value, op, complex, .. } = &s.kind {
-            let take = take_of(plan, [*into, *index, *value], *op, *complex);
-            if !out.contains(&take) {
-                out.push(take);
-            }
+            out.push((*index, take_of(plan, [*into, *index, *value], *op, *complex)));
         }
     });
     out
@@ -122,8 +156,7 @@ pub fn takes(plan: &Plan) -> Vec<Take> {
 
 impl CudaDevice<'_> {
     fn take(&self, s: &Scatter) -> Result<(Take, Function), Failure> {
-        let take = take_of(self.plan, [s.into, s.index, s.value], s.op, s.complex);
-        let known = self.takes.iter().find(|t| t.0 == take).copied();
+        let known = self.scatters.takes.get(&s.key()).copied();
         known.ok_or_else(|| Failure::Internal("a scatter has no kernel".into()))
     }
 
@@ -161,7 +194,7 @@ impl CudaDevice<'_> {
         let (me, size) = (self.me as usize, self.plan.array(s.into).array.ty.size());
         let (target, source) = (spots(self.plan, s.into, self.me), spots(self.plan, s.value, self.me));
         let elements = self.plan.array(s.into).layout.part(self.me).len() as u64;
-        let mut kept = self.scattered.remove(&s.key()).unwrap_or_default();
+        let mut kept = self.scatters.kept.remove(&s.key()).unwrap_or_default();
         let mut image = Image::default();
         (kept.parts, kept.sends) = (vec![], vec![]);
         let mut arrives = 0;
@@ -203,7 +236,7 @@ impl CudaDevice<'_> {
         made().map_err(lost)?;
         kept.parts.iter_mut().flat_map(|p| &mut p.words[..4]).for_each(|offset| *offset += kept.lists.at);
         kept.picks.0 += kept.lists.at;
-        self.scattered.insert(s.key(), kept);
+        self.scatters.kept.insert(s.key(), kept);
         Ok(())
     }
 
@@ -246,9 +279,9 @@ impl CudaDevice<'_> {
 
     /// Sends the values of other ranks, and applies those of each rank, one rank after the other.
     pub(super) fn scatter_lists(&mut self, s: &Scatter, state: &mut RankState) -> Result<(), Failure> {
-        let kept = self.scattered.remove(&s.key()).unwrap_or_default();
+        let kept = self.scatters.kept.remove(&s.key()).unwrap_or_default();
         let done = self.apply_all(s, &kept, state);
-        self.scattered.insert(s.key(), kept);
+        self.scatters.kept.insert(s.key(), kept);
         done
     }
 
@@ -284,7 +317,7 @@ impl CudaDevice<'_> {
         let size = self.plan.array(s.into).array.ty.size();
         let (picks, count) = kept.picks;
         if count > 0 {
-            let function = self.pick.ok_or_else(|| Failure::Internal("no kernel packs values".into()))?;
+            let function = self.scatters.pick.ok_or_else(|| Failure::Internal("no kernel packs values".into()))?;
             let wide = self.take(s)?.0.order == (Order::Listed { wide: true });
             let blocks = (count as u64).div_ceil(u64::from(THREADS)).clamp(1, u64::from(self.most_blocks) * 8) as u32;
             let from = self.address(Place::Array(s.value));
