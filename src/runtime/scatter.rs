@@ -176,11 +176,18 @@ impl Rank<'_> {
         if self.state.comm.size() > 1 {
             takes = tell(&mut self.state, takes, width(target.layout.part(me).len()))?;
         }
-        if here && slots.is_none() {
+        let on_device = here && slots.is_none();
+        if on_device {
             let clock = Instant::now();
             self.device.keep_route(&s, &sends, &takes)?;
             self.state.stats.spent(Kind::Compute, clock);
-            return Ok(Route { version, on_device: true, ..Route::default() });
+        }
+        if here && self.state.comm.size() > 1 {
+            // A device that makes room may wait for the others' kernels: none of these may wait for what it has yet to queue.
+            self.state.comm.gathered(&[])?;
+        }
+        if on_device {
+            return Ok(Route { version, on_device, ..Route::default() });
         }
         let clock = Instant::now();
         let taken = |list| if s.ordered.is_some() { Taken::Groups(groups(&list).0) } else { Taken::List(list) };
