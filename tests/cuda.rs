@@ -2,16 +2,29 @@
 //! and passes, unless `MGPU_REQUIRE_NVRTC` is set.
 #![cfg(feature = "cuda")]
 
+use mgpu::codegen::cuda::PRELUDE;
+use mgpu::codegen::cuda::scatter::{Order, Take, write};
+use mgpu::ir::kernel::BinaryOp::{Add, Div, Max, Min, Mul, Sub};
+use mgpu::ir::ty::Ty;
+use mgpu::runtime::device::cuda::nvrtc;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[test]
-fn kernels_of_every_example_compile() {
-    if let Err(why) = mgpu::runtime::device::cuda::nvrtc::present() {
+/// Whether there is NVRTC.
+fn present() -> bool {
+    let known = nvrtc::present();
+    if let Err(why) = &known {
         assert!(std::env::var_os("MGPU_REQUIRE_NVRTC").is_none(), "{why}");
         println!("skipped: {why}");
+    }
+    known.is_ok()
+}
+
+#[test]
+fn kernels_of_every_example_compile() {
+    if !present() {
         return;
     }
     let wrong = Mutex::new(vec![]);
@@ -27,7 +40,7 @@ fn kernels_of_every_example_compile() {
     // Types of two bytes, complex numbers.
     let kinds = ["half/moves", "half/products", "half/sums", "complex/everywhere"];
     programs.extend(kinds.map(|n| root.join(format!("tests/suite/run/{n}.mgpu"))));
-    programs.extend(["product", "product64", "training"].map(|n| root.join(format!("bench/{n}.mgpu"))));
+    programs.extend(["product", "product64", "training", "page_rank"].map(|n| root.join(format!("bench/{n}.mgpu"))));
     let settings = [("sm_80", "1"), ("sm_90", "1"), ("sm_90", "3")];
     let work: Vec<_> = programs.iter().flat_map(|p| settings.map(|s| (p, s))).collect();
     let next = AtomicUsize::new(0);
@@ -48,4 +61,42 @@ fn kernels_of_every_example_compile() {
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn scatters_of_every_type_and_operation_compile() {
+    if !present() {
+        return;
+    }
+    let mut takes: Vec<Take> = vec![];
+    let mut add = |take: Take| takes.iter().all(|t| *t != take).then(|| takes.push(take));
+    for wide in [false, true] {
+        let order = Order::Listed { wide };
+        for ty in [Ty::I32, Ty::I64, Ty::U32, Ty::U64, Ty::F16, Ty::Bf16, Ty::F32, Ty::F64] {
+            for op in [Add, Sub, Mul, Min, Max] {
+                add(Take::new(ty, op, false, order));
+                if ty.is_int() {
+                    add(Take::new(ty, op, false, Order::Any));
+                }
+            }
+            if ty.is_float() {
+                add(Take::new(ty, Div, false, order));
+            }
+        }
+        for (ty, op) in [(Ty::F32, Mul), (Ty::F32, Div), (Ty::F64, Mul), (Ty::F64, Div)] {
+            add(Take::new(ty, op, true, order));
+        }
+    }
+    // Signed and unsigned sums and products share kernels.
+    assert_eq!(takes.len(), 14 + 2 * (14 + 24 + 4));
+    let mut text = String::from(PRELUDE);
+    write(&mut text, &takes);
+    for arch in ["sm_80", "sm_90"] {
+        let code = nvrtc::compile(&text, &format!("--gpu-architecture={arch}")).unwrap_or_else(|why| panic!("{why}"));
+        assert!(code.starts_with(b"\x7fELF"));
+        // Every kernel is there under its name.
+        for name in takes.iter().map(Take::name).chain(["mgpu_pick".to_string()]) {
+            assert!(code.windows(name.len()).any(|w| w == name.as_bytes()), "{name}");
+        }
+    }
 }

@@ -250,7 +250,8 @@ fn unary(op: UnaryOp, ty: Ty, a: &str) -> String {
     }
 }
 
-fn binary(op: BinaryOp, ty: Ty, a: &str, b: &str) -> String {
+/// A binary operation on two names or other expressions that need no brackets.
+pub fn binary(op: BinaryOp, ty: Ty, a: &str, b: &str) -> String {
     let call = |name: &str| format!("mg_{name}_{}({a}, {b})", c_ty(ty));
     let infix = |op: &str| format!("{a} {op} {b}");
     match op {

@@ -17,21 +17,26 @@ impl Demand {
     /// Adds what one rank holds; `storage_of` gives the box in which it stores a place.
     pub fn add(&mut self, plan: &Plan, storage_of: StorageOf) {
         let bytes = |b: IndexBox, size: usize| (b.len() as u64).saturating_mul(size as u64);
-        let mut add = |name: String, bytes: u64| {
-            let sum = self.by_name.entry(name).or_default();
-            *sum = sum.saturating_add(bytes);
-        };
         let mut seen = HashSet::new();
         for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
             if seen.insert(a.buffer) {
                 let size = a.array.ty.size();
-                add(format!("`{}`", a.array.name), bytes(storage_of(Place::Array(ArrayId(k as u32))), size));
+                self.more(format!("`{}`", a.array.name), bytes(storage_of(Place::Array(ArrayId(k as u32))), size));
             }
         }
         for (k, v) in plan.views.iter().enumerate() {
             let a = &plan.array(v.array).array;
-            add(format!("what is read of `{}`", a.name), bytes(storage_of(Place::View(ViewId(k as u32))), a.ty.size()));
+            self.more(
+                format!("what is read of `{}`", a.name),
+                bytes(storage_of(Place::View(ViewId(k as u32))), a.ty.size()),
+            );
         }
+    }
+
+    /// Adds some bytes.
+    pub fn more(&mut self, name: String, bytes: u64) {
+        let sum = self.by_name.entry(name).or_default();
+        *sum = sum.saturating_add(bytes);
     }
 
     /// Bytes in all.

@@ -48,6 +48,13 @@ impl Numbers {
         })
     }
 
+    /// The number at a position.
+    pub fn at(&self, k: usize) -> u64 {
+        let mut word = [0; 8];
+        word[..self.width].copy_from_slice(&self.bytes[k * self.width..][..self.width]);
+        u64::from_le_bytes(word)
+    }
+
     /// All of them.
     pub fn all(&self) -> Row<'_> {
         Row { width: self.width, bytes: &self.bytes }

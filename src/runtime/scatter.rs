@@ -7,6 +7,8 @@
 //!
 //! Integers may be combined in any order: where the array has fewer elements than a rank has contributions, the rank
 //! combines its own first.
+//!
+//! A device that runs scatters itself is given the same lists ([`chains`]).
 
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, BinaryOp};
@@ -21,7 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Instant;
 
+pub mod chains;
 mod take;
+#[cfg(test)]
+mod tests;
 
 use take::{How, apply, apply_groups, combined};
 
@@ -30,6 +35,8 @@ use take::{How, apply, apply_groups, combined};
 pub(super) struct Route {
     /// The version of the places that it was made from.
     version: u64,
+    /// The device keeps the rest.
+    on_device: bool,
     /// Where contributions are combined before they travel: the slot of each, and how many slots there are.
     slots: Option<(Numbers, usize)>,
     /// The order in which values are computed, and the versions of what the nest reads that is laid out so.
@@ -59,7 +66,7 @@ struct Groups {
 
 /// Which of a rank's values a receiver takes.
 #[derive(Debug, PartialEq)]
-enum Picks {
+pub enum Picks {
     All,
     List(Numbers),
     /// Those in a row, where they are computed in the order in which they are taken.
@@ -79,7 +86,7 @@ pub(super) struct Scatters {
 
 /// A scatter and its arrays.
 #[derive(Clone, Copy)]
-pub(super) struct Scatter {
+pub struct Scatter {
     pub into: ArrayId,
     pub index: ArrayId,
     pub value: ArrayId,
@@ -92,6 +99,11 @@ pub(super) struct Scatter {
 }
 
 impl Scatter {
+    /// Names what is kept for it.
+    pub fn key(&self) -> ArrayId {
+        self.index
+    }
+
     fn how(&self, ty: Ty) -> How {
         How { ty, op: self.op, complex: self.complex }
     }
@@ -124,6 +136,10 @@ impl Scatters {
 impl Rank<'_> {
     /// `into[index] op= value` for all elements of `index` and `value`, whose linear indices are inside. A collective.
     pub(super) fn scatter(&mut self, s: Scatter) -> Result<(), Failure> {
+        if self.device.scatter_unordered(&s)? {
+            self.versions.written(s.into);
+            return Ok(());
+        }
         let mut kept = std::mem::take(&mut self.scattered);
         let version = self.versions.version(s.index);
         let old = kept.routes.remove(&s.index).filter(|r| r.version == version);
@@ -147,7 +163,9 @@ impl Rank<'_> {
         self.device.read_into(s.index, &from.layout.part(me), places)?;
         let elements = target.layout.shape.iter().product::<i64>() as usize;
         let exact = target.array.ty.is_int() && s.op != BinaryOp::Div;
-        let few = exact && s.ordered.is_none() && elements < places.len() / 8;
+        let here = self.device.scatters();
+        let travels = self.state.comm.size() > 1 || !here;
+        let few = exact && travels && s.ordered.is_none() && elements < places.len() / 8;
         let slots = few.then(|| slots(places, elements));
         if let Some((_, kept)) = &slots {
             *places = kept.iter().flat_map(|k| (*k as u64).to_le_bytes()).collect();
@@ -158,15 +176,32 @@ impl Rank<'_> {
         if self.state.comm.size() > 1 {
             takes = tell(&mut self.state, takes, width(target.layout.part(me).len()))?;
         }
+        let on_device = here && slots.is_none();
+        if on_device {
+            let clock = Instant::now();
+            self.device.keep_route(&s, &sends, &takes)?;
+            self.state.stats.spent(Kind::Compute, clock);
+        }
+        if here && self.state.comm.size() > 1 {
+            // A device that makes room may wait for the others' kernels: none of these may wait for what it has yet to queue.
+            self.state.comm.gathered(&[])?;
+        }
+        if on_device {
+            return Ok(Route { version, on_device, ..Route::default() });
+        }
         let clock = Instant::now();
         let taken = |list| if s.ordered.is_some() { Taken::Groups(groups(&list).0) } else { Taken::List(list) };
         let takes = takes.into_iter().map(taken).collect();
         self.state.stats.spent(Kind::Compute, clock);
-        Ok(Route { version, slots: slots.map(|(of, kept)| (of, kept.len())), order, sends, takes })
+        let slots = slots.map(|(of, kept)| (of, kept.len()));
+        Ok(Route { version, on_device: false, slots, order, sends, takes })
     }
 
     /// Sends the values and takes what arrives.
     fn carry(&mut self, s: Scatter, route: &mut Route, kept: &mut Scatters) -> Result<(), Failure> {
+        if route.on_device {
+            return self.device.scatter(&s, &mut self.state);
+        }
         if let Some((nest, (order, seen))) = s.ordered.zip(route.order.as_mut()) {
             let arrays = self.plan.nest(nest).nest.operands.iter().map(|o| self.versions.version(o.array));
             let now: Vec<u64> = arrays.collect();
@@ -230,8 +265,9 @@ impl Rank<'_> {
         let Taken::Groups(all) = takes else {
             return Err(Failure::Internal("values in an order without groups".into()));
         };
-        if self.device.in_place(s.value, s.into).is_none() {
-            // Ghost cells lie between the elements.
+        let reads_target = self.plan.nest(nest).nest.operands.iter().any(|o| o.array == s.into);
+        if reads_target || self.device.in_place(s.value, s.into).is_none() {
+            // Values are made of what the elements were, or ghost cells lie between the elements.
             self.device.compute_in_order(nest, 0..count, &mut self.state)?;
             let values = self.device.read(s.value, &self.plan.array(s.value).layout.part(0))?;
             let mut data = self.device.read(s.into, &part)?;
@@ -386,132 +422,4 @@ fn in_order(sends: &mut [Picks], takes: &mut [Numbers], count: usize) -> Numbers
         rest.iter_mut().for_each(|t| *t = first.clone());
     }
     order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ir::layout::Dist;
-
-    fn words(b: &[u64]) -> Vec<u8> {
-        b.iter().flat_map(|v| v.to_le_bytes()).collect()
-    }
-
-    #[test]
-    fn every_contribution_reaches_its_element() {
-        let layout = Layout::divided(&[5, 7], &[Dist::Block, Dist::Block], vec![2, 3]);
-        let places: Vec<u64> = (0..35).rev().collect();
-        let values: Vec<u8> = (0..35).flat_map(|k| (k as f64).to_le_bytes()).collect();
-        let (sends, takes) = routed(&layout, &words(&places), 6);
-        let mut seen = 0;
-        for rank in 0..6 {
-            let part = layout.part(rank);
-            let mut data = vec![0; part.len() as usize * 8];
-            let (picks, takes) = (&sends[rank as usize], Taken::List(takes[rank as usize].clone()));
-            apply(&mut data, &takes, (&values, picks), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
-            let mut sent = vec![0; takes.values() * 8];
-            let Picks::List(list) = picks else { panic!("{picks:?}") };
-            picked(list, &values, 8, &mut sent);
-            let mut again = vec![0; data.len()];
-            apply(&mut again, &takes, (&sent, &Picks::All), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
-            assert_eq!(data, again);
-            seen += takes.values();
-            for i in part.dims[0].lo..part.dims[0].hi {
-                for j in part.dims[1].lo..part.dims[1].hi {
-                    let k = (i - part.dims[0].lo) * part.dims[1].len() + j - part.dims[1].lo;
-                    assert_eq!(f64::from_bits(word(&data[8 * k as usize..][..8])), (34 - (i * 7 + j)) as f64);
-                }
-            }
-        }
-        assert_eq!(seen, 35);
-    }
-
-    #[test]
-    fn wide_numbers_mean_the_same_as_narrow_ones() {
-        let of = |width, list: &[u64]| {
-            let mut n = Numbers::new(width);
-            list.iter().for_each(|k| n.push(*k));
-            n
-        };
-        let values: Vec<u8> = [1.5f32, 2.25, -7.0, 0.125].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let mut seen = vec![];
-        for (wide, narrow) in [(4, 4), (4, 8), (8, 4), (8, 8)] {
-            let (places, picks) = (Taken::List(of(wide, &[2, 0, 2])), of(narrow, &[3, 1, 0]));
-            let mut data = vec![0; 12];
-            apply(
-                &mut data,
-                &places,
-                (&values, &Picks::List(picks.clone())),
-                How { ty: Ty::F32, op: BinaryOp::Sub, complex: false },
-            );
-            let mut sent = vec![0; 12];
-            picked(&picks, &values, 4, &mut sent);
-            let mut again = vec![0; 12];
-            apply(&mut again, &places, (&sent, &Picks::All), How { ty: Ty::F32, op: BinaryOp::Sub, complex: false });
-            assert_eq!(data, again);
-            seen.push(data);
-        }
-        let expected: Vec<u8> = [-2.25f32, 0.0, -1.625].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert!(seen.iter().all(|s| *s == expected), "{seen:?}");
-    }
-
-    #[test]
-    fn combined_contributions_do_the_same() {
-        let places = words(&[3, 1, 3, 3, 0]);
-        let values: Vec<u8> = [7i32, -2, i32::MAX, 5, 11].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let layout = Layout::replicated(&[4]);
-        for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Min, BinaryOp::Max] {
-            let start: Vec<u8> = [1i32, 2, 3, 4].iter().flat_map(|v| v.to_le_bytes()).collect();
-            let (mut one, mut two) = (start.clone(), start);
-            apply(
-                &mut one,
-                &Taken::List(routed(&layout, &places, 1).1[0].clone()),
-                (&values, &Picks::All),
-                How { ty: Ty::I32, op, complex: false },
-            );
-            let (of, kept) = slots(&places, 4);
-            assert_eq!(kept, [0, 1, 3]);
-            let sums = combined(&values, &of, kept.len(), Ty::I32, op);
-            let kept = words(&kept.iter().map(|k| *k as u64).collect::<Vec<_>>());
-            apply(
-                &mut two,
-                &Taken::List(routed(&layout, &kept, 1).1[0].clone()),
-                (&sums, &Picks::All),
-                How { ty: Ty::I32, op, complex: false },
-            );
-            assert_eq!(one, two, "{op:?}");
-        }
-    }
-
-    #[test]
-    fn groups_take_what_a_list_takes() {
-        let mut state = 9u64;
-        let mut next = |n: u64| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 33) % n
-        };
-        for elements in [1, 7, 40, 9000] {
-            let count = 3 * elements as usize + 5;
-            // Some take none, one takes many.
-            let places: Vec<u64> = (0..count).map(|k| if k % 5 == 0 { 0 } else { next(elements) }).collect();
-            let values: Vec<u8> = (0..count).flat_map(|_| (1.0 / (1 + next(99)) as f64).to_le_bytes()).collect();
-            let layout = Layout::replicated(&[elements as i64]);
-            let (mut sends, mut takes) = routed(&layout, &words(&places), 1);
-            let mut one = vec![0; 8 * elements as usize];
-            let mut two = one.clone();
-            apply(
-                &mut one,
-                &Taken::List(takes[0].clone()),
-                (&values, &Picks::All),
-                How { ty: Ty::F64, op: BinaryOp::Add, complex: false },
-            );
-            let order = in_order(&mut sends, &mut takes, count);
-            let mut sorted = vec![0; values.len()];
-            picked(&order, &values, 8, &mut sorted);
-            let taken = Taken::Groups(groups(&takes[0]).0);
-            assert_eq!(taken.values(), count);
-            apply(&mut two, &taken, (&sorted, &Picks::All), How { ty: Ty::F64, op: BinaryOp::Add, complex: false });
-            assert_eq!(one, two, "{elements}");
-        }
-    }
 }

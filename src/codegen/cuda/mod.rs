@@ -15,6 +15,7 @@ mod leaves;
 mod march;
 mod points;
 mod reduce;
+pub mod scatter;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -122,6 +123,8 @@ pub struct Program<'a> {
     /// Scalar code that a device may have to evaluate.
     pub scalar_code: Vec<(&'a Code, &'a [(Reg, ScalarId)])>,
     pub scalar_types: Vec<crate::ir::ty::Ty>,
+    /// The kernels that scatters need.
+    pub takes: Vec<scatter::Take>,
 }
 
 /// A nest with the element strides of its operands' storage, the same on every rank; the last is 1.
@@ -189,5 +192,6 @@ pub fn unit(program: &Program) -> Unit {
     for (i, (code, results)) in program.scalar_code.iter().enumerate() {
         scalars.push(points::write_scalars(&mut text, i, code, results));
     }
+    scatter::write(&mut text, &program.takes);
     Unit { text, kernels, scalars }
 }

@@ -23,6 +23,7 @@ use crate::ir::plan::{ExchangeId, Plan, PlanNestId, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::Numbers;
+use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Event;
 use std::ops::Range;
@@ -93,6 +94,27 @@ pub trait Device {
     /// Runs some points of a nest in the order that [`Device::order`] was given. The caller counts the time.
     fn compute_in_order(&mut self, _nest: PlanNestId, _points: Range<usize>, _: &mut RankState) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Whether scatters run here, by the methods that follow; else the ranks run them by hand.
+    fn scatters(&self) -> bool {
+        false
+    }
+
+    /// `into[index] op= value` where the order of the values does not change the bits, and none travels; says whether that was so.
+    fn scatter_unordered(&mut self, _: &Scatter) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    /// Keeps who takes what until the next call with the same array of places: by receiver which of this rank's values it takes, by sender
+    /// which elements of this rank's part take its values, by their row-major numbers.
+    fn keep_route(&mut self, _: &Scatter, _sends: &[Picks], _takes: &[Numbers]) -> Result<(), Failure> {
+        Err(Failure::Internal("this device runs no scatters".into()))
+    }
+
+    /// Sends the values and takes what arrives, as was said last. All ranks call this together.
+    fn scatter(&mut self, _: &Scatter, _: &mut RankState) -> Result<(), Failure> {
+        Err(Failure::Internal("this device runs no scatters".into()))
     }
 
     /// Combines the partial results of these nests' reductions over all ranks and sets the scalars.

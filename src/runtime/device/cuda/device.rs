@@ -17,6 +17,7 @@ use super::link::{Due, Known, Sweep, Waits};
 use super::queue::Queue;
 use super::record::Recorder;
 use super::reduce::PEERS;
+use super::scatter::Scatters;
 use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
@@ -33,6 +34,8 @@ use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::device::Device;
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::numbers::Numbers;
+use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::startup;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::{Event, Kind};
@@ -90,6 +93,7 @@ pub struct CudaDevice<'a> {
     pub(super) finish: Function,
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
+    pub(super) scatters: Scatters,
 }
 
 /// What a rank is given to begin with.
@@ -174,6 +178,7 @@ impl<'a> CudaDevice<'a> {
         for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
             scalar_code.insert(std::ptr::from_ref(code), function(&kernel.name)?);
         }
+        let scatters = Scatters::new(plan, &function)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {
@@ -217,6 +222,7 @@ impl<'a> CudaDevice<'a> {
             finish,
             set: function("mgpu_set")?,
             scratch: (0, 0),
+            scatters,
             gpu,
         };
         for s in &schedules {
@@ -391,6 +397,22 @@ impl Device for CudaDevice<'_> {
         Ok(())
     }
 
+    fn scatters(&self) -> bool {
+        true
+    }
+
+    fn scatter_unordered(&mut self, s: &Scatter) -> Result<bool, Failure> {
+        self.scatter_in_any_order(s)
+    }
+
+    fn keep_route(&mut self, s: &Scatter, sends: &[Picks], takes: &[Numbers]) -> Result<(), Failure> {
+        self.keep_lists(s, sends, takes)
+    }
+
+    fn scatter(&mut self, s: &Scatter, state: &mut RankState) -> Result<(), Failure> {
+        self.scatter_lists(s, state)
+    }
+
     fn swap(&mut self, a: ArrayId, b: ArrayId) {
         self.arrays.swap(a.0 as usize, b.0 as usize);
     }
@@ -399,6 +421,11 @@ impl Device for CudaDevice<'_> {
         let size = self.plan.array(id).array.ty.size() as i64;
         let mut out = vec![0u8; (region.len() * size) as usize];
         let mut at = 0;
+        if region.is_empty() {
+            // Other ranks' kernels may wait for what is queued here, while this rank waits for their messages.
+            self.settle()?;
+            self.queue.flush(&self.gpu).map_err(lost)?;
+        }
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
             let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
@@ -444,7 +471,9 @@ impl Device for CudaDevice<'_> {
 
     fn record(&mut self, origin: Instant) -> Result<(), Failure> {
         let titles = self.plan.step_titles();
-        let kinds = [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
+        let mut kinds: HashMap<Function, Kind> =
+            [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
+        kinds.extend(self.scatters.pick.map(|f| (f, Kind::Send)));
         self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(lost)?);
         Ok(())
     }

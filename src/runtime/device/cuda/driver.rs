@@ -234,6 +234,14 @@ impl Gpu {
         Ok(at)
     }
 
+    /// Gives back a block, if there is one, that nothing queued needs.
+    pub fn free(&mut self, at: u64) -> Result<()> {
+        match self.owned.iter().position(|o| *o == at) {
+            Some(k) => call!(cuMemFree_v2(self.owned.swap_remove(k))),
+            None => Ok(()),
+        }
+    }
+
     /// A small block that stays, aligned to 64.
     pub fn list(&mut self, bytes: usize) -> Result<u64> {
         let bytes = bytes.next_multiple_of(64).max(64);
@@ -251,6 +259,14 @@ impl Gpu {
         call!(cuMemHostAlloc(&mut at, bytes.max(64), 0))?;
         self.pinned.push(at);
         Ok(at.cast())
+    }
+
+    /// Gives back page-locked memory, if it is some, that nothing queued needs.
+    pub fn unpin(&mut self, at: u64) -> Result<()> {
+        match self.pinned.iter().position(|p| *p as u64 == at) {
+            Some(k) => call!(cuMemFreeHost(self.pinned.swap_remove(k))),
+            None => Ok(()),
+        }
     }
 
     /// Copies host memory to the device, behind what was queued; page-locked memory must stay unchanged until then.

@@ -8,7 +8,7 @@ use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::transport::Transport;
-use super::{nvrtc, storage};
+use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
@@ -222,6 +222,7 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         tables: &plan.program.tables,
         moving: &moving,
         scalar_code: device_code(plan),
+        takes: scatter::takes(plan).into_iter().map(|t| t.1).collect(),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
 }

@@ -2,6 +2,7 @@
 
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
+use super::scatter;
 use super::storage::padded;
 use super::transport::peer::LINK;
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
@@ -133,6 +134,9 @@ fn all_reduces(steps: &[Step], f: &mut impl FnMut(&[(PlanNestId, usize)])) {
 pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
     let mut demand = Demand::default();
     demand.add(plan, &|p| padded(plan, p, me));
+    for (index, bytes) in scatter::demand(plan, me) {
+        demand.more(format!("the lists of `{}`", plan.array(index).array.name), bytes);
+    }
     // The driver, the code and staging memory need some room too.
     let free = free.saturating_sub(256 << 20);
     demand.refuse_beyond(
