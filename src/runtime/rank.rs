@@ -132,7 +132,7 @@ impl<'a> Rank<'a> {
             panic!("fault injected at step {}", self.state.stats.steps);
         }
         if s.kind.is_by_hand() {
-            self.device.by_hand();
+            self.device.by_hand()?;
         }
         match &s.kind {
             StepKind::Scalars { code, results } => self.device.scalars(code, results, &mut self.state)?,

@@ -174,7 +174,9 @@ pub trait Device {
     }
 
     /// A step begins that may read and write any array by hand. All ranks call this together.
-    fn by_hand(&mut self) {}
+    fn by_hand(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// An iteration of the innermost loop has ended; what was queued so far may go out.
     fn turn(&mut self) -> Result<(), Failure> {

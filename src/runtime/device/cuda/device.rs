@@ -28,7 +28,7 @@ use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::region::{Mode, Piece};
-use crate::ir::plan::{ExchangeId, Item, Plan, PlanArray, PlanNestId};
+use crate::ir::plan::{ExchangeId, Item, Plan, PlanArray, PlanNestId, Step, StepKind};
 use crate::runtime::comm::Comm;
 use crate::runtime::copy::{BoxCopy, Stored};
 use crate::runtime::device::Device;
@@ -230,6 +230,8 @@ impl<'a> CudaDevice<'a> {
             device.packed.push(packed);
         }
         device.schedules = schedules;
+        // Later, allocating might wait for kernels of other ranks that wait for this one.
+        device.scratch(scratch_bytes(plan, me)).map_err(|f| Problem::new("E0620", format!("{f:?}")))?;
         device.gpu.wait().map_err(bad)?;
         // Nobody may write here before this rank has cleared its memory, which the trials have seen to.
         Ok(device)
@@ -324,7 +326,7 @@ impl<'a> CudaDevice<'a> {
         self.gpu.launch(&launch).map_err(lost)
     }
 
-    /// Boxes of at most [`CHUNK`] bytes that make up a region.
+    /// Boxes of at most [`CHUNK`] bytes, or of one row, that make up a region.
     fn chunks(region: &IndexBox, size: i64) -> Vec<IndexBox> {
         let Some(first) = region.dims.first().copied().filter(|_| !region.is_empty()) else {
             return vec![region.clone()];
@@ -342,6 +344,26 @@ impl<'a> CudaDevice<'a> {
         }
         out
     }
+}
+
+/// What moving so many bytes by hand takes: the elements, and the copy's own description.
+fn packed_bytes(bytes: usize) -> usize {
+    bytes.next_multiple_of(256) + 1024
+}
+
+/// The most that a rank moves by hand at once.
+fn scratch_bytes(plan: &Plan, me: i64) -> usize {
+    fn moves(steps: &[Step]) -> bool {
+        let by_hand = |k: &StepKind| k.is_by_hand() && !matches!(k, StepKind::Assert { .. });
+        steps.iter().any(|s| by_hand(&s.kind) || s.kind.blocks().into_iter().any(moves))
+    }
+    let of = |a: &PlanArray| {
+        let size = a.array.ty.size() as i64;
+        let most = CudaDevice::chunks(&a.layout.part(me), size).iter().map(IndexBox::len).max().unwrap_or(0);
+        (most.max(0) * size) as usize
+    };
+    let most = if moves(&plan.steps) { plan.arrays.iter().filter(|a| a.used).map(of).max() } else { None };
+    most.map_or(256, packed_bytes)
 }
 
 impl Device for CudaDevice<'_> {
@@ -421,14 +443,9 @@ impl Device for CudaDevice<'_> {
         let size = self.plan.array(id).array.ty.size() as i64;
         let mut out = vec![0u8; (region.len() * size) as usize];
         let mut at = 0;
-        if region.is_empty() {
-            // Other ranks' kernels may wait for what is queued here, while this rank waits for their messages.
-            self.settle()?;
-            self.queue.flush(&self.gpu).map_err(lost)?;
-        }
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
+            let scratch = self.scratch(packed_bytes(bytes))?;
             self.pack(id, b, scratch, true)?;
             self.gpu.get(scratch, &mut out[at..at + bytes]).map_err(lost)?;
             at += bytes;
@@ -441,7 +458,7 @@ impl Device for CudaDevice<'_> {
         let mut at = 0;
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(bytes.next_multiple_of(256) + 1024)?;
+            let scratch = self.scratch(packed_bytes(bytes))?;
             self.gpu.put(scratch, &data[at..at + bytes]).map_err(lost)?;
             self.pack(id, b, scratch, false)?;
             self.gpu.wait().map_err(lost)?;
@@ -493,8 +510,14 @@ impl Device for CudaDevice<'_> {
         self.gpu.copy_bandwidth().unwrap_or(0.0)
     }
 
-    fn by_hand(&mut self) {
+    fn by_hand(&mut self) -> Result<(), Failure> {
         self.order.uses_all();
+        if self.plan.ranks > 1 {
+            // Other ranks' kernels may wait for what is queued here, while this rank waits for their messages.
+            self.settle()?;
+            self.queue.flush(&self.gpu).map_err(lost)?;
+        }
+        Ok(())
     }
 
     fn turn(&mut self) -> Result<(), Failure> {

@@ -146,7 +146,7 @@ fn keep_awake(device: sys::CUdevice) {
 }
 
 /// Bytes that lists are given at once.
-const POOL: usize = 1 << 20;
+const POOL: usize = 4 << 20;
 
 /// Names an allocation to other processes of this machine.
 pub type Handle = [u8; 64];
