@@ -162,12 +162,7 @@ impl<'a> Rank<'a> {
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
             StepKind::Finish(nest) => self.device.finish(*nest, &mut self.state)?,
             StepKind::For { counter, from, to, by, body } => return self.for_loop(*counter, (*from, *to, *by), body),
-            StepKind::While { before, cond, body } => loop {
-                if self.block(before)? == Flow::Break || !self.holds(*cond)? || self.block(body)? == Flow::Break {
-                    return Ok(Flow::Next);
-                }
-                self.device.turn()?;
-            },
+            StepKind::While { before, cond, body } => return self.while_loop(before, *cond, body),
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
@@ -244,6 +239,45 @@ impl<'a> Rank<'a> {
         }
         self.progress = bar.is_some();
         Ok(Flow::Next)
+    }
+
+    fn while_loop(&mut self, before: &'a [Step], cond: ScalarId, body: &'a [Step]) -> Result<Flow, Failure> {
+        let mut first = true;
+        loop {
+            if self.block(before)? == Flow::Break || !self.holds(cond)? {
+                return Ok(Flow::Next);
+            }
+            while let Some(period) = self.device.round(body, first) {
+                let rounds = self.device.rounds(cond, period)?;
+                self.follow(before, body, (period, rounds))?;
+                if !self.holds(cond)? {
+                    return Ok(Flow::Next);
+                }
+            }
+            first = false;
+            if self.block(body)? == Flow::Break {
+                return Ok(Flow::Next);
+            }
+            self.device.turn()?;
+        }
+    }
+
+    /// Catches up with a device that has run rounds by itself: all of them do what those of one period do.
+    fn follow(&mut self, before: &'a [Step], body: &'a [Step], (period, rounds): (u64, u64)) -> Result<(), Failure> {
+        let some = |rank: &mut Self, count: u64| -> Result<(), Failure> {
+            for _ in 0..count {
+                rank.block(body)?;
+                rank.block(before)?;
+                rank.device.dismiss();
+            }
+            Ok(())
+        };
+        if rounds >= period {
+            let was = self.state.stats.clone();
+            some(self, period)?;
+            self.state.stats.repeat(&was, rounds / period - 1);
+        }
+        some(self, rounds % period)
     }
 
     /// Whether an array or scalar is not what it was when this was last asked with the same number.

@@ -55,6 +55,25 @@ impl Stats {
         }
     }
 
+    /// Counts what has been counted since `was` so many times more; clocks are left alone.
+    pub fn repeat(&mut self, was: &Stats, times: u64) {
+        let more = |now: &mut u64, was: u64| *now += (*now - was) * times;
+        more(&mut self.steps, was.steps);
+        more(&mut self.messages, was.messages);
+        more(&mut self.bytes, was.bytes);
+        for (now, was) in
+            [(&mut self.beside, was.beside), (&mut self.received, was.received), (&mut self.planned, was.planned)]
+        {
+            more(&mut now.0, was.0);
+            more(&mut now.1, was.1);
+        }
+        more(&mut self.reductions, was.reductions);
+        more(&mut self.touched, was.touched);
+        for (k, now) in self.exchanges.iter_mut().enumerate() {
+            more(now, was.exchanges.get(k).copied().unwrap_or(0));
+        }
+    }
+
     /// Notes messages of the last event, by peer.
     pub fn messages(&mut self, peers: impl Iterator<Item = i64>, sent: bool) {
         if let Some(trace) = &mut self.trace {

@@ -125,6 +125,8 @@ pub struct Program<'a> {
     pub scalar_types: Vec<crate::ir::ty::Ty>,
     /// The kernels that scatters need.
     pub takes: Vec<scatter::Take>,
+    /// Loops run on the device by themselves.
+    pub rounds: bool,
 }
 
 /// A nest with the element strides of its operands' storage, the same on every rank; the last is 1.
@@ -187,6 +189,9 @@ pub fn unit(program: &Program) -> Unit {
         let read = body::Writer::new(placed, program.moving).scalars();
         let moving = read.intersection(program.moving).copied().collect();
         kernels.push(Kernels { general, fast, linked, moving });
+    }
+    if program.rounds {
+        text.push_str(include_str!("rounds.cu"));
     }
     let mut scalars = vec![];
     for (i, (code, results)) in program.scalar_code.iter().enumerate() {

@@ -19,7 +19,7 @@ pub mod vm;
 
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::{ExchangeId, Plan, PlanNestId, ViewId};
+use crate::ir::plan::{ExchangeId, Plan, PlanNestId, Step, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::Numbers;
@@ -182,6 +182,20 @@ pub trait Device {
     fn turn(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+
+    /// A round of a `while` loop with these steps begins, and the host knows that its condition holds. In how many rounds the device
+    /// does the same again, if it can go on by itself.
+    fn round(&mut self, _body: &[Step], _first: bool) -> Option<u64> {
+        None
+    }
+
+    /// Runs rounds until the condition does not hold, or until the host should look in; how many: at least one.
+    fn rounds(&mut self, _cond: ScalarId, _period: u64) -> Result<u64, Failure> {
+        Err(Failure::Internal("this device does not run loops by itself".into()))
+    }
+
+    /// What was queued since has happened already: the host follows a device that went ahead.
+    fn dismiss(&mut self) {}
 
     /// Waits until everything has happened, at the end of a run.
     fn wait(&mut self) -> Result<(), Failure> {

@@ -10,13 +10,14 @@ use super::blas::Math;
 use super::carry::{self, DeviceCopy};
 use super::driver::{Call, CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
-use super::engine::{Stop, device_code};
+use super::engine::{Stop, alone, device_code};
 use super::exchange::{List, Packed, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
 use super::queue::Queue;
 use super::record::Recorder;
 use super::reduce::PEERS;
+use super::rounds::{self, Alone, Rounds};
 use super::scatter::Scatters;
 use super::storage::padded;
 use super::transport::card::Card;
@@ -62,6 +63,10 @@ pub struct CudaDevice<'a> {
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
     pub(super) beside: Beside,
+    /// Loops that run by themselves, the kernel that looks at their conditions, and the rounds of the one that runs.
+    pub(super) alone: Alone,
+    pub(super) again: Option<Function>,
+    pub(super) rounds: Rounds,
     pub(super) schedules: Vec<Schedule>,
     pub(super) traffic: Vec<(i64, i64)>,
     /// How messages travel to each rank, and what is kept for that.
@@ -160,7 +165,7 @@ impl<'a> CudaDevice<'a> {
         let (carry, finish) = (function("mgpu_carry")?, function("mgpu_finish")?);
         let links = Chooser { gpu: &mut gpu, comm, memory: &memory, carry, stop }.choose(&card, wish)?;
         startup::ended("transports");
-        let scalars = gpu.alloc(8 * plan.program.scalars.len()).map_err(bad)?;
+        let scalars = gpu.alloc(8 * (plan.program.scalars.len() + rounds::WORDS)).map_err(bad)?;
         let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
         let beside = Beside::of(plan, &|n| unit.kernels[n.0 as usize].moving.clone());
         let mut work = vec![];
@@ -196,6 +201,9 @@ impl<'a> CudaDevice<'a> {
             table: vec![None; plan.program.scalars.len()],
             work,
             beside,
+            again: None,
+            alone: alone(plan),
+            rounds: Rounds::default(),
             direct: vec![vec![]; schedules.len()],
             schedules: vec![],
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
@@ -225,6 +233,9 @@ impl<'a> CudaDevice<'a> {
             scatters,
             gpu,
         };
+        if plan.ranks == 1 || device.all_peers {
+            device.again = rounds::again(&device.alone, &|name| module.function(name).ok());
+        }
         for s in &schedules {
             let packed = device.pack_of(s).map_err(bad)?;
             device.packed.push(packed);
@@ -396,7 +407,8 @@ impl Device for CudaDevice<'_> {
     fn scalars(&mut self, code: &Code, results: &[(Reg, ScalarId)], state: &mut RankState) -> Result<(), Failure> {
         let mut inputs = std::collections::BTreeSet::new();
         generate::read_scalars(&code.body, &mut inputs);
-        if inputs.iter().all(|s| state.scalars.is_known(*s)) {
+        let here = self.again.is_none() || !self.alone.code.contains(&std::ptr::from_ref(code));
+        if here && inputs.iter().all(|s| state.scalars.is_known(*s)) {
             state.scalars.eval(code, results, &self.plan.program.tables);
             return Ok(());
         }
@@ -518,6 +530,18 @@ impl Device for CudaDevice<'_> {
             self.queue.flush(&self.gpu).map_err(lost)?;
         }
         Ok(())
+    }
+
+    fn round(&mut self, body: &[Step], first: bool) -> Option<u64> {
+        self.round_begins(body, first)
+    }
+
+    fn rounds(&mut self, cond: ScalarId, period: u64) -> Result<u64, Failure> {
+        self.run_rounds(cond, period)
+    }
+
+    fn dismiss(&mut self) {
+        self.queue.dismiss();
     }
 
     fn turn(&mut self) -> Result<(), Failure> {

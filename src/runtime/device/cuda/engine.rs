@@ -7,6 +7,7 @@ use super::blas::Math;
 use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
+use super::rounds::Alone;
 use super::transport::Transport;
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
@@ -222,6 +223,7 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         tables: &plan.program.tables,
         moving: &moving,
         scalar_code: device_code(plan),
+        rounds: !alone(plan).is_empty(),
         takes: scatter::takes(plan).into_iter().map(|t| t.1).collect(),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
@@ -292,10 +294,20 @@ pub fn reads(code: &Code) -> BTreeSet<ScalarId> {
     out
 }
 
-/// Scalars that a device may compute: results of reductions and what follows from them.
+/// The `while` loops that a device may run by itself.
+pub fn alone(plan: &Plan) -> Alone {
+    Alone::of(plan, &following(plan, BTreeSet::new()))
+}
+
+/// Scalars that a device may compute: results of reductions, what loops set that it runs by itself, and what follows from them.
 fn born_on_device(plan: &Plan) -> BTreeSet<ScalarId> {
-    let mut born: BTreeSet<ScalarId> =
-        plan.nests.iter().flat_map(|n| n.nest.reductions.iter().map(|r| r.into)).collect();
+    following(plan, alone(plan).set)
+}
+
+/// Results of reductions, these scalars and what follows from them.
+fn following(plan: &Plan, more: BTreeSet<ScalarId>) -> BTreeSet<ScalarId> {
+    let mut born = more;
+    born.extend(plan.nests.iter().flat_map(|n| n.nest.reductions.iter().map(|r| r.into)));
     let mut steps = vec![];
     scalar_steps(&plan.steps, false, &mut steps);
     loop {
@@ -313,10 +325,12 @@ fn born_on_device(plan: &Plan) -> BTreeSet<ScalarId> {
 
 /// The scalar code that a device may have to evaluate, in the order of the steps.
 pub fn device_code(plan: &Plan) -> Vec<ScalarCode<'_>> {
-    let born = born_on_device(plan);
+    let (born, alone) = (born_on_device(plan), alone(plan));
     let mut steps = vec![];
     scalar_steps(&plan.steps, false, &mut steps);
-    steps.into_iter().map(|s| s.0).filter(|(code, _)| !reads(code).is_disjoint(&born)).collect()
+    let kept =
+        |(code, _): &ScalarCode| !reads(code).is_disjoint(&born) || alone.code.contains(&std::ptr::from_ref(*code));
+    steps.into_iter().map(|s| s.0).filter(kept).collect()
 }
 
 /// Scalars that change while loops run or that a device computes; kernels read them from the table in device memory.

@@ -14,6 +14,7 @@ pub mod nvrtc;
 mod queue;
 pub mod record;
 mod reduce;
+mod rounds;
 mod scatter;
 mod storage;
 pub mod transport;

@@ -41,6 +41,8 @@ pub struct Queue {
     pub step: u32,
     /// Of a traced run.
     pub recorder: Option<Recorder>,
+    /// What goes out is noted here.
+    pub log: Option<Vec<Launch>>,
     pending: Vec<Launch>,
     /// The steps of the pending launches, and how they stand to one another.
     steps: Vec<u32>,
@@ -111,6 +113,14 @@ impl Queue {
         sent
     }
 
+    /// What is queued has happened already.
+    pub fn dismiss(&mut self) {
+        self.pending.clear();
+        self.steps.clear();
+        self.lanes.clear();
+        self.beside.clear();
+    }
+
     /// Everything goes out.
     pub fn flush(&mut self, gpu: &Gpu) -> Result<()> {
         let (batch, steps) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.steps));
@@ -118,6 +128,9 @@ impl Queue {
         // What follows a batch follows all of it.
         self.beside.clear();
         self.launched += batch.len() as u64;
+        if let Some(log) = &mut self.log {
+            log.extend(batch.iter().cloned());
+        }
         if let Some(recorder) = &mut self.recorder {
             return batch.iter().zip(steps).try_for_each(|(l, step)| recorder.launch(gpu, l, step));
         }
