@@ -150,8 +150,6 @@ pub struct Placed<'a> {
 pub struct Unit {
     pub text: String,
     pub kernels: Vec<Kernels>,
-    /// A kernel for each entry of [`Program::scalar_code`].
-    pub scalars: Vec<Kernel>,
 }
 
 /// Generates the kernels of a program.
@@ -193,10 +191,6 @@ pub fn unit(program: &Program) -> Unit {
     if program.rounds {
         text.push_str(include_str!("rounds.cu"));
     }
-    let mut scalars = vec![];
-    for (i, (code, results)) in program.scalar_code.iter().enumerate() {
-        scalars.push(points::write_scalars(&mut text, i, code, results));
-    }
-    scatter::write(&mut text, &program.takes);
-    Unit { text, kernels, scalars }
+    points::write_scalars(&mut text, &program.scalar_code);
+    Unit { text, kernels }
 }

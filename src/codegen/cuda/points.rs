@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{Body, Surroundings};
 use crate::codegen::cuda::body::{Writer, declare_registers};
-use crate::codegen::cuda::{BLOCK, Form, Kernel, Placed, Word, reduce};
+use crate::codegen::cuda::{BLOCK, Form, Kernel, Placed, reduce};
 use crate::ir::kernel::{AccessId, Code, Reg, ScalarId};
 use crate::ir::ty::Ty;
 
@@ -66,17 +66,22 @@ impl Surroundings for ScalarCode<'_> {
     }
 }
 
-/// Appends a kernel that evaluates scalar code on the table of scalars.
-pub fn write_scalars(out: &mut String, number: usize, code: &Code, results: &[(Reg, ScalarId)]) -> Kernel {
-    let name = format!("mgpu_scalars_{number}");
-    let _ = writeln!(out, "extern \"C\" __global__ void {name}(u64 *scalars) {{");
-    declare_registers(out, code, 4);
-    let names = (0..code.regs.len()).map(|i| format!("r{i}")).collect();
-    let around = ScalarCode(code);
-    out.push_str(&Body::new(&around, names, 1).write(&code.body));
-    for (reg, id) in results {
-        let _ = writeln!(out, "    scalars[{}] = mg_word(r{});", id.0, reg.0);
+/// Appends the scalar code of a program: functions, and one that finds them by number, from 1.
+pub fn write_scalars(out: &mut String, all: &[(&Code, &[(Reg, ScalarId)])]) {
+    for (k, (code, results)) in all.iter().enumerate() {
+        let _ = writeln!(out, "static __device__ __noinline__ void mgpu_code_{}(u64 *scalars) {{", k + 1);
+        declare_registers(out, code, 4);
+        let names = (0..code.regs.len()).map(|i| format!("r{i}")).collect();
+        let around = ScalarCode(code);
+        out.push_str(&Body::new(&around, names, 1).write(&code.body));
+        for (reg, id) in *results {
+            let _ = writeln!(out, "    scalars[{}] = mg_word(r{});", id.0, reg.0);
+        }
+        out.push_str("}\n");
     }
-    out.push_str("}\n");
-    Kernel { name, words: vec![Word::Scalars], groups: vec![], form: Form::Points }
+    out.push_str("static __device__ void mgpu_code(u64 *scalars, u32 number) {\n    switch (number) {\n");
+    for k in 1..=all.len() {
+        let _ = writeln!(out, "    case {k}: mgpu_code_{k}(scalars); break;");
+    }
+    out.push_str("    }\n}\n");
 }

@@ -397,8 +397,17 @@ struct mg_items {
     mg_item item[MG_ITEMS];
     uint4 *inbox[MG_PEERS];
 };
+/* Scalar code of the program by number, from 1. */
+static __device__ void mgpu_code(u64 *scalars, u32 number);
+/* Runs up to eight in order, numbers of 16 bits. */
+FN void mg_codes(u64 *scalars, u64 first, u64 more) {
+    for (; first; first = first >> 16 | more << 48, more >>= 16) mgpu_code(scalars, first & 0xffff);
+}
+extern "C" __global__ void mgpu_codes(u64 *scalars, u64 first, u64 more) { mg_codes(scalars, first, more); }
+
+/* With one reduction, scalar code may follow. */
 extern "C" __global__ void __launch_bounds__(MG_FINISHERS) mgpu_finish(
-    u64 *scalars, u64 ranks, u64 me, u64 most, u32 *rounds, const u32 *stop, const __grid_constant__ mg_items all) {
+    u64 *scalars, u64 ranks, u64 me, u64 most, u32 *rounds, const u32 *stop, u64 first, u64 more, const __grid_constant__ mg_items all) {
     __shared__ i64 limb[72];
     const mg_item &it = all.item[blockIdx.x];
     uint4 *const *inbox = all.inbox;
@@ -441,9 +450,12 @@ extern "C" __global__ void __launch_bounds__(MG_FINISHERS) mgpu_finish(
     }
     __syncthreads();
     if (!i && ranks > 1) rounds[blockIdx.x] = seq;
-    if (it.words == 1 || i >= 32) return;
-    const u64 bits = it.type == 5 ? mg_rounded(limb, 23, 8) : mg_rounded(limb, 52, 11);
-    if (!i) scalars[it.into] = bits;
+    if (i >= 32) return;
+    if (it.words > 1) {
+        const u64 bits = it.type == 5 ? mg_rounded(limb, 23, 8) : mg_rounded(limb, 52, 11);
+        if (!i) scalars[it.into] = bits;
+    }
+    if (!i) mg_codes(scalars, first, more);
 }
 
 /* Sets one of the workflow's scalars. */

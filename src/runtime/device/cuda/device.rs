@@ -92,7 +92,9 @@ pub struct CudaDevice<'a> {
     pub(super) lists: HashMap<(u32, Which, Vec<u64>), List>,
     /// Constant ghost cells that hold their value already: exchange and address.
     pub(super) filled: HashSet<(u32, Vec<u64>)>,
-    pub(super) scalar_code: HashMap<*const Code, Function>,
+    /// The numbers of the scalar code that devices may run.
+    pub(super) scalar_code: HashMap<*const Code, u64>,
+    pub(super) codes: Function,
     pub(super) copies: Function,
     pub(super) carry: Function,
     pub(super) finish: Function,
@@ -179,10 +181,7 @@ impl<'a> CudaDevice<'a> {
             Schedule::new(plan, ExchangeId(e as u32), me, &|p| padded(plan, p, me), &needless)
         };
         let schedules: Vec<Schedule> = (0..plan.exchanges.len()).map(schedule).collect();
-        let mut scalar_code = HashMap::new();
-        for ((code, _), kernel) in device_code(plan).into_iter().zip(&unit.scalars) {
-            scalar_code.insert(std::ptr::from_ref(code), function(&kernel.name)?);
-        }
+        let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
         let scatters = Scatters::new(plan, &function)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
@@ -224,7 +223,8 @@ impl<'a> CudaDevice<'a> {
             verbose: false,
             lists: HashMap::new(),
             filled: HashSet::new(),
-            scalar_code,
+            scalar_code: codes.collect(),
+            codes: function("mgpu_codes")?,
             copies: function("mgpu_copies")?,
             carry,
             finish,
@@ -412,20 +412,25 @@ impl Device for CudaDevice<'_> {
             state.scalars.eval(code, results, &self.plan.program.tables);
             return Ok(());
         }
-        let Some(f) = self.scalar_code.get(&std::ptr::from_ref(code)).copied() else {
+        let Some(number) = self.scalar_code.get(&std::ptr::from_ref(code)).copied() else {
             self.learn(state)?;
             state.scalars.eval(code, results, &self.plan.program.tables);
             return Ok(());
         };
         let inputs: Vec<ScalarId> = inputs.into_iter().collect();
         self.send_scalars(&inputs, state)?;
-        let launch =
-            Launch { call: Call::Kernel(f), grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![self.scalars] };
-        if self.beside.code.contains(&std::ptr::from_ref(code)) {
-            let words = inputs.iter().copied().chain(results.iter().map(|r| r.1)).map(|s| self.scalar(s)).collect();
-            self.queue.push_beside(launch, words);
-        } else {
-            self.queue.push(launch);
+        let beside = self.beside.code.contains(&std::ptr::from_ref(code));
+        let used = inputs.iter().copied().chain(results.iter().map(|r| r.1)).map(|s| self.scalar(s));
+        let used: Vec<u64> = used.collect();
+        if !self.queue.add_code(number, beside, &used) {
+            let words = vec![self.scalars, number, 0];
+            let launch = Launch { call: Call::Kernel(self.codes), grid: (1, 1, 1), block: (1, 1), shared: 0, words };
+            if beside {
+                self.queue.push_beside(launch, used);
+            } else {
+                self.queue.push(launch);
+            }
+            self.queue.takes_codes(1);
         }
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
@@ -553,6 +558,9 @@ impl Device for CudaDevice<'_> {
         self.queue.flush(&self.gpu).map_err(lost)?;
         self.gpu.wait().map_err(lost)?;
         self.ended = true;
+        if self.verbose && self.rounds.done > 0 {
+            eprintln!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done);
+        }
         if self.verbose && self.delivered + self.carried > 0 {
             let (me, all, own) = (self.me, self.delivered + self.carried, self.delivered);
             eprintln!(

@@ -13,6 +13,8 @@ use super::record::Recorder;
 const BATCH: usize = 64;
 /// Batches shorter than this are not worth a graph.
 const SHORT: usize = 4;
+/// Pieces of scalar code that one launch can run.
+const CODES: usize = 8;
 /// Graphs that are kept.
 const MOST_GRAPHS: usize = 256;
 
@@ -49,6 +51,8 @@ pub struct Queue {
     lanes: Vec<Lane>,
     /// Launches beside others that nobody waits for yet: the number of each, and the words that it uses.
     beside: Vec<(u64, Vec<u64>)>,
+    /// Where the last launch takes numbers of scalar code: the first of two words.
+    codes: Option<usize>,
     /// How many launches there have been.
     count: u64,
     known: HashMap<u64, Known>,
@@ -78,8 +82,34 @@ impl Queue {
         self.beside.push((number, words));
     }
 
+    /// The last launch runs scalar code too, up to [`CODES`] pieces, whose numbers stand in two words from this one on.
+    pub fn takes_codes(&mut self, at: usize) {
+        self.codes = Some(at);
+    }
+
+    /// Lets the last launch run this scalar code behind what it does, if it can; `words` as for [`push_beside`](Queue::push_beside).
+    pub fn add_code(&mut self, number: u64, beside: bool, words: &[u64]) -> bool {
+        let (Some(at), Some(launch), Some(lane)) = (self.codes, self.pending.last_mut(), self.lanes.last()) else {
+            return false;
+        };
+        // Steps of a traced run have clocks of their own.
+        if self.recorder.is_some() || lane.beside != beside || !beside && !self.beside.is_empty() || number > 0xffff {
+            return false;
+        }
+        let code = |k: usize| (at + k / 4, 16 * (k % 4));
+        let Some((word, shift)) = (0..CODES).map(code).find(|(w, s)| launch.words[*w] >> s & 0xffff == 0) else {
+            return false;
+        };
+        launch.words[word] |= number << shift;
+        if let Some(last) = self.beside.last_mut() {
+            last.1.extend(words);
+        }
+        true
+    }
+
     fn add(&mut self, launch: Launch, beside: bool, after: Option<u64>) -> u64 {
         let after = after.map_or(0, |n| u32::try_from(self.count - n).unwrap_or(0));
+        self.codes = None;
         self.pending.push(launch);
         self.lanes.push(Lane { beside, after });
         self.steps.push(self.step);
@@ -119,6 +149,7 @@ impl Queue {
         self.steps.clear();
         self.lanes.clear();
         self.beside.clear();
+        self.codes = None;
     }
 
     /// Everything goes out.
@@ -127,6 +158,7 @@ impl Queue {
         let lanes = std::mem::take(&mut self.lanes);
         // What follows a batch follows all of it.
         self.beside.clear();
+        self.codes = None;
         self.launched += batch.len() as u64;
         if let Some(log) = &mut self.log {
             log.extend(batch.iter().cloned());

@@ -17,6 +17,8 @@ use crate::runtime::state::RankState;
 const FINISHERS: u32 = 96;
 pub const ITEMS: usize = 8;
 pub const PEERS: usize = 16;
+/// Where `mgpu_finish` takes scalar code.
+const CODES_AT: usize = 6;
 
 /// `mg_item` of the prelude.
 #[repr(C)]
@@ -106,6 +108,9 @@ impl CudaDevice<'_> {
             } else {
                 self.queue.push(launch);
             }
+            if some.len() == 1 {
+                self.queue.takes_codes(CODES_AT);
+            }
         }
         for (n, r) in device {
             self.computed(self.plan.nest(n).nest.reductions[r].into, state);
@@ -167,7 +172,7 @@ impl CudaDevice<'_> {
             *at = remote.as_ref().map_or(self.memory.arena, |r| r.base) + inbox;
         }
         let (ranks, me) = if joined { (self.plan.ranks as u64, self.me as u64) } else { (1, 0) };
-        let first = [self.scalars, ranks, me, self.memory.most_lines as u64, self.memory.rounds, self.stop];
+        let first = [self.scalars, ranks, me, self.memory.most_lines as u64, self.memory.rounds, self.stop, 0, 0];
         let words = first.into_iter().chain(carry::words(&all)).collect();
         Launch {
             call: Call::Kernel(self.finish),

@@ -87,6 +87,8 @@ pub struct Rounds {
     clock: Option<Instant>,
     took: Duration,
     graphs: Vec<(Vec<Vec<Launch>>, Graph)>,
+    /// Rounds that the device has run by itself.
+    pub done: u64,
 }
 
 impl Rounds {
@@ -166,6 +168,7 @@ impl CudaDevice<'_> {
         self.gpu.get(self.scalars + 8 * count, &mut word).map_err(lost)?;
         let rounds = u64::from_le_bytes(word);
         let launches: usize = self.rounds.graphs[at].0.iter().map(Vec::len).sum();
+        self.rounds.done += rounds;
         self.queue.launched += rounds / period * launches as u64;
         Ok(rounds)
     }
