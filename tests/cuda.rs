@@ -100,3 +100,23 @@ fn scatters_of_every_type_and_operation_compile() {
         }
     }
 }
+
+#[test]
+fn what_devices_ask_for_is_in_the_text() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let asked: [(&str, &[&str]); 2] = [
+        (
+            "bench/page_rank.mgpu",
+            &["mgpu_take_f64_add", "mgpu_pick", "mgpu_finish", "mgpu_codes", "mgpu_set", "mgpu_copies"],
+        ),
+        ("bench/cg.mgpu", &["mgpu_again", "mgpu_codes", "mgpu_carry"]),
+    ];
+    for (program, names) in asked {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mgpu"));
+        let done = command.args(["emit", "cuda", "-n", "2"]).arg(root.join(program)).output().unwrap();
+        let text = String::from_utf8(done.stdout).unwrap();
+        for name in names {
+            assert!(text.contains(&format!(" {name}(")), "{program} has no {name}");
+        }
+    }
+}

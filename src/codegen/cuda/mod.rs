@@ -192,5 +192,6 @@ pub fn unit(program: &Program) -> Unit {
         text.push_str(include_str!("rounds.cu"));
     }
     points::write_scalars(&mut text, &program.scalar_code);
+    scatter::write(&mut text, &program.takes);
     Unit { text, kernels }
 }
