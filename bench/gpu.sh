@@ -14,43 +14,54 @@ step() {
     "${@:2}" || failed+=("$1")
 }
 
+# The test that runs all programs in one process: MGPU_GPUS, or what cargo has built.
+gpus="${MGPU_GPUS:-}"
 if [ -z "${MGPU:-}" ]; then
     cargo build --release --quiet || exit 1
+    gpus=$(cargo test --release --no-run --test gpus --message-format=json 2>/dev/null | sed -n 's/.*"executable":"\([^"]*gpus-[^"]*\)".*/\1/p' | tail -n 1)
 fi
 if ! "$mgpu" run bench/empty.mgpu -n 1 --device cuda -q; then
     say "there is no GPU here that mgpu can use: mgpu doctor says why"
     exit 2
 fi
+# suite PARTS WORDS..: the programs in so many processes (or jobs) beside each other; prints what is wrong, and how many there were.
+suite() {
+    local parts="$1" logs failed=0 k pids=()
+    logs=$(mktemp -d)
+    for ((k = 0; k < parts; k++)); do
+        "${@:2}" --part "$k/$parts" >"$logs/$k" 2>"$logs/$k.err" &
+        pids+=($!)
+    done
+    for k in "${!pids[@]}"; do
+        wait "${pids[$k]}" || failed=1
+        cat "$logs/$k"
+    done
+    [ "$failed" = 0 ] || tail -n 20 "$logs"/*.err
+    rm -rf "$logs"
+    return "$failed"
+}
 
-step "programs on GPUs against the CPU" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "$ranks"
+step "programs on GPUs against the CPU" suite 4 "$gpus" --ranks "$ranks"
 most="${ranks##*,}"
 if [ "$most" -gt 1 ]; then
-    step "the same by NCCL and through the host" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "$most:nccl,$most:staged"
+    step "the same by NCCL and through the host" suite 4 "$gpus" --ranks "$most" --transports nccl,staged
     if command -v mpirun >/dev/null; then
-        step "the same as MPI processes" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "" --mpirun "$most,$most:nccl,$most:staged"
+        step "the same as MPI processes" suite 3 mpirun --oversubscribe -n "$most" "$gpus" --transports auto,nccl,staged
         if ompi_info --parsable 2>/dev/null | grep -q "mpi_built_with_cuda_support:value:true"; then
-            step "the same by an MPI library that knows GPUs" python3 bench/gpu_suite.py --mgpu "$mgpu" --ranks "" --mpirun "$most:gpu-aware"
+            step "the same by an MPI library that knows GPUs" suite 3 mpirun --oversubscribe -n "$most" "$gpus" --transports gpu-aware
         else
             say "SKIPPED: gpu-aware transport; this MPI library does not know GPUs"
         fi
     fi
+    step "steps on several GPUs" python3 bench/gpus.py --mgpu "$mgpu" --gpus "$ranks"
 fi
 step "a trace with a track for the GPU" python3 bench/gpu_trace.py --mgpu "$mgpu"
 step "speed" python3 bench/gpu.py --mgpu "$mgpu"
 step "against CuPy, JAX and PyTorch" python3 bench/gpu_compare.py --mgpu "$mgpu"
 step "solvers" python3 bench/solvers.py --mgpu "$mgpu" --device cuda
 if command -v compute-sanitizer >/dev/null; then
-    # One program of each kind: a stencil, reductions, random numbers, indirect reads and scatters, a matrix product.
     for tool in memcheck racecheck initcheck synccheck; do
-        for lesson in "05_heat -p n=96 -p steps=20" 19_many_sums "03_monte_carlo_pi -p samples=100000" "23_page_rank -p pages=300" 21_matrix_product; do
-            scratch=$(mktemp -d)
-            # The words of a lesson are its arguments.
-            read -r -a words <<<"$lesson"
-            cp -r "examples/${words[0]}.mgpu" examples/data "$scratch/"
-            step "$tool on $lesson" compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 5 \
-                "$mgpu" run "$scratch/${words[0]}.mgpu" "${words[@]:1}" -n 1 --device cuda -q
-            rm -rf "$scratch"
-        done
+        step "$tool" suite 8 compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 5 "$gpus" --ranks 1
     done
 else
     say "SKIPPED: the sanitizers; compute-sanitizer (part of the CUDA toolkit) is not on the path"

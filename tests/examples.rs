@@ -43,7 +43,7 @@ fn arguments(name: &str, entry: &Value) -> Vec<String> {
     args
 }
 
-/// Runs a lesson on the CPU (`bench/gpu_suite.py` compares GPUs with it); what it counts stands in `err`.
+/// Runs a lesson on the CPU (`tests/gpus.rs` compares GPUs with it); what it counts stands in `err`.
 fn run_lesson(name: &str, entry: &Value, ranks: u64) -> Run {
     let dir = folder(name);
     let mut args = arguments(name, entry);
