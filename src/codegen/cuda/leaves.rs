@@ -112,7 +112,7 @@ fn one_lane(out: &mut String, w: &Writer, q: i64, threads: i64, indent: usize) {
     }
     w.point(out, w, indent + 4);
     w.stores(out, indent + 4);
-    reduce::feed(out, nest, indent + 4);
+    reduce::feed(out, nest, indent + 4, false);
     for (r, red) in nest.reductions.iter().enumerate().filter(|(_, red)| reduce::ordered(nest, red)) {
         let op = if red.op == FoldOp::Sum { "+" } else { "*" };
         let _ = writeln!(out, "{:i$}sum{r}[{q}] = sum{r}[{q}] {op} r{};", "", red.value.0, i = indent + 4);

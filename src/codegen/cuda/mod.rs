@@ -16,6 +16,7 @@ mod march;
 mod points;
 mod reduce;
 pub mod scatter;
+mod small;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

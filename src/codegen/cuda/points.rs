@@ -9,6 +9,9 @@ use crate::codegen::cuda::{BLOCK, Form, Kernel, Placed, reduce};
 use crate::ir::kernel::{AccessId, Code, Reg, ScalarId};
 use crate::ir::ty::Ty;
 
+/// Points that a thread visits before small integers are added up in 64 bits.
+pub const SOME: i64 = 2048;
+
 /// Appends the kernel of a nest without ordered reductions.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Kernel {
     let w = Writer::new(placed, moving);
@@ -28,21 +31,54 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     for d in (0..rank.saturating_sub(1)).rev() {
         let _ = writeln!(out, "        const i64 x{d} = rest % (hi{d} - lo{d}); rest /= hi{d} - lo{d};");
     }
+    // Blocks have no third dimension, which the assembler does not know: it keeps the step in a register. Else it multiplies
+    // again in every round, on the unit that random numbers need most.
+    let step = "        const i64 step = (i64)gridDim.x * blockDim.x + threadIdx.z;\n";
+    let point = |out: &mut String, indent: usize| {
+        w.point(out, &w, indent);
+        w.stores(out, indent);
+    };
     match rank.checked_sub(1) {
+        Some(d) if !nest.reductions.is_empty() => {
+            // The high half of the index does not change in the inner loop, and rounds are counted in 32 bits: that leaves the units
+            // alone that random numbers need, and what they make of the high half is made once.
+            out.push_str(step);
+            let _ = writeln!(out, "        i64 at = lo{d} + (i64)blockIdx.x * blockDim.x + threadIdx.x;");
+            let _ = writeln!(out, "        while (at < hi{d}) {{");
+            let _ = writeln!(out, "            u32 low = (u32)at;\n            const u64 high = (u64)at >> 32 << 32;");
+            let _ = writeln!(
+                out,
+                "            const i64 left = (hi{d} - at - 1) / step + 1, room = (0xffffffffLL - low) / step + 1;"
+            );
+            let _ = writeln!(out, "            u32 some = {SOME};");
+            out.push_str(
+                "            if (left < some) some = (u32)left;\n            if (room < some) some = (u32)room;\n",
+            );
+            out.push_str("            at += step * some;\n");
+            reduce::declare_near(out, nest, 12);
+            out.push_str("            do {\n");
+            let _ = writeln!(out, "                const i64 x{d} = (i64)(high | low) - lo{d};");
+            point(out, 16);
+            reduce::feed(out, nest, 16, true);
+            let _ = writeln!(out, "                low += (u32)step;\n            }} while (--some);");
+            reduce::gather_near(out, nest, 12);
+        }
         Some(d) => {
-            // Blocks have no third dimension, which the assembler does not know: it keeps the step in a register. Else it multiplies
-            // again in every round, on the unit that random numbers need most.
-            out.push_str("        const i64 step = (i64)gridDim.x * blockDim.x + threadIdx.z;\n");
+            out.push_str(step);
             let _ = writeln!(
                 out,
                 "        for (i64 x{d} = (i64)blockIdx.x * blockDim.x + threadIdx.x; x{d} < hi{d} - lo{d}; x{d} += step) {{"
             );
+            point(out, 12);
         }
-        None => out.push_str("        if (!(blockIdx.x | threadIdx.x)) {\n"),
+        None => {
+            out.push_str("        if (!(blockIdx.x | threadIdx.x)) {\n");
+            reduce::declare_near(out, nest, 12);
+            point(out, 12);
+            reduce::feed(out, nest, 12, true);
+            reduce::gather_near(out, nest, 12);
+        }
     }
-    w.point(out, &w, 12);
-    w.stores(out, 12);
-    reduce::feed(out, nest, 12);
     out.push_str("        }\n    }\n");
     reduce::flush(out, nest);
     out.push_str("}\n");

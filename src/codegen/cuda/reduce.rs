@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::points::SOME;
+use super::small;
 use crate::ir::kernel::{FoldOp, Nest, Reduction};
 use crate::ir::ty::{Ty, Value};
 
@@ -88,9 +90,37 @@ pub fn declare(out: &mut String, nest: &Nest) {
     }
 }
 
-/// Adds a point's values to the thread's keys.
-pub fn feed(out: &mut String, nest: &Nest, indent: usize) {
+/// Sums whose terms are so small that [`SOME`] of them fit 32 bits.
+fn near(nest: &Nest) -> impl Iterator<Item = (usize, &Reduction)> {
+    let fits = |r: &Reduction| {
+        let most = i64::from(i32::MAX) / SOME;
+        r.op == FoldOp::Sum && small::range(&nest.code, r.value).is_some_and(|(lo, hi)| lo >= -most && hi <= most)
+    };
+    nest.reductions.iter().enumerate().filter(move |(_, r)| ty(nest, r).is_int() && fits(r))
+}
+
+/// Declares what small terms are added to first.
+pub fn declare_near(out: &mut String, nest: &Nest, indent: usize) {
+    for (r, _) in near(nest) {
+        let _ = writeln!(out, "{:indent$}i32 near{r} = 0;", "");
+    }
+}
+
+/// Adds the sums of small terms to the thread's keys.
+pub fn gather_near(out: &mut String, nest: &Nest, indent: usize) {
+    for (r, _) in near(nest) {
+        let _ = writeln!(out, "{:indent$}key{r} += (u64)(i64)near{r};", "");
+    }
+}
+
+/// Adds a point's values to the thread's keys, or small ones to what [`declare_near`] has declared.
+pub fn feed(out: &mut String, nest: &Nest, indent: usize, small: bool) {
+    let near: Vec<usize> = near(nest).map(|n| n.0).filter(|_| small).collect();
     for (r, red) in nest.reductions.iter().enumerate().filter(|(_, red)| !ordered(nest, red)) {
+        if near.contains(&r) {
+            let _ = writeln!(out, "{:indent$}near{r} += (i32)r{};", "", red.value.0);
+            continue;
+        }
         let value = key(red.op, &format!("r{}", red.value.0));
         let _ = writeln!(out, "{:indent$}key{r} = {}::join(key{r}, {value});", "", class(red.op));
     }

@@ -267,7 +267,7 @@ impl Marcher<'_> {
         for (s, store) in nest.stores.iter().enumerate() {
             let _ = writeln!(out, "                out{s}.v[v] = r{};", store.value.0);
         }
-        reduce::feed(out, nest, 16);
+        reduce::feed(out, nest, 16, false);
         for (r, red) in nest.reductions.iter().enumerate().filter(|(_, red)| reduce::ordered(nest, red)) {
             let _ = writeln!(out, "                sum{r}[v] = sum{r}[v] + r{};", red.value.0);
         }
