@@ -37,11 +37,13 @@ template <int LATER> FN void mg_arrived() {
 #endif
 }
 
-/* From shared memory, by an address whose literal part goes into the instruction. */
+/* From and to shared memory, by an address whose literal part goes into the instruction. */
 FN void mg_take(uint4 &w, u32 at) {
     asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];" : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w) : "r"(at));
 }
 FN void mg_take(f64 &x, u32 at) { asm volatile("ld.shared.f64 %0, [%1];" : "=d"(x) : "r"(at)); }
+FN void mg_keep(u32 at, f32 x) { asm volatile("st.shared.f32 [%0], %1;" ::"r"(at), "f"(x) : "memory"); }
+FN void mg_keep(u32 at, f64 x) { asm volatile("st.shared.f64 [%0], %1;" ::"r"(at), "d"(x) : "memory"); }
 
 /* Many panels under way need the shared memory of a data centre's GPU. */
 #if __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 870 || (__CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200)
@@ -74,7 +76,6 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
 
     const F &f;
     const i64 first, end;
-    const int x, k;
     /* Where the thread's first element of the first panel goes. */
     const u32 to;
     /* The terms that a panel must have to travel as vectors: all, or more than there are. */
@@ -88,9 +89,9 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
         return row <= last ? row : last > 0 ? last : 0;
     }
     INLINE mg_side(const F &f, const T *room, i64 first, i64 end, i64 from, bool whole)
-        : f(f), first(first), end(end), x(x_of(threadIdx.x)), k(k_of(threadIdx.x)), to(mg_shared(room + Panel::place(x, k))) {
+        : f(f), first(first), end(end), to(mg_shared(room + Panel::place(x_of(threadIdx.x), k_of(threadIdx.x)))) {
         enough = whole && first + TILE <= (ALONG ? end : (end + W - 1) / W * W) ? TERMS : TERMS + 1;
-        if constexpr (PLAIN) at = f(first + x, from + k);
+        if constexpr (PLAIN) at = f(first + x_of(threadIdx.x), from + k_of(threadIdx.x));
     }
     /* Asks for a panel of `count` terms, `panel` elements behind the first panel. */
     INLINE void ask(int panel, i64 term, int count) {
@@ -99,7 +100,7 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
 #pragma unroll
                 for (int t = 0; t < TURNS; t++) {
                     const int dx = x_of(t * THREADS), dk = k_of(t * THREADS);
-                    if (TILE * TERMS / V % THREADS != 0 && k + dk >= TERMS) break;
+                    if (TILE * TERMS / V % THREADS != 0 && k_of(threadIdx.x) + dk >= TERMS) break;
                     const T *const from = at + (f(dx, dk) - f(0, 0));
                     if constexpr (HELD) held[t].word = *(const decltype(held[t].word) *)from;
                     else mg_send<V * sizeof(T)>(to + (panel + Panel::place(dx, dk)) * (int)sizeof(T), from);
@@ -109,6 +110,7 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
             }
         }
         const auto one = [&](int t, int v) {
+            const int x = x_of(threadIdx.x), k = k_of(threadIdx.x);
             const int dx = x_of(t * THREADS) + (ALONG ? 0 : v), dk = k_of(t * THREADS) + (ALONG ? v : 0);
             const i64 i = first + x + dx, l = term + k + dk;
             const bool in = i < end && k + dk < count;
@@ -128,14 +130,14 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
         }
     }
     /* Puts elements that waited in registers into the panel. */
-    INLINE void put(T *panel) const {
+    INLINE void put(int panel) const {
         if constexpr (HELD) {
 #pragma unroll
             for (int t = 0; t < TURNS; t++) {
                 const int dx = x_of(t * THREADS), dk = k_of(t * THREADS);
-                if (TILE * TERMS / V % THREADS != 0 && k + dk >= TERMS) break;
+                if (TILE * TERMS / V % THREADS != 0 && k_of(threadIdx.x) + dk >= TERMS) break;
 #pragma unroll
-                for (int v = 0; v < V; v++) panel[Panel::place(x, k) + Panel::place(dx, dk + v)] = held[t].v[v];
+                for (int v = 0; v < V; v++) mg_keep(to + (panel + Panel::place(dx, dk + v)) * (int)sizeof(T), held[t].v[v]);
             }
         }
     }
@@ -167,22 +169,16 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
         for (int j = 0; j < N / V; j++) mg_take(v[beat % 2][j].word, b + B::place(j * LN * V, beat) * (int)sizeof(T));
     }
     INLINE void step(int i, int j, int slot) { sum[i][j] = mg_chain(u[slot][i / V].v[i % V], v[slot][j / V].v[j % V], sum[i][j]); }
-    /* Back and forth, so that an operand is used again: measured best by pairs of columns for tall blocks, by rows for square ones. */
+    /* By pairs of columns, back and forth, so that an operand is used again: measured best. */
     INLINE void add(int beat) {
-        if constexpr (M > N) {
 #pragma unroll
-            for (int j = 0; j < N; j += 2)
+        for (int j = 0; j < N; j += 2)
 #pragma unroll
-                for (int i = 0; i < M; i++) {
-                    step(j & 2 ? M - 1 - i : i, j, beat % 2);
-                    step(j & 2 ? M - 1 - i : i, j + 1, beat % 2);
-                }
-        } else {
-#pragma unroll
-            for (int i = 0; i < M; i++)
-#pragma unroll
-                for (int j = 0; j < N; j++) step(i, i & 1 ? N - 1 - j : j, beat % 2);
-        }
+            for (int k = 0; k < M; k++) {
+                const int i = j & 2 ? M - 1 - k : k;
+                step(i, j, beat % 2);
+                step(i, j + 1, beat % 2);
+            }
     }
     /* Adds one term, the panels' elements at a and b. */
     template <class A, class B> INLINE void add_one(const T *a, const T *b) {
@@ -311,8 +307,8 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
             right.ask(panel, to - rest, count);
         };
         const auto put = [&](int panel) {
-            left.put(room + panel);
-            right.put(room + panel + Left::SIZE);
+            left.put(panel);
+            right.put(panel);
         };
 #pragma unroll 1
         for (int s = 0; s < STAGES - 1; s++) {

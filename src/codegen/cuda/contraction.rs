@@ -2,8 +2,9 @@
 //!
 //! The template moves panels of both factors to shared memory, asynchronously where a factor is what lies in memory, and keeps
 //! a block of results in the registers of each thread. Here the factors become functions of a row (or column) and a term, and
-//! the code around the loop a function of a result. The shape of the tiles follows the extents: large ones where both sides
-//! are long, tall ones where there are few columns, so that a long factor is read once, at the speed of the memory.
+//! the code around the loop a function of a result. The shape of the tiles follows the extents: large ones where there are enough
+//! of them for all multiprocessors, tall ones where there are few columns, so that a long factor is read once, at the speed of
+//! the memory.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -245,7 +245,7 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), shared: 0, words };
+                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), words };
                 self.queue.push_using(set, &[self.scalar(*id)]);
             }
         }
@@ -379,8 +379,7 @@ impl Device for CudaDevice<'_> {
         };
         let inputs: Vec<ScalarId> = inputs.into_iter().collect();
         self.send_scalars(&inputs, state)?;
-        let launch =
-            Launch { call: Call::Kernel(f), grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![self.scalars] };
+        let launch = Launch { call: Call::Kernel(f), grid: (1, 1, 1), block: (1, 1), words: vec![self.scalars] };
         if self.beside.code.contains(&std::ptr::from_ref(code)) {
             let words = inputs.iter().copied().chain(results.iter().map(|r| r.1)).map(|s| self.scalar(s)).collect();
             self.queue.push_beside(launch, words);
