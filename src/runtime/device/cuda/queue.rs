@@ -66,7 +66,7 @@ impl Queue {
     /// Adds a launch that uses, of the words that launches beside others may use, just these.
     pub fn push_using(&mut self, launch: Launch, words: &[u64]) -> u64 {
         let last = self.beside.iter().rposition(|b| b.1.iter().any(|w| words.contains(w)));
-        let after = last.and_then(|k| self.beside.drain(..=k).last());
+        let after = last.and_then(|k| self.beside.drain(..=k).next_back());
         self.add(launch, false, after.map(|b| b.0))
     }
 
