@@ -2,8 +2,9 @@
 //!
 //! The template moves panels of both factors to shared memory, asynchronously where a factor is what lies in memory, and keeps
 //! a block of results in the registers of each thread. Here the factors become functions of a row (or column) and a term, and
-//! the code around the loop a function of a result. The shape of the tiles follows the extents: large ones where both sides
-//! are long, tall ones where there are few columns, so that a long factor is read once, at the speed of the memory.
+//! the code around the loop a function of a result. The shape of the tiles follows the extents: large ones where there are enough
+//! of them for all multiprocessors, tall ones where there are few columns, so that a long factor is read once, at the speed of
+//! the memory.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,61 +30,93 @@ pub struct Tiles {
     pub rows: i64,
     pub columns: i64,
     pub threads: u32,
-    /// Bytes of shared memory that a launch gives besides what the kernel declares.
+    /// Bytes of shared memory that a launch gives besides what the kernel declares, or all there are if those are fewer.
     pub shared: u32,
     /// The same product for a library, if it is one.
     pub gemm: Option<Gemm>,
 }
 
-/// Fragments of f64 on tensor cores: warps along rows and columns, fragments of 16 by 8 results of a warp, terms of a panel, panels
-/// under way, and elements of padding (`mg_tensor`).
-const TENSOR: ((i64, i64), (i64, i64), i64, i64, i64) = ((2, 4), (4, 4), 16, 2, 4);
-
-/// Warps, lanes of a warp, and results of a thread along rows and columns; terms of a panel; panels under way.
+/// The shape of a product's tiles: an instance of `mg_product`.
 struct Shape {
-    warps: (i64, i64),
-    lanes: (i64, i64),
-    each: (i64, i64),
+    /// What threads do with a panel: `mg_fmas` or `mg_tensors` with its numbers.
+    threads: String,
+    warps: i64,
+    rows: i64,
+    columns: i64,
     terms: i64,
-    stages: i64,
+    /// Whether panels keep the order of memory.
+    lines: bool,
+    /// Panels under way: the text's and a number not below it.
+    stages: (&'static str, i64),
     /// Blocks of threads that a multiprocessor holds at least.
     resident: i64,
 }
 
+/// Multiprocessors of the GPU that the choice of tiles is made for.
+const MULTIPROCESSORS: i64 = 132;
+
 impl Shape {
-    fn of(ty: Ty, rows: i64, columns: i64) -> Shape {
-        let double = ty == Ty::F64;
-        let terms = if double { 8 } else { 16 };
-        if columns <= 16 {
-            return Shape { warps: (4, 1), lanes: (8, 4), each: (4, 4), terms, stages: 4, resident: 2 };
+    /// `batch` products of so many rows and columns; `plain`: both factors are what lies in memory.
+    fn of(ty: Ty, batch: i64, rows: i64, columns: i64, plain: bool) -> Shape {
+        // Large tiles take the least from memory, if there are enough of them.
+        let tiles = batch.saturating_mul((rows + 127) / 128).saturating_mul((columns + 127) / 128);
+        let small = rows <= 64 || columns <= 64 || 2 * tiles < MULTIPROCESSORS;
+        match ty {
+            _ if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 4, 2),
+            Ty::F64 if small => Shape::tensors((2, 2), (2, 4), 2),
+            Ty::F64 => Shape::tensors((4, 2), (2, 8), 1),
+            _ if small => Shape::fmas(ty, (4, 2), (4, 8), (4, 4), 3, 2),
+            // Elements that are computed wait in registers.
+            _ if !plain || tiles <= MULTIPROCESSORS => Shape::fmas(ty, (4, 2), (4, 8), (8, 8), 3, 2),
+            _ => Shape::fmas(ty, (2, 2), (4, 8), (16, 8), 3, 2),
         }
-        if rows <= 64 || columns <= 64 {
-            return Shape { warps: (4, 2), lanes: (4, 8), each: (4, 4), terms, stages: 3, resident: 2 };
-        }
-        let each = if double { (8, 4) } else { (8, 8) };
-        Shape { warps: (4, 2), lanes: (4, 8), each, terms, stages: 2, resident: if double { 1 } else { 2 } }
     }
 
-    fn tiles(&self, row: usize, column: usize) -> Tiles {
+    /// Warps, lanes of a warp, and results of a thread along rows and columns.
+    fn fmas(ty: Ty, warps: (i64, i64), lanes: (i64, i64), each: (i64, i64), stages: i64, resident: i64) -> Shape {
+        let terms = if ty == Ty::F64 { 8 } else { 16 };
+        let ((wm, wn), (lm, ln), (m, n)) = (warps, lanes, each);
+        Shape {
+            threads: format!("mg_fmas<{}, {wm}, {wn}, {lm}, {ln}, {m}, {n}, {terms}>", c_ty(ty)),
+            warps: wm * wn,
+            rows: wm * lm * m,
+            columns: wn * ln * n,
+            terms,
+            lines: false,
+            stages: (if stages == 4 { "4" } else { "3" }, stages),
+            resident,
+        }
+    }
+
+    /// Warps, and fragments of 16 by 8 results of f64 of a warp, along rows and columns.
+    fn tensors((wm, wn): (i64, i64), (m, n): (i64, i64), resident: i64) -> Shape {
+        Shape {
+            threads: format!("mg_tensors<{wm}, {wn}, {m}, {n}>"),
+            warps: wm * wn,
+            rows: wm * m * 16,
+            columns: wn * n * 8,
+            terms: 16,
+            lines: true,
+            stages: ("MG_DEEP", 4),
+            resident,
+        }
+    }
+
+    /// The tiles; `left` and `right` say whether terms lie beside each other.
+    fn tiles(&self, row: usize, column: usize, size: i64, left: bool, right: bool) -> Tiles {
+        let panel = |tile: i64, along: bool| {
+            if along && self.lines { tile * (self.terms + 4) } else { self.terms * (tile + 4) }
+        };
         Tiles {
             row,
             column,
-            rows: self.warps.0 * self.lanes.0 * self.each.0,
-            columns: self.warps.1 * self.lanes.1 * self.each.1,
-            threads: 32 * (self.warps.0 * self.warps.1) as u32,
-            shared: 0,
+            rows: self.rows,
+            columns: self.columns,
+            threads: 32 * self.warps as u32,
+            shared: (size * self.stages.1 * (panel(self.rows, left) + panel(self.columns, right))) as u32,
             gemm: None,
         }
     }
-}
-
-/// The tiles of a product on tensor cores; `left` and `right` say whether terms lie beside each other.
-fn tensor_tiles(row: usize, column: usize, left: bool, right: bool) -> Tiles {
-    let ((wm, wn), (m, n), terms, stages, pad) = TENSOR;
-    let (rows, columns) = (wm * m * 16, wn * n * 8);
-    let panel = |lines: i64, along: bool| if along { lines * (terms + pad) } else { terms * (lines + pad) };
-    let elements = stages * (panel(rows, left) + panel(columns, right));
-    Tiles { row, column, rows, columns, threads: 32 * (wm * wn) as u32, shared: 8 * elements as u32, gemm: None }
 }
 
 /// Declares the registers that some instructions of a nest assign.
@@ -108,29 +141,21 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
     let (rows, columns) = (placed.extent[row], placed.extent[column]);
-    let shape = Shape::of(c.chain.ty, rows, columns);
-    let tensor = c.chain.ty == Ty::F64 && rows > 64 && columns > 64;
+    let batch = (0..column).filter(|d| *d != row).map(|d| placed.extent[d]).fold(1, i64::saturating_mul);
+    let plain = w.read(&c.left).is_some() && w.read(&c.right).is_some();
+    let shape = Shape::of(c.chain.ty, batch, rows, columns, plain);
     let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));
-    let mut tiles = if tensor { tensor_tiles(row, column, left, right) } else { shape.tiles(row, column) };
+    let mut tiles = shape.tiles(row, column, c.chain.ty.size() as i64, left, right);
     tiles.gemm = gemm::of(&w.w, &c, row);
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());
-    let bounds = format!("__launch_bounds__({}, {})", tiles.threads, if tensor { 1 } else { shape.resident });
-    w.w.head(out, &name, &words, &bounds);
+    w.w.head(out, &name, &words, &format!("__launch_bounds__({}, {})", tiles.threads, shape.resident));
     if tiles.gemm.is_some() {
         out.push_str("    /* `--math library` gives this product to cuBLAS. */\n");
     }
-    let ty = c_ty(c.chain.ty);
-    if tensor {
-        let ((wm, wn), (m, n), _, stages, _) = TENSOR;
-        let _ = writeln!(out, "    typedef mg_tensor<{wm}, {wn}, {m}, {n}, {stages}, {left}, {right}> Tiles;");
-        let _ = writeln!(out, "    extern __shared__ __align__(16) f64 room[];");
-    } else {
-        let ((wm, wn), (lm, ln), (m, n)) = (shape.warps, shape.lanes, shape.each);
-        let (terms, stages) = (shape.terms, shape.stages);
-        let numbers = format!("{wm}, {wn}, {lm}, {ln}, {m}, {n}, {terms}, {stages}");
-        let _ = writeln!(out, "    typedef mg_contraction<{ty}, {numbers}, {left}, {right}> Tiles;");
-        let _ = writeln!(out, "    __shared__ __align__(16) {ty} room[Tiles::ROOM];");
-    }
+    let (threads, stages) = (&shape.threads, shape.stages.0);
+    let _ = writeln!(out, "    typedef mg_product<{threads}, {stages}, {left}, {right}> Tiles;");
+    let _ = writeln!(out, "    static_assert(Tiles::BYTES <= {}, \"\");", tiles.shared);
+    out.push_str("    extern __shared__ __align__(16) u8 room[];\n");
     w.body(out, &tiles);
     out.push_str("}\n");
     Some(Kernel { name, words, groups: w.w.groups, form: Form::Product(tiles) })

@@ -113,11 +113,5 @@ pub fn words<T: Copy>(value: &T) -> Vec<u64> {
 pub fn launch(f: Function, list: u64, copies: &[DeviceCopy]) -> Launch {
     let most = copies.iter().map(|c| c.total).max().unwrap_or(1).max(1);
     let blocks = ((most + 255) / 256).min(1024) as u32;
-    Launch {
-        call: Call::Kernel(f),
-        grid: (blocks, copies.len() as u32, 1),
-        block: (256, 1),
-        shared: 0,
-        words: vec![list],
-    }
+    Launch { call: Call::Kernel(f), grid: (blocks, copies.len() as u32, 1), block: (256, 1), words: vec![list] }
 }

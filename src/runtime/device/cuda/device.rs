@@ -264,7 +264,7 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), shared: 0, words };
+                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), words };
                 self.queue.push_using(set, &[self.scalar(*id)]);
             }
         }
@@ -424,7 +424,7 @@ impl Device for CudaDevice<'_> {
         let used: Vec<u64> = used.collect();
         if !self.queue.add_code(number, beside, &used) {
             let words = vec![self.scalars, number, 0];
-            let launch = Launch { call: Call::Kernel(self.codes), grid: (1, 1, 1), block: (1, 1), shared: 0, words };
+            let launch = Launch { call: Call::Kernel(self.codes), grid: (1, 1, 1), block: (1, 1), words };
             if beside {
                 self.queue.push_beside(launch, used);
             } else {

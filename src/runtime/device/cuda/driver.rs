@@ -367,7 +367,7 @@ impl Gpu {
             bx,
             by,
             1,
-            l.shared,
+            function.1,
             stream,
             words.as_mut_ptr(),
             std::ptr::null_mut()
@@ -560,19 +560,25 @@ impl Module {
         let name = CString::new(name).unwrap_or_default();
         let mut f = std::ptr::null_mut();
         call!(cuModuleGetFunction(&mut f, self.0, name.as_ptr()))?;
-        Ok(Function(f))
+        Ok(Function(f, 0))
     }
 }
 
-/// A kernel.
+/// A kernel, and the bytes of shared memory that launches give it besides what it declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Function(sys::CUfunction);
+pub struct Function(sys::CUfunction, u32);
 
 impl Function {
-    /// Lets launches give so many bytes of shared memory, which may be more than a kernel could declare.
-    pub fn allow_shared(&self, bytes: u32) -> Result<()> {
+    /// The kernel with so many bytes of shared memory, which may be more than it could declare, or with all that the GPU gives
+    /// a block.
+    pub fn with_shared(self, bytes: u32) -> Result<Function> {
+        let (mut device, mut most) = (0, 0);
+        call!(cuCtxGetDevice(&mut device))?;
+        let limit = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+        call!(cuDeviceGetAttribute(&mut most, limit, device))?;
+        let bytes = bytes.min(most as u32);
         let what = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        call!(cuFuncSetAttribute(self.0, what, bytes as i32))
+        call!(cuFuncSetAttribute(self.0, what, bytes as i32)).map(|()| Function(self.0, bytes))
     }
 }
 
@@ -589,8 +595,6 @@ pub struct Launch {
     pub call: Call,
     pub grid: (u32, u32, u32),
     pub block: (u32, u32),
-    /// Bytes of shared memory besides what the kernel declares.
-    pub shared: u32,
     pub words: Vec<u64>,
 }
 

@@ -122,7 +122,7 @@ impl Around<'_> {
             return None;
         }
         let grid = (grid.0 as u32, grid.1 as u32, grid.2 as u32);
-        Some(Launch { call: Call::Kernel(f), grid, block: m.block, shared: 0, words: self.words(k, shift) })
+        Some(Launch { call: Call::Kernel(f), grid, block: m.block, words: self.words(k, shift) })
     }
 
     /// The launch of a product of matrices: a block of threads for each tile of results.
@@ -139,13 +139,7 @@ impl Around<'_> {
             n.checked_mul((r.len() + tile - 1) / tile)
         })?;
         let grid = (i32::try_from(blocks).ok()? as u32, 1, 1);
-        Some(Launch {
-            call: Call::Kernel(f),
-            grid,
-            block: (tiles.threads, 1),
-            shared: tiles.shared,
-            words: self.words(k, 0),
-        })
+        Some(Launch { call: Call::Kernel(f), grid, block: (tiles.threads, 1), words: self.words(k, 0) })
     }
 
     /// The same product by the library, if it is one and no part is empty.
@@ -174,7 +168,7 @@ impl Around<'_> {
             count: small(count)?,
             tf32: self.math == Math::Tf32 && g.ty == Ty::F32,
         };
-        Some(Launch { call: Call::Product(product), grid: (1, 1, 1), block: (1, 1), shared: 0, words: vec![] })
+        Some(Launch { call: Call::Product(product), grid: (1, 1, 1), block: (1, 1), words: vec![] })
     }
 
     /// The launch of the general kernel.
@@ -197,7 +191,7 @@ impl Around<'_> {
             }
             _ => self.points(),
         };
-        Launch { call: Call::Kernel(f), grid, block, shared: 0, words }
+        Launch { call: Call::Kernel(f), grid, block, words }
     }
 
     /// Blocks over the last dimension and the rows before it.

@@ -174,13 +174,7 @@ impl CudaDevice<'_> {
         let (ranks, me) = if joined { (self.plan.ranks as u64, self.me as u64) } else { (1, 0) };
         let first = [self.scalars, ranks, me, self.memory.most_lines as u64, self.memory.rounds, self.stop, 0, 0];
         let words = first.into_iter().chain(carry::words(&all)).collect();
-        Launch {
-            call: Call::Kernel(self.finish),
-            grid: (items.len() as u32, 1, 1),
-            block: (FINISHERS, 1),
-            shared: 0,
-            words,
-        }
+        Launch { call: Call::Kernel(self.finish), grid: (items.len() as u32, 1, 1), block: (FINISHERS, 1), words }
     }
 }
 

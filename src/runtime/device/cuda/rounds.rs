@@ -145,7 +145,6 @@ impl CudaDevice<'_> {
                     call: Call::Kernel(again),
                     grid: (1, 1, 1),
                     block: (1, 1),
-                    shared: 0,
                     words: vec![self.scalars, u64::from(cond.0), count, whole, next],
                 };
                 let graph = self.gpu.rounds(&last, &look).map_err(lost)?;
@@ -157,7 +156,6 @@ impl CudaDevice<'_> {
             call: Call::Kernel(self.set),
             grid: (1, 1, 1),
             block: (1, 1),
-            shared: 0,
             words: vec![self.scalars, at, bits],
         };
         for launch in [set(count, 0), set(count + 1, limit)] {

@@ -181,7 +181,6 @@ impl CudaDevice<'_> {
             call: Call::Kernel(function),
             grid: (blocks, 1, 1),
             block: (THREADS, 1),
-            shared: 0,
             words: vec![data, values, places, count],
         });
         Ok(true)
@@ -303,7 +302,6 @@ impl CudaDevice<'_> {
                 call: Call::Kernel(function),
                 grid: (blocks as u32, 1, 1),
                 block: (THREADS, 1),
-                shared: 0,
                 words: [data, values].into_iter().chain(part.words).collect(),
             });
         }
@@ -325,7 +323,6 @@ impl CudaDevice<'_> {
                 call: Call::Kernel(function),
                 grid: (blocks, 1, 1),
                 block: (THREADS, 1),
-                shared: 0,
                 words: vec![kept.packed.at, from, picks, count as u64, size as u64, u64::from(wide)],
             });
         }

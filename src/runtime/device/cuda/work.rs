@@ -182,7 +182,7 @@ pub fn work_of(
     let allowed = |k: &Kernel| {
         let f = function(k)?;
         match &k.form {
-            Form::Product(tiles) if tiles.shared > 0 => f.allow_shared(tiles.shared).map(|()| f),
+            Form::Product(tiles) if tiles.shared > 0 => f.with_shared(tiles.shared),
             _ => Ok(f),
         }
     };

@@ -113,7 +113,6 @@ impl Carrying {
             call: Call::Kernel(carry),
             grid: (self.blocks, self.messages + 1, 1),
             block: (THREADS as u32, 1),
-            shared: 0,
             words,
         }
     }
