@@ -206,6 +206,9 @@ impl<'a> Rank<'a> {
             StepKind::Plot { array, path, animated: true } => self.animate(*array, path, s.span)?,
             StepKind::Plot { array, path, .. } => self.plot(*array, path, s.span)?,
         }
+        if s.kind.is_by_hand() && self.device.waits_for_others() {
+            self.state.comm.complete();
+        }
         if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {
             self.state.stats.spent(Kind::Io, clock);
         }

@@ -60,6 +60,10 @@ pub trait Comm {
     /// The next message from a rank, of `bytes` bytes.
     fn receive(&mut self, from: i64, bytes: usize) -> Result<Vec<u8>, Lost>;
 
+    /// Waits until no message of this rank needs it any more. For ranks that go on to wait by other means for what others do once they
+    /// have these messages: a library may move long ones only while it is called.
+    fn complete(&mut self) {}
+
     /// Gives back a received buffer for reuse.
     fn recycle(&mut self, from: i64, buffer: Vec<u8>);
 

@@ -178,6 +178,11 @@ pub trait Device {
         Ok(())
     }
 
+    /// Whether this rank may wait for others' kernels where it waits for its own device.
+    fn waits_for_others(&self) -> bool {
+        false
+    }
+
     /// An iteration of the innermost loop has ended; what was queued so far may go out.
     fn turn(&mut self) -> Result<(), Failure> {
         Ok(())

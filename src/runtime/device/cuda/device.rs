@@ -527,6 +527,10 @@ impl Device for CudaDevice<'_> {
         self.gpu.copy_bandwidth().unwrap_or(0.0)
     }
 
+    fn waits_for_others(&self) -> bool {
+        self.links().any(|(_, l)| matches!(l.transport, Transport::Peer | Transport::Nccl))
+    }
+
     fn by_hand(&mut self) -> Result<(), Failure> {
         self.order.uses_all();
         if self.plan.ranks > 1 {
