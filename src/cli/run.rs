@@ -11,6 +11,7 @@ use crate::runtime::device::Engine;
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner, Term};
+use crate::runtime::pace::slower_than_one;
 use crate::runtime::startup;
 use crate::runtime::stats::Stats;
 use crate::runtime::trace::Trace;
@@ -101,6 +102,7 @@ pub fn run_here(args: &RunArgs, out: &mut (dyn Write + Send)) -> u8 {
     match outcome {
         Ok(stats) => {
             summary(args, &plan, &stats, compiled, start.elapsed(), &engine.name());
+            pace(args, &plan, &session.sources, gpus);
             told(args, &plan, &session.sources, &stats)
         }
         Err(f) => failed(&mut session, f),
@@ -224,6 +226,7 @@ pub fn run_as_rank(args: &RunArgs, size: i64, comm: &mut MpiComm, out: &mut dyn 
             let mut code = exit::OK;
             if comm.rank() == 0 {
                 summary(args, &plan, &shared, compiled, ran, &engine.name());
+                pace(args, &plan, &session.sources, gpus);
                 code = told(args, &plan, &session.sources, &shared);
             }
             // What rank 0 could not write is everybody's failure.
@@ -334,6 +337,20 @@ fn usage(args: &RunArgs, message: String) -> u8 {
     session.sink.push(Diagnostic::bare("E0003", message));
     session.flush();
     exit::USAGE
+}
+
+/// Says where one GPU would be faster than those that were taken.
+fn pace(args: &RunArgs, plan: &Plan, sources: &SourceMap, gpus: bool) {
+    if !gpus || args.quiet || args.json || args.program.message_format == MessageFormat::Json {
+        return;
+    }
+    if let Some(p) = slower_than_one(plan) {
+        let (file, line) = (&sources.file(p.span.file).name, sources.line_col(p.span).0);
+        eprintln!(
+            "a round of the loop at {file}:{line} takes about {:.1} us on {} GPUs and {:.1} us on one: use fewer, or larger arrays",
+            p.all, plan.ranks, p.one
+        );
+    }
 }
 
 /// A short account of the run on stderr.

@@ -14,6 +14,7 @@ pub mod memory;
 pub mod numbers;
 pub mod observe;
 mod output;
+pub mod pace;
 pub mod progress;
 pub mod rank;
 pub mod scan;

@@ -1,7 +1,6 @@
 //! The interpreter: one rank follows the plan.
 
 use crate::diag::Diagnostic;
-use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::plan::prose::exchange_of;
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
@@ -9,11 +8,11 @@ use crate::ir::ty::{Ty, Value};
 use crate::runtime::animation::Animation;
 use crate::runtime::comm::Comm;
 use crate::runtime::device::{Device, Engine};
-use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, agree, nowhere};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::Term;
 use crate::runtime::observe::Observer;
+use crate::runtime::pace::compulsory_bytes;
 use crate::runtime::progress::Progress;
 use crate::runtime::scatter::{Scatter, Scatters};
 use crate::runtime::state::RankState;
@@ -330,17 +329,4 @@ fn fault(me: i64) -> Option<u64> {
     let text = std::env::var("MGPU_FAULT").ok()?;
     let (rank, step) = text.split_once(':')?;
     if rank.parse() == Ok(me) { step.parse().ok() } else { None }
-}
-
-/// Every element of the part once, read and written operands twice.
-fn compulsory_bytes(plan: &Plan, id: PlanNestId, me: i64) -> u64 {
-    let n = plan.nest(id);
-    let points = n.part(me).as_ref().map_or(0, IndexBox::len);
-    let mut bytes = 0;
-    for (operand, source) in n.nest.operands.iter().zip(&n.sources) {
-        let own = points.min(Place::from(*source).storage(plan, me).len()) as u64;
-        let reads = n.nest.accesses.iter().any(|a| n.nest.operands[a.operand.0 as usize].array == operand.array);
-        bytes += own * operand.ty.size() as u64 * (u64::from(operand.written) + u64::from(reads));
-    }
-    bytes
 }
