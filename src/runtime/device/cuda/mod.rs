@@ -2,12 +2,14 @@
 
 mod beside;
 pub mod blas;
+mod by_hand;
 mod carry;
 mod device;
 pub mod driver;
 mod edges;
 mod engine;
 mod exchange;
+mod graphs;
 mod launch;
 mod link;
 pub mod nvrtc;

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::driver::{Gpu, Graph, Lane, Launch, Result};
+use super::driver::{Gpu, Launch, Result};
+use super::graphs::{Graph, Lane};
 use super::record::Recorder;
 
 /// Launches of a batch, at least, that ends with an iteration of a loop.

@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::device::{CudaDevice, lost};
-use super::driver::{Call, Function, Graph, Launch};
+use super::driver::{Call, Function, Launch};
+use super::graphs::Graph;
 use crate::codegen::cuda::ordered;
 use crate::ir::kernel::{Code, FoldOp, ScalarId};
 use crate::ir::plan::{Plan, Step, StepKind};
