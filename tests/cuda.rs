@@ -90,6 +90,7 @@ fn scatters_of_every_type_and_operation_compile() {
     // Signed and unsigned sums and products share kernels.
     assert_eq!(takes.len(), 14 + 2 * (14 + 24 + 4));
     let mut text = String::from(PRELUDE);
+    text.push_str("static __device__ void mgpu_code(u64 *, u32) {}\n");
     write(&mut text, &takes);
     for arch in ["sm_80", "sm_90"] {
         let code = nvrtc::cubin(&text, arch, 0).unwrap_or_else(|why| panic!("{why}")).0;
