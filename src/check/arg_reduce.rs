@@ -5,39 +5,28 @@
 
 use super::Checker;
 use super::emit::{Builder, Val};
-use super::reduce::identity;
+use super::reduce::{Reduce, identity};
 use super::space::Space;
 use crate::ir::kernel::{Affine, BinaryOp as B, FoldOp, Inst, Reduction, ScalarId, Sym, UnaryOp};
 use crate::ir::program::{PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
+use crate::syntax::ast::ReduceOp;
 
 impl Checker<'_> {
     /// The place, one value an index.
-    pub(super) fn arg_reduce(
-        &mut self,
-        op: ReduceOp,
-        indices: &[(Ident, Option<Range>)],
-        term: ExprId,
-        span: Span,
-    ) -> Option<Vec<Val>> {
-        if self.varies(indices, term) {
-            return self.arg_inside(op, indices, term);
+    pub(super) fn arg_reduce(&mut self, r: Reduce) -> Option<Vec<Val>> {
+        if self.varies(r.indices, r.term) {
+            return self.arg_found(r).map(|f| f.0);
         }
-        self.once(|c| c.arg_all(op, indices, term, span))
+        self.once(|c| c.arg_all(r))
     }
 
-    fn arg_all(
-        &mut self,
-        op: ReduceOp,
-        indices: &[(Ident, Option<Range>)],
-        term: ExprId,
-        span: Span,
-    ) -> Option<Vec<Val>> {
+    fn arg_all(&mut self, r: Reduce) -> Option<Vec<Val>> {
+        let Reduce { op, indices, term, span } = r;
         let space = self.space(indices, term, span)?;
         if !space.inner.is_empty() {
-            return self.arg_at_one_point(op, indices, term, span);
+            return self.arg_at_one_point(r);
         }
         if space.total == 0 && !self.generic {
             let name = op.name();
@@ -78,15 +67,10 @@ impl Checker<'_> {
     }
 
     /// Where nothing bounds a range before the program runs, one rank looks at all terms.
-    fn arg_at_one_point(
-        &mut self,
-        op: ReduceOp,
-        indices: &[(Ident, Option<Range>)],
-        term: ExprId,
-        span: Span,
-    ) -> Option<Vec<Val>> {
+    fn arg_at_one_point(&mut self, r: Reduce) -> Option<Vec<Val>> {
+        let Reduce { op, span, .. } = r;
         self.push_builder(Builder::new_nest(vec![]));
-        let found = self.arg_found(op, indices, term);
+        let found = self.arg_found(r);
         let results: Vec<(FoldOp, Val)> = found
             .iter()
             .flat_map(|(places, seen)| {
@@ -146,13 +130,9 @@ impl Checker<'_> {
         out
     }
 
-    /// One place for each element: a loop that remembers the best term so far and where it was.
-    fn arg_inside(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<Vec<Val>> {
-        self.arg_found(op, indices, term).map(|f| f.0)
-    }
-
-    /// The same, and whether there was a term.
-    fn arg_found(&mut self, op: ReduceOp, indices: &[(Ident, Option<Range>)], term: ExprId) -> Option<(Vec<Val>, Val)> {
+    /// One place for each element, and whether there was a term: a loop that remembers the best term so far and where it was.
+    fn arg_found(&mut self, r: Reduce) -> Option<(Vec<Val>, Val)> {
+        let Reduce { op, indices, term, .. } = r;
         let (best, seen) = (self.builder().variable(Ty::I64), self.builder().variable(Ty::Bool));
         let places: Vec<_> = indices.iter().map(|_| self.builder().variable(Ty::I64)).collect();
         let (beats, extreme) = if op == ReduceOp::ArgMin { (B::Lt, ReduceOp::Min) } else { (B::Gt, ReduceOp::Max) };

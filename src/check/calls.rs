@@ -3,6 +3,7 @@
 use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
+use super::reduce::Reduce;
 use super::types::{Bound, bound_types, is_variable, widens};
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
@@ -144,7 +145,7 @@ impl Checker<'_> {
                 all.into_iter().collect::<Option<Vec<Val>>>()?
             }
             ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
-                self.arg_reduce(*op, indices, *term, e.span)?
+                self.arg_reduce(Reduce { op: *op, indices, term: *term, span: e.span })?
             }
             ExprKind::Combine { .. } => self.combined(&e)?,
             ExprKind::Call { callee, args } if self.env.find(&callee.name).is_none() => {

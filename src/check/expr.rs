@@ -4,6 +4,7 @@ use super::Checker;
 use super::combine::{Combination, With};
 use super::emit::Val;
 use super::env::{Global, Local};
+use super::reduce::Reduce;
 use crate::diag::Diagnostic;
 use crate::ir::kernel::{BinaryOp as B, UnaryOp as U};
 use crate::ir::ty::{Ty, Value};
@@ -44,10 +45,12 @@ impl Checker<'_> {
             ExprKind::If { cond, then, otherwise } => self.if_expr(cond, then, otherwise, expected),
             ExprKind::Block(block) => self.block_expr(&block, expected, e.span),
             ExprKind::Reduce { op: op @ (ReduceOp::ArgMin | ReduceOp::ArgMax), indices, term } => {
-                let vals = self.arg_reduce(op, &indices, term, e.span)?;
+                let vals = self.arg_reduce(Reduce { op, indices: &indices, term, span: e.span })?;
                 self.single(vals, op.name(), e.span)
             }
-            ExprKind::Reduce { op, indices, term } => self.reduce(op, &indices, term, expected, e.span),
+            ExprKind::Reduce { op, indices, term } => {
+                self.reduce(Reduce { op, indices: &indices, term, span: e.span }, expected)
+            }
             ExprKind::Hole => self.fail_help(
                 "E0220",
                 "`_` stands only for an argument of a kernel that a workflow is given",

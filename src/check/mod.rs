@@ -20,6 +20,7 @@ mod env;
 mod equation;
 mod expr;
 mod facts;
+mod fold_inside;
 mod grad;
 mod indirect;
 mod infer;
