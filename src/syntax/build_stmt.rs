@@ -9,9 +9,6 @@ use super::grammar::Rule;
 use crate::diag::Diagnostic;
 use crate::source::Span;
 
-/// The most branches of one `if … else if … else`.
-const MAX_BRANCHES: usize = 128;
-
 impl Builder<'_> {
     /// A `block` pair; `value`: whether its last expression is its value.
     pub fn block(&mut self, pair: Pair<'_, Rule>, value: bool) -> Block {
@@ -113,16 +110,6 @@ impl Builder<'_> {
                 }
                 _ => otherwise = kids(p).next().map(|b| self.block(b, value)),
             }
-        }
-        if branches.len() > MAX_BRANCHES {
-            let d = Diagnostic::error(
-                "E0110",
-                format!("this `if` has more than {MAX_BRANCHES} branches"),
-                span,
-                "starts here",
-            );
-            self.error(d.help("look values up in a table: `let w = [1.0, 2.0]`, then `w[i]`"));
-            branches.truncate(1);
         }
         let mut stmt = None;
         for (cond, then, at) in branches.into_iter().rev() {

@@ -8,6 +8,8 @@ use crate::source::{FileId, Span};
 
 /// The deepest nesting of brackets.
 pub(super) const MAX_NESTING: usize = 128;
+/// The most branches of one `if … else if … else`: the tree of one is as deep.
+const MAX_BRANCHES: usize = 128;
 
 /// Words that only a declaration starts with, so that an open `{` before them was never closed.
 const ITEM_WORDS: &[&str] = &["use", "param", "partition", "fn", "kernel", "workflow", "test"];
@@ -70,6 +72,7 @@ pub(super) fn split(file: FileId, base: usize, text: &str, toks: &[Tok], report:
         unpaired: Vec::new(),
         strays: Vec::new(),
         fatal: false,
+        chains: vec![],
         suspect: None,
         report,
     };
@@ -112,6 +115,8 @@ struct Splitter<'a> {
     unpaired: Vec<Unpaired>,
     strays: Vec<usize>,
     fatal: bool,
+    /// The chains of `else` that go on, by how many brackets are open around them, and their branches so far.
+    chains: Vec<(usize, usize)>,
     suspect: Option<usize>,
     report: &'a mut Vec<Diagnostic>,
 }
@@ -199,8 +204,32 @@ impl<'a> Splitter<'a> {
                 self.unclosed(o.tok, self.toks[i].start);
             }
         }
-        let closed = self.stack.pop().filter(|o| open == "{" && line_start && o.indent != indent);
+        let closed = self.stack.pop();
+        if open == "{" {
+            self.branch(i);
+        }
+        let closed = closed.filter(|o| open == "{" && line_start && o.indent != indent);
         self.suspect = self.suspect.or(closed.map(|o| o.tok));
+    }
+
+    /// A block has ended: counts the branches of the chain that it may be one of.
+    fn branch(&mut self, i: usize) {
+        let depth = self.stack.len();
+        self.chains.truncate(self.chains.partition_point(|c| c.0 <= depth));
+        let otherwise = self.next[i + 1];
+        let goes_on = self.word(otherwise) == "else";
+        match self.chains.last_mut().filter(|c| c.0 == depth) {
+            Some(chain) if goes_on => chain.1 += 1,
+            Some(_) => drop(self.chains.pop()),
+            None if goes_on => self.chains.push((depth, 1)),
+            None => {}
+        }
+        if self.chains.last().is_some_and(|c| c.1 > MAX_BRANCHES) && !self.fatal {
+            self.fatal = true;
+            let message = format!("this `if` has more than {MAX_BRANCHES} branches");
+            let d = Diagnostic::error("E0110", message, self.span(otherwise), "this one is too many");
+            self.report.push(d.help("look values up in a table: `let w = [1.0, 2.0]`, then `w[i]`"));
+        }
     }
 
     fn unclosed(&mut self, open: usize, noticed: usize) {
@@ -304,6 +333,7 @@ impl<'a> Splitter<'a> {
         if let Some(start) = self.start.take() {
             let unpaired = std::mem::take(&mut self.unpaired);
             let fatal = std::mem::take(&mut self.fatal);
+            self.chains.clear();
             let strays = std::mem::take(&mut self.strays);
             self.chunks.push(Chunk { toks: start..self.last + 1, unpaired, strays, fatal });
         }
