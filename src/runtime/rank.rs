@@ -161,7 +161,11 @@ impl<'a> Rank<'a> {
             StepKind::AllReduce(items) => self.device.all_reduce(items, &mut self.state)?,
             StepKind::Finish(nest) => self.device.finish(*nest, &mut self.state)?,
             StepKind::For { counter, from, to, by, body } => return self.for_loop(*counter, (*from, *to, *by), body),
-            StepKind::While { before, cond, body } => return self.while_loop(before, *cond, body),
+            StepKind::While { before, cond, body } => {
+                let flow = self.while_loop(before, *cond, body);
+                self.device.rounds_over();
+                return flow;
+            }
             StepKind::If { cond, then, otherwise } => {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }

@@ -202,6 +202,9 @@ pub trait Device {
     /// What was queued since has happened already: the host follows a device that went ahead.
     fn dismiss(&mut self) {}
 
+    /// The loop whose rounds began last is over.
+    fn rounds_over(&mut self) {}
+
     /// Waits until everything has happened, at the end of a run.
     fn wait(&mut self) -> Result<(), Failure> {
         Ok(())

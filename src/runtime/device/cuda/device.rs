@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::beside::Beside;
 use super::blas::Math;
 use super::by_hand::scratch_bytes;
-use super::driver::{Call, CudaError, Function, Gpu, GpuInfo, Launch, Module};
+use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
 use super::engine::{Stop, alone, device_code};
 use super::exchange::{List, Packed, Which};
@@ -45,8 +45,10 @@ pub struct CudaDevice<'a> {
     pub(super) plan: &'a Plan,
     pub(super) unit: &'a Unit,
     pub(super) me: i64,
-    // The queue's graphs go before the device that they belong to.
+    // The graphs of the queue and of loops go before the device that they belong to.
     pub(super) queue: Queue,
+    /// The rounds of the loop that runs now.
+    pub(super) rounds: Rounds,
     pub(super) gpu: Gpu,
     pub(super) most_blocks: u32,
     math: Math,
@@ -60,10 +62,9 @@ pub struct CudaDevice<'a> {
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
     pub(super) beside: Beside,
-    /// Loops that run by themselves, the kernel that looks at their conditions, and the rounds of the one that runs.
+    /// Loops that run by themselves, and the kernel that looks at their conditions.
     pub(super) alone: Alone,
     pub(super) again: Option<Function>,
-    pub(super) rounds: Rounds,
     pub(super) schedules: Vec<Schedule>,
     pub(super) traffic: Vec<(i64, i64)>,
     /// How messages travel to each rank, and what is kept for that.
@@ -261,7 +262,7 @@ impl<'a> CudaDevice<'a> {
             if state.scalars.is_known(*id) && self.table[id.0 as usize] != version {
                 self.table[id.0 as usize] = version;
                 let words = vec![self.scalars, id.0 as u64, state.scalars.bits[id.0 as usize]];
-                let set = Launch { call: Call::Kernel(self.set), grid: (1, 1, 1), block: (1, 1), words };
+                let set = Launch::single(self.set, words);
                 self.queue.push_using(set, &[self.scalar(*id)]);
             }
         }
@@ -351,8 +352,7 @@ impl Device for CudaDevice<'_> {
         let used = inputs.iter().copied().chain(results.iter().map(|r| r.1)).map(|s| self.scalar(s));
         let used: Vec<u64> = used.collect();
         if !self.queue.add_code(number, beside, &used) {
-            let words = vec![self.scalars, number, 0];
-            let launch = Launch { call: Call::Kernel(self.codes), grid: (1, 1, 1), block: (1, 1), words };
+            let launch = Launch::single(self.codes, vec![self.scalars, number, 0]);
             if beside {
                 self.queue.push_beside(launch, used);
             } else {
@@ -459,6 +459,11 @@ impl Device for CudaDevice<'_> {
 
     fn dismiss(&mut self) {
         self.queue.dismiss();
+    }
+
+    fn rounds_over(&mut self) {
+        // Nobody compares what goes out from now on.
+        self.queue.log = None;
     }
 
     fn turn(&mut self) -> Result<(), Failure> {

@@ -481,3 +481,10 @@ pub struct Launch {
     pub block: (u32, u32),
     pub words: Vec<u64>,
 }
+
+impl Launch {
+    /// One thread.
+    pub fn single(kernel: Function, words: Vec<u64>) -> Launch {
+        Launch { call: Call::Kernel(kernel), grid: (1, 1, 1), block: (1, 1), words }
+    }
+}

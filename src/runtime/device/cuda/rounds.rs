@@ -142,25 +142,16 @@ impl CudaDevice<'_> {
         let at = match self.rounds.graphs.iter().position(|g| g.0 == last) {
             Some(at) => at,
             None => {
-                let look = |whole: u64, next: u64| Launch {
-                    call: Call::Kernel(again),
-                    grid: (1, 1, 1),
-                    block: (1, 1),
-                    words: vec![self.scalars, u64::from(cond.0), count, whole, next],
+                let look = |whole: u64, next: u64| {
+                    Launch::single(again, vec![self.scalars, u64::from(cond.0), count, whole, next])
                 };
                 let graph = self.gpu.rounds(&last, &look).map_err(lost)?;
                 self.rounds.graphs.push((last, graph));
                 self.rounds.graphs.len() - 1
             }
         };
-        let set = |at: u64, bits: u64| Launch {
-            call: Call::Kernel(self.set),
-            grid: (1, 1, 1),
-            block: (1, 1),
-            words: vec![self.scalars, at, bits],
-        };
-        for launch in [set(count, 0), set(count + 1, limit)] {
-            self.gpu.launch(&launch).map_err(lost)?;
+        for (at, bits) in [(count, 0), (count + 1, limit)] {
+            self.gpu.launch(&Launch::single(self.set, vec![self.scalars, at, bits])).map_err(lost)?;
         }
         self.gpu.run(&self.rounds.graphs[at].1).map_err(lost)?;
         let mut word = [0u8; 8];
