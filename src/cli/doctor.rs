@@ -32,7 +32,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
             "version": env!("CARGO_PKG_VERSION"), "cores": cores, "compiler": compiler.ok(), "kernel_cache": cache.ok(),
             "mpi": cfg!(feature = "mpi"), "mpirun": found("mpirun"), "srun": found("srun"),
             "cuda": gpus.as_ref().is_ok_and(|g| !g.is_empty()), "gpus": gpus.unwrap_or_default(),
-            "links": links.unwrap_or_default(),
+            "links": links.unwrap_or_default().into_iter().map(|l| l.0).collect::<Vec<_>>(),
         });
         println!("{v:#}");
         return 0;
@@ -56,10 +56,8 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     }
     match links {
         Ok(links) => {
-            for (k, l) in links.iter().enumerate() {
-                let text = |key: &str| l[key].to_string().trim_matches('"').to_string();
-                let head = if k == 0 { "messages" } else { "" };
-                println!("{head:<14}GPU {} to {}: {} ({})", text("from"), text("to"), text("transport"), text("why"));
+            for (k, (_, line)) in links.iter().enumerate() {
+                println!("{:<14}{line}", if k == 0 { "messages" } else { "" });
             }
         }
         Err(why) => println!("messages      the GPUs could not be tried: {why}"),
@@ -69,7 +67,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
 
 /// How messages travel between the GPUs: a program of a line runs on all of them, which tries every pair.
 #[cfg(feature = "cuda")]
-fn links(gpus: usize) -> Result<Vec<serde_json::Value>, String> {
+fn links(gpus: usize) -> Result<Vec<(serde_json::Value, String)>, String> {
     use crate::runtime::device::cuda::{CudaEngine, Options};
     use crate::runtime::launch::{Manner, run_threads};
     let mut session = super::compile::Session::new(super::MessageFormat::Human);
@@ -79,11 +77,11 @@ fn links(gpus: usize) -> Result<Vec<serde_json::Value>, String> {
     let engine = CudaEngine::new(&plan, Options::default(), &|_| None)?;
     let root = crate::runtime::io::root::Root::open(std::env::temp_dir()).map_err(|e| e.message)?;
     run_threads(&plan, &engine, &root, &mut std::io::sink(), Manner::default()).map_err(|e| format!("{e:?}"))?;
-    Ok(engine.links().iter().filter_map(|l| serde_json::to_value(l).ok()).collect())
+    Ok(engine.links().iter().filter_map(|l| Some((serde_json::to_value(l).ok()?, l.to_string()))).collect())
 }
 
 #[cfg(not(feature = "cuda"))]
-fn links(_: usize) -> Result<Vec<serde_json::Value>, String> {
+fn links(_: usize) -> Result<Vec<(serde_json::Value, String)>, String> {
     Ok(vec![])
 }
 

@@ -19,9 +19,9 @@ pub struct EngineArgs {
     /// GPUs to use, in this order, one rank each (`0,2`) [default: all that are visible]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub devices: Vec<i32>,
-    /// How messages travel between GPUs [default: the fastest that works, for each pair of ranks]
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub transport: Option<Transport>,
+    /// How messages travel between GPUs; of several (`nccl,staged`) the fastest [default: of all, for each pair of ranks and size]
+    #[arg(long, value_enum, value_name = "HOW", value_delimiter = ',')]
+    pub transport: Vec<Transport>,
     /// How GPUs multiply matrices: as defined, with the same bits everywhere, or as cuBLAS does, whose bits depend on the library,
     /// the GPU and the shape of each rank's part
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Math::Exact)]
@@ -96,7 +96,7 @@ pub fn uses_gpus(args: &EngineArgs) -> bool {
 /// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
 pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     let verbose = args.verbose && speaks;
-    let for_gpus = [("--transport", args.transport.is_some()), ("--math", args.math != Math::Exact)];
+    let for_gpus = [("--transport", !args.transport.is_empty()), ("--math", args.math != Math::Exact)];
     let for_gpus = for_gpus.iter().find(|o| o.1).map(|o| o.0);
     if args.on_cpu() {
         if let Some(option) = for_gpus {
@@ -163,12 +163,13 @@ fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn E
     use crate::runtime::device::cuda::blas::Math as Allowed;
     use crate::runtime::device::cuda::transport::Transport as Carrier;
     use crate::runtime::device::cuda::{CudaEngine, Options};
-    let transport = args.transport.map(|t| match t {
+    let carriers = args.transport.iter().map(|t| match t {
         Transport::Peer => Carrier::Peer,
         Transport::Nccl => Carrier::Nccl,
         Transport::GpuAware => Carrier::GpuAware,
         Transport::Staged => Carrier::Staged,
     });
+    let transport = carriers.collect();
     let math = match args.math {
         Math::Exact => Allowed::Exact,
         Math::Library => Allowed::Library,

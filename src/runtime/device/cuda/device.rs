@@ -107,8 +107,8 @@ pub struct Given<'a> {
     pub gpu: Result<Gpu, CudaError>,
     pub code: Result<Arc<Vec<u8>>, Problem>,
     pub unit: &'a Unit,
-    /// The transport that is forced.
-    pub wish: Option<Transport>,
+    /// The transports to choose from; all if none.
+    pub wish: &'a [Transport],
     pub math: Math,
     pub stop: &'a Stop,
 }
@@ -204,8 +204,7 @@ impl<'a> CudaDevice<'a> {
             direct: vec![vec![]; schedules.len()],
             schedules: vec![],
             traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
-            all_peers: plan.ranks as usize <= PEERS
-                && links.links.iter().flatten().all(|l| l.transport == Transport::Peer),
+            all_peers: plan.ranks as usize <= PEERS && links.links.iter().flatten().all(Link::is_peer),
             links,
             packed: vec![],
             carrying: HashMap::new(),
@@ -436,7 +435,7 @@ impl Device for CudaDevice<'_> {
     }
 
     fn waits_for_others(&self) -> bool {
-        self.links().any(|(_, l)| matches!(l.transport, Transport::Peer | Transport::Nccl))
+        self.links().any(|(_, l)| [l.small, l.large].iter().any(|t| matches!(t, Transport::Peer | Transport::Nccl)))
     }
 
     fn by_hand(&mut self) -> Result<(), Failure> {

@@ -226,12 +226,12 @@ impl Gpu {
         Ok(free as u64)
     }
 
-    /// A block of zero bytes, aligned to 256.
+    /// A block of zero bytes, aligned to 256, and as much of them: vectors that begin in it may end behind what was asked for.
     pub fn alloc(&mut self, bytes: usize) -> Result<u64> {
-        let mut at = 0;
-        call!(cuMemAlloc_v2(&mut at, bytes.max(256)))?;
+        let (mut at, bytes) = (0, bytes.max(1).next_multiple_of(256));
+        call!(cuMemAlloc_v2(&mut at, bytes))?;
         self.owned.push(at);
-        call!(cuMemsetD8Async(at, 0, bytes.max(256), self.stream))?;
+        call!(cuMemsetD8Async(at, 0, bytes, self.stream))?;
         Ok(at)
     }
 
@@ -370,6 +370,7 @@ impl Gpu {
             self.wait()?;
             end.after(&start)
         };
+        let _ = call!(cuMemsetD8Async(at, 0, BYTES, self.stream));
         let best = (0..5).filter_map(|_| copy().ok()).fold(f32::INFINITY, f32::min);
         let _ = call!(cuMemFree_v2(at));
         (best > 0.0 && best.is_finite()).then(|| 2.0 * BYTES as f64 / (1e-3 * f64::from(best)))

@@ -8,7 +8,7 @@ use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::rounds::Alone;
-use super::transport::Transport;
+use super::transport::{SMALL, Transport};
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
@@ -28,7 +28,7 @@ pub struct Options {
     /// Print which rank takes which device, and how messages travel.
     pub verbose: bool,
     /// How messages travel; the fastest that works if none.
-    pub transport: Option<Transport>,
+    pub transport: Vec<Transport>,
     /// How products of matrices may be computed.
     pub math: Math,
 }
@@ -72,8 +72,21 @@ pub struct CudaEngine {
 pub struct LinkReport {
     pub from: i64,
     pub to: i64,
+    /// What carries messages of more than 64 KiB.
     pub transport: Transport,
+    /// What carries smaller ones.
+    pub small: Transport,
     pub why: String,
+}
+
+impl std::fmt::Display for LinkReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "rank {} to rank {}: ", self.from, self.to)?;
+        if self.small != self.transport {
+            write!(f, "{} up to {} KiB, ", self.small.name(), SMALL >> 10)?;
+        }
+        write!(f, "{} ({})", self.transport.name(), self.why)
+    }
 }
 
 impl CudaEngine {
@@ -177,17 +190,17 @@ impl Engine for CudaEngine {
             gpu: woken,
             code,
             unit: &self.unit,
-            wish: self.options.transport,
+            wish: &self.options.transport,
             math: self.options.math,
             stop: &self.stop,
         };
         let mut device = CudaDevice::new(plan, comm, gpu, given)?;
         device.verbose = self.options.verbose;
         for (q, link) in device.links() {
-            let report =
-                LinkReport { from: comm.rank(), to: q as i64, transport: link.transport, why: link.why.clone() };
+            let (from, to, why) = (comm.rank(), q as i64, link.why.clone());
+            let report = LinkReport { from, to, transport: link.large, small: link.small, why };
             if self.options.verbose {
-                eprintln!("rank {} to rank {q}: {} ({})", report.from, report.transport.name(), report.why);
+                eprintln!("{report}");
             }
             if let Ok(mut links) = self.links.lock() {
                 links.push(report);

@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::carry::{self, DeviceCopy};
 use super::device::{CudaDevice, lost};
 use super::storage::padded;
-use super::transport::Transport;
 use super::transport::peer::{Carrying, link};
 use super::transport::staging::{self, Staged};
+use super::transport::{Link, Transport};
 use crate::ir::plan::ExchangeId;
 use crate::runtime::exchange::{Message, Place, Schedule};
 use crate::runtime::failure::Failure;
@@ -41,7 +41,7 @@ pub struct Packed {
 impl CudaDevice<'_> {
     /// Whether the messages between this rank and another are stored straight into memory.
     fn is_peer(&self, rank: i64) -> bool {
-        self.links.links[rank as usize].as_ref().is_some_and(|l| l.transport == Transport::Peer)
+        self.links.links[rank as usize].as_ref().is_some_and(Link::is_peer)
     }
 
     /// Runs a list of copies of an exchange.
@@ -128,8 +128,8 @@ impl CudaDevice<'_> {
             self.queue.flush(&self.gpu).map_err(lost)?;
             for t in [Transport::Nccl, Transport::GpuAware, Transport::Staged] {
                 let by = |all: &[Staged]| -> Vec<Staged> {
-                    let same =
-                        |m: &&Staged| self.links.links[m.peer as usize].as_ref().is_some_and(|l| l.transport == t);
+                    let link = |m: &Staged| self.links.links[m.peer as usize].as_ref();
+                    let same = |m: &&Staged| link(m).is_some_and(|l| l.of(m.bytes) == t);
                     all.iter().filter(same).copied().collect()
                 };
                 let (sends, receives) = (by(&sends), by(&receives));

@@ -33,8 +33,8 @@ pub struct Work {
 
 /// Words of an exact sum.
 const SUM_WORDS: usize = 72;
-/// Bytes of a message with which transports are tried.
-pub const PROBE: usize = 64 << 10;
+/// Bytes of the messages with which transports are tried: a small one and a large one.
+pub const PROBES: [usize; 2] = [4 << 10, 512 << 10];
 
 /// One allocation for everything that other ranks may write to, so that it has one name for other processes: counters, what
 /// all-reduces bring, room to try transports, then the blocks of the static memory plan and the views.
@@ -79,7 +79,7 @@ impl Memory {
         take(LINK * ranks);
         let rounds = take(4 * most as u64);
         let inbox = take(32 * ranks * most_lines as u64);
-        let probe = take(if ranks == 1 { 0 } else { (ranks + 1) * PROBE as u64 });
+        let probe = take(if ranks == 1 { 0 } else { (ranks + 1) * PROBES[1] as u64 });
         let mut blocks = vec![None; plan.arrays.len()];
         for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
             let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len() as u64;
@@ -102,7 +102,7 @@ impl Memory {
 
     /// The offset of what a trial brings from a rank.
     pub fn probe_of(&self, from: usize) -> u64 {
-        self.probe + (1 + from) as u64 * PROBE as u64
+        self.probe + (1 + from) as u64 * PROBES[1] as u64
     }
 
     /// The address of a place; `arrays` says in which block each array is now.

@@ -11,7 +11,7 @@ use super::{Link, Transport};
 use crate::runtime::comm::Comm;
 use crate::runtime::device::cuda::carry;
 use crate::runtime::device::cuda::driver::{Function, Gpu};
-use crate::runtime::device::cuda::work::{Memory, PROBE};
+use crate::runtime::device::cuda::work::{Memory, PROBES};
 use crate::runtime::failure::Problem;
 
 /// What a rank has found out about the others.
@@ -34,12 +34,15 @@ pub struct Chooser<'a> {
     pub stop: u64,
 }
 
-/// What one candidate did: microseconds of a message of [`PROBE`] bytes to each rank, or why not.
-type Trial = Vec<Result<f64, String>>;
+/// Microseconds of a message of each size of [`PROBES`].
+type Times = [f64; 2];
+
+/// What one candidate did between this rank and each: its times, the same on both ranks of a pair, or why it cannot.
+type Trial = Vec<Result<Times, String>>;
 
 impl Chooser<'_> {
-    /// Chooses for all pairs, or takes the transport that is wished for.
-    pub fn choose(mut self, card: &Card, wish: Option<Transport>) -> Result<Links, Problem> {
+    /// Chooses for all pairs, among the transports that are wished for, if some are.
+    pub fn choose(mut self, card: &Card, wish: &[Transport]) -> Result<Links, Problem> {
         let bad = |why: String| Problem::new("E0620", why);
         let me = self.comm.rank();
         let cards = card.exchange(self.comm).map_err(|e| bad(e.0))?;
@@ -49,22 +52,25 @@ impl Chooser<'_> {
             out.links = vec![None; cards.len()];
             return Ok(out);
         }
-        let tried = |w: Transport| wish.is_none_or(|x| x == w);
+        let asked = |t: Transport| wish.contains(&t);
         let mut trials: Vec<(Transport, Trial)> = vec![];
-        if tried(Transport::Peer) {
+        if wish.is_empty() || asked(Transport::Peer) {
             trials.push((Transport::Peer, self.peers(card, &cards, &mut out)?));
         }
+        // Peers are taken where they work: if they work everywhere, nothing else is tried.
         let all_peers = trials.iter().any(|(_, t)| others(t, me).all(|r| r.is_ok()));
-        if wish == Some(Transport::Nccl) || wish.is_none() && !self.agreed(all_peers)? {
+        let enough = self.agreed(all_peers)?;
+        let tried = |t: Transport| !enough && (asked(t) || wish.is_empty());
+        if tried(Transport::Nccl) {
             let trial = self.nccl(&cards, &mut out)?;
             trials.push((Transport::Nccl, trial));
         }
-        if wish == Some(Transport::GpuAware) {
+        if asked(Transport::GpuAware) {
             let able = self.comm.takes_device_memory();
             let trial = self.together(&cards, able, Transport::GpuAware, None)?;
             trials.push((Transport::GpuAware, trial));
         }
-        if wish == Some(Transport::Staged) || wish.is_none() && !self.agreed(all_peers)? {
+        if tried(Transport::Staged) {
             let trial = self.together(&cards, Ok(()), Transport::Staged, None)?;
             trials.push((Transport::Staged, trial));
         }
@@ -73,34 +79,29 @@ impl Chooser<'_> {
                 out.links.push(None);
                 continue;
             }
-            let best = trials.iter().filter_map(|(t, trial)| Some((*t, *trial[q].as_ref().ok()?)));
-            // Peers need no host; where one works, it is taken.
-            let best =
-                best.min_by(|a, b| (a.0 != Transport::Peer).cmp(&(b.0 != Transport::Peer)).then(a.1.total_cmp(&b.1)));
-            let not: Vec<String> = trials
-                .iter()
-                .filter_map(|(t, trial)| Some(format!("{}: {}", t.name(), trial[q].as_ref().err()?)))
-                .collect();
-            let Some((transport, us)) = best else {
+            let (mut able, mut not): (Vec<(Transport, Times)>, Vec<String>) = (vec![], vec![]);
+            for (t, trial) in &trials {
+                match &trial[q] {
+                    Ok(times) => able.push((*t, *times)),
+                    Err(why) => not.push(format!("{}: {why}", t.name())),
+                }
+            }
+            let (Some(small), Some(large)) = (fastest(&able, 0), fastest(&able, 1)) else {
                 let mut p = bad(format!("no transport works between ranks {me} and {q} ({})", not.join("; ")));
-                if wish.is_some() {
+                if !wish.is_empty() {
                     p.help = Some("leave `--transport` out, and the fastest that works is taken".into());
                 }
                 return Err(p);
             };
-            let mut why = format!("{} KiB in {us:.1} us", PROBE >> 10);
-            for (t, trial) in trials.iter().filter(|(t, _)| *t != transport) {
-                if let Ok(us) = &trial[q] {
-                    why += &format!("; {} took {us:.1} us", t.name());
-                }
+            let sizes = PROBES.map(|b| b >> 10);
+            let took = |(t, us): &(Transport, Times)| {
+                format!("{}: {} KiB in {:.1} us, {} KiB in {:.1} us", t.name(), sizes[0], us[0], sizes[1], us[1])
+            };
+            let mut why: Vec<String> = able.iter().map(took).chain(not).collect();
+            if card.near(other) && !wish.is_empty() {
+                why.push("`--transport` asks for it".into());
             }
-            if !not.is_empty() {
-                why += &format!("; {}", not.join("; "));
-            }
-            if card.near(other) && wish.is_some() {
-                why += "; `--transport` asks for it";
-            }
-            out.links.push(Some(Link { transport, why }));
+            out.links.push(Some(Link { small, large, why: why.join("; ") }));
         }
         Ok(out)
     }
@@ -131,19 +132,19 @@ impl Chooser<'_> {
             } else {
                 Remote::open(self.gpu, card, other)
             };
-            trial.push(remote.as_ref().map(|_| 0.0).map_err(String::clone));
+            trial.push(remote.as_ref().map(|_| Times::default()).map_err(String::clone));
             out.remotes[q] = remote.ok();
         }
         self.agree_on(&mut trial)?;
         let partners: Vec<i64> = (0..cards.len()).filter(|q| trial[*q].is_ok()).map(|q| q as i64).collect();
         // What arrives is compared with what its sender wrote.
-        let run = |c: &mut Chooser| -> Result<(), String> {
+        let run = |c: &mut Chooser, bytes: usize| -> Result<(), String> {
             let text = |e: crate::runtime::device::cuda::driver::CudaError| e.to_string();
             let (mut sends, mut receives) = (vec![], vec![]);
             for q in &partners {
                 let Some(remote) = &out.remotes[*q as usize] else { continue };
                 let between = link(c.memory.arena, remote, me as i64, *q);
-                let copy = carry::plain(c.memory.probe(None), remote.base + c.memory.probe_of(me), PROBE);
+                let copy = carry::plain(c.memory.probe(None), remote.base + c.memory.probe_of(me), bytes);
                 sends.push((between, vec![copy]));
                 receives.push(between);
             }
@@ -196,64 +197,81 @@ impl Chooser<'_> {
             return Ok(vec![Err(why); cards.len()]);
         }
         let partners: Vec<i64> = (0..cards.len() as i64).filter(|q| *q != me).collect();
-        let mut trial: Trial = vec![Ok(0.0); cards.len()];
-        let mut host = || self.gpu.pin(PROBE).map_err(|e| Problem::new("E0620", e.to_string()));
+        let mut trial: Trial = vec![Ok(Times::default()); cards.len()];
+        let mut host = || self.gpu.pin(PROBES[1]).map_err(|e| Problem::new("E0620", e.to_string()));
         let mut staged = vec![];
         for q in &partners {
             let (out, into) = (host()?, host()?);
-            let message = |device, host| Staged { peer: *q, bytes: PROBE, device, host };
+            let message = |device, host| Staged { peer: *q, bytes: PROBES[1], device, host };
             staged.push((message(self.memory.probe(None), out), message(self.memory.probe(Some(*q as usize)), into)));
         }
         let (sends, receives): (Vec<Staged>, Vec<Staged>) = staged.into_iter().unzip();
-        let run = |c: &mut Chooser| {
-            staging::carry(transport, (&sends, &receives), c.gpu, nccl, c.comm).map_err(|e| format!("{e:?}"))?;
+        let run = |c: &mut Chooser, bytes: usize| {
+            let of = |all: &[Staged]| -> Vec<Staged> { all.iter().map(|m| Staged { bytes, ..*m }).collect() };
+            staging::carry(transport, (&of(&sends), &of(&receives)), c.gpu, nccl, c.comm)
+                .map_err(|e| format!("{e:?}"))?;
             c.gpu.wait().map_err(|e| e.to_string())
         };
         self.measure(&partners, &mut trial, run)?;
         Ok(trial)
     }
 
-    /// Carries the pattern three times; the last is timed, then what arrived is compared.
+    /// Carries the pattern of each size three times; the last is timed, then what arrived is compared.
     fn measure(
         &mut self,
         partners: &[i64],
         trial: &mut Trial,
-        run: impl Fn(&mut Chooser) -> Result<(), String>,
+        run: impl Fn(&mut Chooser, usize) -> Result<(), String>,
     ) -> Result<(), Problem> {
         let problem = |e: String| Problem::new("E0620", e);
         let put = |c: &Chooser, at: u64, data: &[u8]| c.gpu.put(at, data).map_err(|e| problem(e.to_string()));
-        put(self, self.memory.probe(None), &pattern(self.comm.rank()))?;
-        for q in partners {
-            put(self, self.memory.probe(Some(*q as usize)), &vec![0; PROBE])?;
-        }
-        let (mut time, mut worked) = (0.0, Ok(()));
-        for _ in 0..3 {
-            // All begin together, also where one has failed.
-            self.comm.gathered(&[]).map_err(|e| problem(e.0))?;
-            let clock = Instant::now();
-            worked = worked.and_then(|()| run(self));
-            time = clock.elapsed().as_secs_f64() * 1e6;
-        }
-        for q in partners {
-            let mut got = vec![0; PROBE];
-            let right = worked.clone().and_then(|()| {
-                let read = self.gpu.get(self.memory.probe(Some(*q as usize)), &mut got).map_err(|e| e.to_string());
-                read.and_then(|()| {
-                    if got == pattern(*q) { Ok(time) } else { Err("what arrived is not what was sent".into()) }
-                })
-            });
-            trial[*q as usize] = right;
+        for (k, bytes) in PROBES.into_iter().enumerate() {
+            put(self, self.memory.probe(None), &pattern(self.comm.rank(), bytes))?;
+            for q in partners {
+                put(self, self.memory.probe(Some(*q as usize)), &vec![0; bytes])?;
+            }
+            let (mut time, mut worked) = (0.0, Ok(()));
+            for _ in 0..3 {
+                // All begin together, also where one has failed.
+                self.comm.gathered(&[]).map_err(|e| problem(e.0))?;
+                let clock = Instant::now();
+                worked = worked.and_then(|()| run(self, bytes));
+                time = clock.elapsed().as_secs_f64() * 1e6;
+            }
+            for q in partners {
+                let arrived = worked.clone().and_then(|()| self.arrived(*q, bytes));
+                let t = &mut trial[*q as usize];
+                match (arrived, &mut *t) {
+                    (Ok(()), Ok(times)) => times[k] = time,
+                    (Err(why), Ok(_)) => *t = Err(why),
+                    (_, Err(_)) => {}
+                }
+            }
         }
         self.agree_on(trial)
     }
 
-    /// A pair works where both of its ranks say so.
+    /// Whether what lies here from a rank is its pattern.
+    fn arrived(&self, from: i64, bytes: usize) -> Result<(), String> {
+        let mut got = vec![0; bytes];
+        self.gpu.get(self.memory.probe(Some(from as usize)), &mut got).map_err(|e| e.to_string())?;
+        if got == pattern(from, bytes) { Ok(()) } else { Err("what arrived is not what was sent".into()) }
+    }
+
+    /// A pair works where both of its ranks say so, and takes the longer of their times: both choose by the same numbers.
     fn agree_on(&mut self, trial: &mut Trial) -> Result<(), Problem> {
-        let mine: Vec<u8> = trial.iter().map(|t| u8::from(t.is_ok())).collect();
+        let bytes = |t: &Result<Times, String>| t.clone().unwrap_or([f64::NAN; 2]).map(f64::to_le_bytes).concat();
+        let mine: Vec<u8> = trial.iter().flat_map(bytes).collect();
         let all = self.comm.gathered(&mine).map_err(|e| Problem::new("E0620", e.0))?;
         let me = self.comm.rank() as usize;
         for (q, t) in trial.iter_mut().enumerate() {
-            if t.is_ok() && all.part(q).get(me) != Some(&1) {
+            let Ok(times) = t else { continue };
+            let theirs = all.part(q).as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).skip(2 * me);
+            for (mine, theirs) in times.iter_mut().zip(theirs) {
+                // A NaN says that it fails there.
+                *mine = if theirs > *mine || theirs.is_nan() { theirs } else { *mine };
+            }
+            if times.iter().any(|t| t.is_nan()) {
                 *t = Err("it fails on the other rank".into());
             }
         }
@@ -261,14 +279,35 @@ impl Chooser<'_> {
     }
 }
 
+/// The fastest for messages of a size. Peers need no host: where one works, it is taken.
+fn fastest(able: &[(Transport, Times)], size: usize) -> Option<Transport> {
+    let other = |t: Transport| t != Transport::Peer;
+    let best = able.iter().min_by(|a, b| other(a.0).cmp(&other(b.0)).then(a.1[size].total_cmp(&b.1[size])));
+    best.map(|(t, _)| *t)
+}
+
 /// What a trial says of the other ranks.
-fn others(trial: &Trial, me: i64) -> impl Iterator<Item = &Result<f64, String>> {
+fn others(trial: &Trial, me: i64) -> impl Iterator<Item = &Result<Times, String>> {
     trial.iter().enumerate().filter(move |(q, _)| *q as i64 != me).map(|(_, t)| t)
 }
 
 /// The bytes that a rank sends in a trial.
-fn pattern(rank: i64) -> Vec<u8> {
-    (0..PROBE as u64)
+fn pattern(rank: i64, bytes: usize) -> Vec<u8> {
+    (0..bytes as u64)
         .map(|k| (k.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(rank as u64 * 77) >> 32) as u8)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_size_has_its_transport_but_peers_take_both() {
+        let (nccl, staged) = ((Transport::Nccl, [20.0, 30.0]), (Transport::Staged, [15.0, 90.0]));
+        let both = |able: &[(Transport, Times)]| [0, 1].map(|k| fastest(able, k));
+        assert_eq!(both(&[nccl, staged]), [Some(Transport::Staged), Some(Transport::Nccl)]);
+        assert_eq!(both(&[nccl, (Transport::Peer, [40.0, 50.0]), staged]), [Some(Transport::Peer); 2]);
+        assert_eq!(both(&[]), [None; 2]);
+    }
 }

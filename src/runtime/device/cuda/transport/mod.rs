@@ -34,9 +34,27 @@ impl Transport {
     }
 }
 
+/// Messages of up to so many bytes are small: what starts fastest suits them, not what moves most.
+pub const SMALL: usize = 64 << 10;
+
 /// What carries the messages between this rank and another, and why.
 #[derive(Clone, Debug)]
 pub struct Link {
-    pub transport: Transport,
+    /// For messages of at most [`SMALL`] bytes.
+    pub small: Transport,
+    /// For all others.
+    pub large: Transport,
     pub why: String,
+}
+
+impl Link {
+    /// What carries a message of so many bytes.
+    pub fn of(&self, bytes: usize) -> Transport {
+        if bytes <= SMALL { self.small } else { self.large }
+    }
+
+    /// Whether kernels of both ranks store into each other's memory; then they do for messages of every size.
+    pub fn is_peer(&self) -> bool {
+        self.small == Transport::Peer
+    }
 }
