@@ -53,7 +53,11 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let nest = placed.nest;
     let column = nest.domain.rank() - 1;
     let (name, words) = (format!("mgpu_chains_{number}"), w.words());
-    w.head(out, &name, &words, &format!("__launch_bounds__({THREADS})"));
+    // Four blocks a multiprocessor, so that as many as there are of long reductions run at one time; a chain is bound by the latency of
+    // its additions. Terms that take much computing may want the registers.
+    let simple = c.terms.iter().map(|t| t.code.len()).sum::<usize>() < 24;
+    let resident = if simple { 4 } else { 1 };
+    w.head(out, &name, &words, &format!("__launch_bounds__({THREADS}, {resident})"));
     let (ty, count) = (c_ty(c.ty), c.terms.len());
     let _ = writeln!(out, "    typedef mg_chains<{ty}, {count}, {along}, {COLUMNS}> Chains;");
     out.push_str("    __shared__ Chains::Panel room[2];\n");

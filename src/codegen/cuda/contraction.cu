@@ -26,6 +26,14 @@ template <int BYTES> FN void mg_send(u32 to, const void *from, bool valid = true
         asm volatile("st.shared.b32 [%0], %1;" ::"r"(to + 4 * i), "r"(valid ? ((const u32 *)from)[i] : 0) : "memory");
 #endif
 }
+/* The same without a branch, so that it may move between other instructions: 16 bytes, if there are more panels. */
+FN void mg_send_more(u32 to, const void *from, bool more) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("{.reg .pred p; setp.ne.u32 p, %2, 0; @p cp.async.cg.shared.global [%0], [%1], 16;}" ::"r"(to), "l"(from), "r"((u32)more) : "memory");
+#else
+    if (more) mg_send<16>(to, from);
+#endif
+}
 FN void mg_sent() {
 #if __CUDA_ARCH__ >= 800
     asm volatile("cp.async.commit_group;" ::: "memory");
@@ -61,12 +69,12 @@ template <bool LINES, int TILE, int TERMS> struct mg_panel {
 
 /* One factor's way to its panels. ALONG: terms lie beside each other in memory, else rows do. F gives an element's address, or its
    value where it is computed. Elements travel by 16 bytes, asynchronously; those that must be computed, or turned because terms
-   lie apart in the panel, wait in registers (HELD) from `ask` to `put`. HOLD false: turned elements go one by one instead. */
-template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TERMS, int THREADS> struct mg_side {
+   lie apart in the panel, wait in registers (HELD) from `ask` to `put`. */
+template <class F, class T, bool ALONG, bool LINES, int TILE, int TERMS, int THREADS> struct mg_side {
     typedef mg_panel<LINES, TILE, TERMS> Panel;
     static constexpr bool PLAIN = mg_plain<decltype(((F *)0)->operator()(0LL, 0LL))>::value;
-    static constexpr bool TURN = ALONG && !LINES, HELD = !PLAIN || (TURN && HOLD);
-    static constexpr int W = 16 / sizeof(T), V = PLAIN && (!TURN || HOLD) ? W : 1;
+    static constexpr bool TURN = ALONG && !LINES, HELD = !PLAIN || TURN;
+    static constexpr int W = 16 / sizeof(T), V = PLAIN ? W : 1;
     static constexpr int TURNS = (TILE * TERMS / V + THREADS - 1) / THREADS;
     /* Threads that share a line of memory: 32 bytes of it, if they write to a line of the panel each. */
     static constexpr int NEAR = (!ALONG ? TILE : TURN ? 32 / (int)sizeof(T) : TERMS) / V;
@@ -78,8 +86,8 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
     const i64 first, end;
     /* Where the thread's first element of the first panel goes. */
     const u32 to;
-    /* The terms that a panel must have to travel as vectors: all, or more than there are. */
-    int enough;
+    /* Whether panels of all their terms travel as vectors. */
+    bool whole;
     const T *at;
     mg_vec<T, V> held[HELD ? TURNS : 1];
 
@@ -90,25 +98,31 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
     }
     INLINE mg_side(const F &f, const T *room, i64 first, i64 end, i64 from, bool whole)
         : f(f), first(first), end(end), to(mg_shared(room + Panel::place(x_of(threadIdx.x), k_of(threadIdx.x)))) {
-        enough = whole && first + TILE <= (ALONG ? end : (end + W - 1) / W * W) ? TERMS : TERMS + 1;
+        this->whole = PLAIN && whole && first + TILE <= (ALONG ? end : (end + W - 1) / W * W);
         if constexpr (PLAIN) at = f(first + x_of(threadIdx.x), from + k_of(threadIdx.x));
     }
-    /* Asks for a panel of `count` terms, `panel` elements behind the first panel. */
-    INLINE void ask(int panel, i64 term, int count) {
+    /* Asks for all terms of a panel, `panel` elements behind the first panel, as vectors; if there are more panels. Without a branch,
+       so that the requests can move between other instructions: what would wait in registers is the last panel once more. */
+    INLINE void ask_whole(int panel, bool more = true) {
         if constexpr (PLAIN) {
-            if (count >= enough) {
+            const i64 step = f(0, TERMS) - f(0, 0);
+            const T *const here = HELD && !more ? at - step : at;
 #pragma unroll
-                for (int t = 0; t < TURNS; t++) {
-                    const int dx = x_of(t * THREADS), dk = k_of(t * THREADS);
-                    if (TILE * TERMS / V % THREADS != 0 && k_of(threadIdx.x) + dk >= TERMS) break;
-                    const T *const from = at + (f(dx, dk) - f(0, 0));
-                    if constexpr (HELD) held[t].word = *(const decltype(held[t].word) *)from;
-                    else mg_send<V * sizeof(T)>(to + (panel + Panel::place(dx, dk)) * (int)sizeof(T), from);
-                }
-                at += f(0, TERMS) - f(0, 0);
-                return;
+            for (int t = 0; t < TURNS; t++) {
+                const int dx = x_of(t * THREADS), dk = k_of(t * THREADS);
+                const bool mine = TILE * TERMS / V % THREADS == 0 || k_of(threadIdx.x) + dk < TERMS;
+                const T *const from = here + (f(dx, dk) - f(0, 0));
+                const u32 place = to + (panel + Panel::place(dx, dk)) * (int)sizeof(T);
+                if constexpr (HELD) {
+                    if (mine) held[t].word = *(const decltype(held[t].word) *)from;
+                } else mg_send_more(place, from, mine && more);
             }
+            at += more ? step : 0;
         }
+    }
+    /* Asks for a panel of `count` terms. */
+    INLINE void ask(int panel, i64 term, int count) {
+        if (whole && count == TERMS) return ask_whole(panel);
         const auto one = [&](int t, int v) {
             const int x = x_of(threadIdx.x), k = k_of(threadIdx.x);
             const int dx = x_of(t * THREADS) + (ALONG ? 0 : v), dk = k_of(t * THREADS) + (ALONG ? v : 0);
@@ -147,8 +161,8 @@ template <class F, class T, bool ALONG, bool LINES, bool HOLD, int TILE, int TER
    vectors of rows and of columns, M / V and N / V of them. */
 template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> struct mg_fmas {
     typedef Type T;
-    static constexpr bool LINES = false;
-    static constexpr int THREADS = 32 * WM * WN, ROWS = WM * LM * M, COLUMNS = WN * LN * N, TERMS = TERMS_, BEATS = TERMS, V = 16 / sizeof(T);
+    static constexpr bool LINES = false, LINES_COLUMNS = false;
+    static constexpr int THREADS = 32 * WM * WN, HIGH = WM, ROWS = WM * LM * M, COLUMNS = WN * LN * N, TERMS = TERMS_, BEATS = TERMS, V = 16 / sizeof(T);
     T sum[M][N];
     mg_vec<T, V> u[2][M / V], v[2][N / V];
 
@@ -168,16 +182,14 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
 #pragma unroll
         for (int j = 0; j < N / V; j++) mg_take(v[beat % 2][j].word, b + B::place(j * LN * V, beat) * (int)sizeof(T));
     }
-    INLINE void step(int i, int j, int slot) { sum[i][j] = mg_chain(u[slot][i / V].v[i % V], v[slot][j / V].v[j % V], sum[i][j]); }
-    /* By pairs of columns, back and forth, so that an operand is used again: measured best. */
+    /* Row by row, back and forth, so that an operand is used again: measured best. */
     INLINE void add(int beat) {
 #pragma unroll
-        for (int j = 0; j < N; j += 2)
+        for (int i = 0; i < M; i++)
 #pragma unroll
-            for (int k = 0; k < M; k++) {
-                const int i = j & 2 ? M - 1 - k : k;
-                step(i, j, beat % 2);
-                step(i, j + 1, beat % 2);
+            for (int k = 0; k < N; k++) {
+                const int j = i & 1 ? N - 1 - k : k;
+                sum[i][j] = mg_chain(u[beat % 2][i / V].v[i % V], v[beat % 2][j / V].v[j % V], sum[i][j]);
             }
     }
     /* Adds one term, the panels' elements at a and b. */
@@ -188,13 +200,73 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
 #pragma unroll
             for (int j = 0; j < N; j++) sum[i][j] = mg_chain(a[A::place(i / V * LM * V + i % V, 0)], b[B::place(j / V * LN * V + j % V, 0)], sum[i][j]);
     }
-    /* Calls f(row, column, result) for all results of the thread. */
-    template <class F> INLINE void each(const F &f) const {
-        const int r = row(), c = column();
+    /* Where a column lies in a line of results that leave: a thread's are not neighbours. Stored as vectors, they would be in
+       neighbouring registers while they are added to, and all operands of most fma in one bank: 0.9 of the speed. LINE: a warp's
+       stores fall on different banks. */
+    static constexpr int LINE = COLUMNS + (LN + 3) / 4;
+    static INLINE int place(int column) { return column / (LN * V) * (LN * V) + column % V * LN + column / V % LN; }
+    /* Calls f(row, place, result) for the thread's results in slice number S of SLICES: a part of every warp's rows, which are counted
+       without the others. */
+    template <int S, int SLICES, class F> INLINE void each(const F &f) const {
+        static_assert(M % (SLICES * V) == 0, "whole vectors of rows");
+        const int r = threadIdx.x / 32 / WN * (LM * M / SLICES) + threadIdx.x % 32 / LN * V, c = place(column());
 #pragma unroll
-        for (int i = 0; i < M; i++)
+        for (int i = 0; i < M / SLICES; i++)
 #pragma unroll
-            for (int j = 0; j < N; j++) f(r + i / V * LM * V + i % V, c + j / V * LN * V + j % V, sum[i][j]);
+            for (int j = 0; j < N; j++) f(r + i / V * LM * V + i % V, c + j / V * LN * V + j % V * LN, sum[S * (M / SLICES) + i][j]);
+    }
+};
+
+/* The same where the terms of rows lie beside each other, and panels keep them so: a beat is a vector of terms of one of a thread's M
+   rows, and of all columns in the first of them. For few columns, whose rows are read once: nothing is turned on the way. */
+template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> struct mg_lines {
+    typedef Type T;
+    static constexpr bool LINES = true, LINES_COLUMNS = false;
+    static constexpr int V = 16 / sizeof(T), THREADS = 32 * WM * WN, HIGH = WM, ROWS = WM * LM * M, COLUMNS = WN * LN * N, TERMS = TERMS_, BEATS = TERMS / V * M;
+    T sum[M][N];
+    mg_vec<T, V> u[2], v[2][V][N / V];
+
+    static INLINE int row() { return threadIdx.x / 32 / WN * (LM * M) + threadIdx.x % 32 / LN; }
+    static INLINE int column() { return threadIdx.x / 32 % WN * (LN * N) + threadIdx.x % LN * V; }
+    static INLINE int term() { return 0; }
+    INLINE void clear() {
+#pragma unroll
+        for (int m = 0; m < M; m++)
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[m][j] = 0;
+    }
+    template <class A, class B> INLINE void load(u32 a, u32 b, int beat) {
+        const int g = beat / M, m = beat % M;
+        if (m == 0)
+#pragma unroll
+            for (int q = 0; q < V; q++)
+#pragma unroll
+                for (int j = 0; j < N / V; j++) mg_take(v[g % 2][q][j].word, b + B::place(j * LN * V, g * V + q) * (int)sizeof(T));
+        mg_take(u[beat % 2].word, a + A::place(m * LM, g * V) * (int)sizeof(T));
+    }
+    INLINE void add(int beat) {
+        const int g = beat / M, m = beat % M;
+#pragma unroll
+        for (int q = 0; q < V; q++)
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[m][j] = mg_chain(u[beat % 2].v[q], v[g % 2][q][j / V].v[j % V], sum[m][j]);
+    }
+    template <class A, class B> INLINE void add_one(const T *a, const T *b) {
+        a += A::place(row(), 0), b += B::place(column(), 0);
+#pragma unroll
+        for (int m = 0; m < M; m++)
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[m][j] = mg_chain(a[A::place(m * LM, 0)], b[B::place(j / V * LN * V + j % V, 0)], sum[m][j]);
+    }
+    static constexpr int LINE = COLUMNS + LN;
+    static INLINE int place(int column) { return column / (LN * V) * (LN * V) + column % V * LN + column / V % LN; }
+    template <int S, int SLICES, class F> INLINE void each(const F &f) const {
+        static_assert(M % SLICES == 0, "whole rows");
+        const int r = threadIdx.x / 32 / WN * (LM * M / SLICES) + threadIdx.x % 32 / LN, c = place(column());
+#pragma unroll
+        for (int m = 0; m < M / SLICES; m++)
+#pragma unroll
+            for (int j = 0; j < N; j++) f(r + m * LM, c + j / V * LN * V + j % V * LN, sum[S * (M / SLICES) + m][j]);
     }
 };
 
@@ -230,8 +302,8 @@ FN void mg_mma(f64 (&c)[4], const f64 (&a)[4], const f64 (&b)[2]) {
    of all columns in the first of M. */
 template <int WM, int WN, int M, int N> struct mg_tensors {
     typedef f64 T;
-    static constexpr bool LINES = true;
-    static constexpr int THREADS = 32 * WM * WN, ROWS = WM * M * 16, COLUMNS = WN * N * 8, TERMS = 16, BEATS = TERMS / 8 * M;
+    static constexpr bool LINES = true, LINES_COLUMNS = true;
+    static constexpr int THREADS = 32 * WM * WN, HIGH = WM, ROWS = WM * M * 16, COLUMNS = WN * N * 8, TERMS = 16, BEATS = TERMS / 8 * M;
     T sum[M][N][4], u[2][4], v[2][N][2];
 
     static INLINE int row() { return threadIdx.x / 32 / WN * M * 16 + threadIdx.x % 32 / 4; }
@@ -269,14 +341,18 @@ template <int WM, int WN, int M, int N> struct mg_tensors {
 #pragma unroll
                 for (int e = 0; e < 4; e++) sum[m][j][e] = mg_chain(a[A::place(m * 16 + e / 2 * 8, 0)], b[B::place(j * 8 + e % 2, 0)], sum[m][j][e]);
     }
-    template <class F> INLINE void each(const F &f) const {
-        const int r = row(), c = column() - threadIdx.x % 32 / 4 + threadIdx.x % 4 * 2;
+    static constexpr int LINE = COLUMNS + 4;
+    static INLINE int place(int column) { return column; }
+    template <int S, int SLICES, class F> INLINE void each(const F &f) const {
+        static_assert(M % SLICES == 0, "whole fragments");
+        const int r = threadIdx.x / 32 / WN * (M / SLICES) * 16 + threadIdx.x % 32 / 4;
+        const int c = column() - threadIdx.x % 32 / 4 + threadIdx.x % 4 * 2;
 #pragma unroll
-        for (int m = 0; m < M; m++)
+        for (int m = 0; m < M / SLICES; m++)
 #pragma unroll
             for (int j = 0; j < N; j++)
 #pragma unroll
-                for (int e = 0; e < 4; e++) f(r + m * 16 + e / 2 * 8, c + j * 8 + e % 2, sum[m][j][e]);
+                for (int e = 0; e < 4; e++) f(r + m * 16 + e / 2 * 8, c + j * 8 + e % 2, sum[S * (M / SLICES) + m][j][e]);
     }
 };
 
@@ -284,39 +360,65 @@ template <int WM, int WN, int M, int N> struct mg_tensors {
 template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
     typedef typename P::T T;
     static constexpr int ROWS = P::ROWS, COLUMNS = P::COLUMNS, TERMS = P::TERMS, BEATS = P::BEATS, SIZE = sizeof(T);
-    static constexpr bool LINES_A = ALONG_A && P::LINES, LINES_B = ALONG_B && P::LINES;
+    static constexpr bool LINES_A = ALONG_A && P::LINES, LINES_B = ALONG_B && P::LINES_COLUMNS;
     typedef mg_panel<LINES_A, ROWS, TERMS> Left;
     typedef mg_panel<LINES_B, COLUMNS, TERMS> Right;
     static constexpr int STAGE = Left::SIZE + Right::SIZE, BYTES = STAGE * STAGES * SIZE;
-    /* Results leave through shared memory in slices of so many rows. */
-    static constexpr int slice(int rows) { return rows * COLUMNS <= STAGE * STAGES ? rows : slice(rows / 2); }
+    /* Results leave through shared memory, so that neighbouring threads write neighbouring elements, in so many slices of rows. */
+    static constexpr int slices(int n) { return ROWS * P::LINE <= STAGE * STAGES * n ? n : slices(2 * n); }
+    static constexpr int SLICES = slices(1), SLICE = ROWS / SLICES;
 
-    template <class A, class B, class Out>
-    static INLINE void run(void *room_, const A &a, const B &b, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 from, i64 to, bool whole_a, bool whole_b) {
-        /* Elements that pass through registers are worth it where a panel takes long. */
-        constexpr bool HOLD = STAGES < 4;
-        typedef mg_side<A, T, ALONG_A, LINES_A, HOLD, ROWS, TERMS, P::THREADS> SideA;
-        typedef mg_side<B, T, ALONG_B, LINES_B, HOLD, COLUMNS, TERMS, P::THREADS> SideB;
-        T *const room = (T *)room_;
-        const i64 high = SideA::start(row, rows), wide = SideB::start(column, columns);
-        SideA left(a, room, high, rows, from, whole_a);
-        SideB right(b, room + Left::SIZE, wide, columns, from, whole_b);
+    /* Slice number S and those behind it. */
+    template <int S, class Out> static INLINE void leave(T *room, const P &mine, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 high, i64 wide) {
+        constexpr int BLOCK = SLICE / P::HIGH;
+        const auto row_of = [](int r) { return r / BLOCK * (BLOCK * SLICES) + S * BLOCK + r % BLOCK; };
+        __syncthreads();
+        mine.template each<S, SLICES>([&](int r, int place, T value) { room[r * P::LINE + place] = value; });
+        __syncthreads();
+        if (high == row && wide == column && high + ROWS <= rows && wide + COLUMNS <= columns) {
+            /* No branch, so that a thread's loads are under way together. */
+#pragma unroll 8
+            for (int t = 0; t < SLICE * COLUMNS / P::THREADS; t++) {
+                const int e = (int)threadIdx.x + t * P::THREADS;
+                out(high + row_of(e / COLUMNS), wide + e % COLUMNS, room[e / COLUMNS * P::LINE + P::place(e % COLUMNS)]);
+            }
+        } else {
+#pragma unroll 1
+            for (int e = threadIdx.x; e < SLICE * COLUMNS; e += P::THREADS) {
+                const i64 r = high + row_of(e / COLUMNS), c = wide + e % COLUMNS;
+                if (r >= row && r < rows && c >= column && c < columns) out(r, c, room[e / COLUMNS * P::LINE + P::place(e % COLUMNS)]);
+            }
+        }
+        if constexpr (S + 1 < SLICES) leave<S + 1>(room, mine, out, row, rows, column, columns, high, wide);
+    }
+
+    /* The tile whose first row is `high` and first column `wide`. WHOLE: all panels have all their terms, of whole tiles, and none is
+       looked at. What is worked on is not shared between the two, or the compiler finds worse registers for both. */
+    template <bool WHOLE, class SideA, class SideB, class Out>
+    static INLINE void go(T *room, SideA &left, SideB &right, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 high, i64 wide, i64 from, i64 to) {
         i64 rest = to > from ? to - from : 0;
-        const auto ask = [&](int panel, i64 rest, int count) {
-            left.ask(panel, to - rest, count);
-            right.ask(panel, to - rest, count);
+        /* Asks for the panel from where so many terms are left. */
+        const auto ask = [&](int panel, i64 later) {
+            if constexpr (WHOLE) {
+                left.ask_whole(panel, later > 0);
+                right.ask_whole(panel, later > 0);
+            } else if (later > 0) {
+                const int count = later < TERMS ? (int)later : TERMS;
+                left.ask(panel, to - later, count);
+                right.ask(panel, to - later, count);
+            }
         };
-        const auto put = [&](int panel) {
-            left.put(panel);
-            right.put(panel);
+        const auto put = [&](int panel, i64 later) {
+            /* A panel that nobody asks for is free, so that what waits in registers may go there. */
+            if (WHOLE || later > 0) {
+                left.put(panel);
+                right.put(panel);
+            }
         };
 #pragma unroll 1
         for (int s = 0; s < STAGES - 1; s++) {
-            const i64 later = rest - s * TERMS;
-            if (later > 0) {
-                ask(s * STAGE, later, later < TERMS ? (int)later : TERMS);
-                put(s * STAGE);
-            }
+            ask(s * STAGE, rest - s * TERMS);
+            put(s * STAGE, rest - s * TERMS);
             mg_sent();
         }
         P mine;
@@ -329,57 +431,49 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
 #pragma unroll 1
         for (; rest >= TERMS; rest -= TERMS) {
             const i64 later = rest - (STAGES - 1) * TERMS;
-            const int count = later < TERMS ? (int)later : TERMS;
             const int after = slot + STAGE == STAGES * STAGE ? 0 : slot + STAGE;
 #pragma unroll
             for (int beat = 0; beat < BEATS; beat++) {
-                if (beat == 0 && count > 0) ask(next, later, count);
-                if (beat == BEATS - 2) {
-                    if (count > 0) put(next);
-                    mg_sent();
-                }
                 if (beat == BEATS - 1) {
                     mg_arrived<STAGES - 2>();
                     __syncthreads();
                 }
+                /* What threads need first is loaded first: all of it waits in one queue. */
                 const int s = (beat == BEATS - 1 ? after : slot) * SIZE;
                 mine.template load<Left, Right>(x + s, y + s, (beat + 1) % BEATS);
+                if (beat == 0) ask(next, later);
+                if (beat == BEATS - 2) {
+                    put(next, later);
+                    mg_sent();
+                }
                 mine.add(beat);
             }
             slot = after;
             next = next + STAGE == STAGES * STAGE ? 0 : next + STAGE;
         }
         /* No term more than there are: one of zeros could turn a sum of -0 into 0. */
+        if constexpr (!WHOLE)
 #pragma unroll 1
-        for (int k = 0; k < (int)rest; k++) {
-            const T *const panel = room + slot;
-            mine.template add_one<Left, Right>(panel + Left::place(0, k), panel + Left::SIZE + Right::place(0, k));
-        }
+            for (int k = 0; k < (int)rest; k++) {
+                const T *const panel = room + slot;
+                mine.template add_one<Left, Right>(panel + Left::place(0, k), panel + Left::SIZE + Right::place(0, k));
+            }
         mg_arrived<0>();
-        /* Through shared memory, so that neighbouring threads write neighbouring elements. */
-        constexpr int SLICE = slice(ROWS);
-        const bool all = high == row && wide == column && high + ROWS <= rows && wide + COLUMNS <= columns;
-#pragma unroll 1
-        for (int s = 0; s < ROWS; s += SLICE) {
-            __syncthreads();
-            mine.each([&](int r, int c, T value) {
-                if (SLICE == ROWS || (r >= s && r < s + SLICE)) room[(r - s) * COLUMNS + c] = value;
-            });
-            __syncthreads();
-            if (all) {
-                /* No branch, so that a thread's loads are under way together. */
-#pragma unroll 8
-                for (int t = 0; t < SLICE * COLUMNS / P::THREADS; t++) {
-                    const int e = (int)threadIdx.x + t * P::THREADS;
-                    out(high + s + e / COLUMNS, wide + e % COLUMNS, room[e]);
-                }
-                continue;
-            }
-#pragma unroll 1
-            for (int e = threadIdx.x; e < SLICE * COLUMNS; e += P::THREADS) {
-                const i64 r = high + s + e / COLUMNS, c = wide + e % COLUMNS;
-                if (r >= row && r < rows && c >= column && c < columns) out(r, c, room[e]);
-            }
-        }
+        leave<0>(room, mine, out, row, rows, column, columns, high, wide);
+    }
+
+    template <class A, class B, class Out>
+    static INLINE void run(void *room_, const A &a, const B &b, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 from, i64 to, bool whole_a, bool whole_b) {
+        static_assert(ALONG_A || P::LINES == P::LINES_COLUMNS, "mg_lines wants rows whose terms lie beside each other");
+        typedef mg_side<A, T, ALONG_A, LINES_A, ROWS, TERMS, P::THREADS> SideA;
+        typedef mg_side<B, T, ALONG_B, LINES_B, COLUMNS, TERMS, P::THREADS> SideB;
+        T *const room = (T *)room_;
+        const i64 high = SideA::start(row, rows), wide = SideB::start(column, columns);
+        SideA left(a, room, high, rows, from, whole_a);
+        SideB right(b, room + Left::SIZE, wide, columns, from, whole_b);
+        if constexpr (SideA::PLAIN && SideB::PLAIN)
+            if (left.whole && right.whole && to > from && (to - from) % TERMS == 0)
+                return go<true>(room, left, right, out, row, rows, column, columns, high, wide, from, to);
+        go<false>(room, left, right, out, row, rows, column, columns, high, wide, from, to);
     }
 };

@@ -38,16 +38,16 @@ pub struct Tiles {
 
 /// The shape of a product's tiles: an instance of `mg_product`.
 struct Shape {
-    /// What threads do with a panel: `mg_fmas` or `mg_tensors` with its numbers.
+    /// What threads do with a panel: `mg_fmas`, `mg_lines` or `mg_tensors` with its numbers.
     threads: String,
     warps: i64,
     rows: i64,
     columns: i64,
     terms: i64,
-    /// Whether panels keep the order of memory.
-    lines: bool,
-    /// Panels under way: the text's and a number not below it.
-    stages: (&'static str, i64),
+    /// Whether panels of rows keep the order of memory, and those of columns.
+    lines: (bool, bool),
+    /// Panels under way; `MG_DEEP`, which is not more, on tensor cores.
+    stages: i64,
     /// Blocks of threads that a multiprocessor holds at least.
     resident: i64,
 }
@@ -56,25 +56,35 @@ struct Shape {
 const MULTIPROCESSORS: i64 = 132;
 
 impl Shape {
-    /// `batch` products of so many rows and columns; `plain`: both factors are what lies in memory.
-    fn of(ty: Ty, batch: i64, rows: i64, columns: i64, plain: bool) -> Shape {
+    /// `batch` products of so many rows and columns; `plain`: both factors are what lies in memory; `along`: the rows' terms lie
+    /// beside each other there.
+    fn of(ty: Ty, batch: i64, rows: i64, columns: i64, plain: bool, along: bool) -> Shape {
         // Large tiles take the least from memory, if there are enough of them.
         let tiles = batch.saturating_mul((rows + 127) / 128).saturating_mul((columns + 127) / 128);
         let small = rows <= 64 || columns <= 64 || 2 * tiles < MULTIPROCESSORS;
         match ty {
-            _ if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 4, 2),
+            Ty::F64 if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 8, 3, 4),
+            _ if columns <= 16 && along => Shape::lines(ty, (4, 1), (16, 2), (2, 8), 32, 2, 4),
+            _ if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 16, 3, 4),
             Ty::F64 if small => Shape::tensors((2, 2), (2, 4), 2),
             Ty::F64 => Shape::tensors((4, 2), (2, 8), 1),
-            _ if small => Shape::fmas(ty, (4, 2), (4, 8), (4, 4), 3, 2),
+            _ if small => Shape::fmas(ty, (4, 2), (4, 8), (4, 4), 16, 3, 2),
             // Elements that are computed wait in registers.
-            _ if !plain || tiles <= MULTIPROCESSORS => Shape::fmas(ty, (4, 2), (4, 8), (8, 8), 3, 2),
-            _ => Shape::fmas(ty, (2, 2), (4, 8), (16, 8), 3, 2),
+            _ if !plain || tiles <= MULTIPROCESSORS => Shape::fmas(ty, (4, 2), (4, 8), (8, 8), 16, 3, 2),
+            _ => Shape::fmas(ty, (2, 2), (4, 8), (16, 8), 8, 4, 2),
         }
     }
 
     /// Warps, lanes of a warp, and results of a thread along rows and columns.
-    fn fmas(ty: Ty, warps: (i64, i64), lanes: (i64, i64), each: (i64, i64), stages: i64, resident: i64) -> Shape {
-        let terms = if ty == Ty::F64 { 8 } else { 16 };
+    fn fmas(
+        ty: Ty,
+        warps: (i64, i64),
+        lanes: (i64, i64),
+        each: (i64, i64),
+        terms: i64,
+        stages: i64,
+        resident: i64,
+    ) -> Shape {
         let ((wm, wn), (lm, ln), (m, n)) = (warps, lanes, each);
         Shape {
             threads: format!("mg_fmas<{}, {wm}, {wn}, {lm}, {ln}, {m}, {n}, {terms}>", c_ty(ty)),
@@ -82,10 +92,24 @@ impl Shape {
             rows: wm * lm * m,
             columns: wn * ln * n,
             terms,
-            lines: false,
-            stages: (if stages == 4 { "4" } else { "3" }, stages),
+            lines: (false, false),
+            stages,
             resident,
         }
+    }
+
+    /// The same where the rows' terms lie beside each other and stay so.
+    fn lines(
+        ty: Ty,
+        warps: (i64, i64),
+        lanes: (i64, i64),
+        each: (i64, i64),
+        terms: i64,
+        stages: i64,
+        resident: i64,
+    ) -> Shape {
+        let shape = Shape::fmas(ty, warps, lanes, each, terms, stages, resident);
+        Shape { threads: shape.threads.replace("mg_fmas", "mg_lines"), lines: (true, false), ..shape }
     }
 
     /// Warps, and fragments of 16 by 8 results of f64 of a warp, along rows and columns.
@@ -96,24 +120,25 @@ impl Shape {
             rows: wm * m * 16,
             columns: wn * n * 8,
             terms: 16,
-            lines: true,
-            stages: ("MG_DEEP", 4),
+            lines: (true, true),
+            stages: 4,
             resident,
         }
     }
 
     /// The tiles; `left` and `right` say whether terms lie beside each other.
     fn tiles(&self, row: usize, column: usize, size: i64, left: bool, right: bool) -> Tiles {
-        let panel = |tile: i64, along: bool| {
-            if along && self.lines { tile * (self.terms + 4) } else { self.terms * (tile + 4) }
-        };
+        let panel = |tile: i64, lines: bool| if lines { tile * (self.terms + 4) } else { self.terms * (tile + 4) };
         Tiles {
             row,
             column,
             rows: self.rows,
             columns: self.columns,
             threads: 32 * self.warps as u32,
-            shared: (size * self.stages.1 * (panel(self.rows, left) + panel(self.columns, right))) as u32,
+            shared: (size
+                * self.stages
+                * (panel(self.rows, left && self.lines.0) + panel(self.columns, right && self.lines.1)))
+                as u32,
             gemm: None,
         }
     }
@@ -143,8 +168,8 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let (rows, columns) = (placed.extent[row], placed.extent[column]);
     let batch = (0..column).filter(|d| *d != row).map(|d| placed.extent[d]).fold(1, i64::saturating_mul);
     let plain = w.read(&c.left).is_some() && w.read(&c.right).is_some();
-    let shape = Shape::of(c.chain.ty, batch, rows, columns, plain);
     let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));
+    let shape = Shape::of(c.chain.ty, batch, rows, columns, plain, left);
     let mut tiles = shape.tiles(row, column, c.chain.ty.size() as i64, left, right);
     tiles.gemm = gemm::of(&w.w, &c, row);
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());
@@ -152,7 +177,8 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     if tiles.gemm.is_some() {
         out.push_str("    /* `--math library` gives this product to cuBLAS. */\n");
     }
-    let (threads, stages) = (&shape.threads, shape.stages.0);
+    let threads = &shape.threads;
+    let stages = if shape.lines.1 { "MG_DEEP".to_string() } else { shape.stages.to_string() };
     let _ = writeln!(out, "    typedef mg_product<{threads}, {stages}, {left}, {right}> Tiles;");
     let _ = writeln!(out, "    static_assert(Tiles::BYTES <= {}, \"\");", tiles.shared);
     out.push_str("    extern __shared__ __align__(16) u8 room[];\n");
