@@ -27,6 +27,9 @@ const MOST_COLUMNS: i64 = 1024;
 const FEW_COLUMNS: i64 = 64;
 /// No tile of any machine has more rows or columns.
 const LARGEST_TILE: i64 = 64;
+/// Tiles of columns that are packed at a time.
+const GROUP: i64 = 8;
+
 /// Elements of the packed factors and of the buffer, and of a row of the buffer.
 struct Room {
     left: i64,
@@ -174,29 +177,49 @@ impl Writer<'_> {
             self.around().0
         );
         self.names(out);
-        let _ = writeln!(out, "    enum {{ TILE = {tile} }};\n    const i64 at = i{dim};");
-        out.push_str("    for (i64 t = 0; t < n; t += TILE, to += TILE * terms) {\n");
-        let _ = writeln!(out, "        const i64 w = mg_least(TILE, n - t);");
-        let element = |out: &mut String| {
-            let _ =
-                writeln!(out, "            const i64 i{dim} = at + t + l, r{} = first + q;", self.c.chain.counter.0);
+        let _ =
+            writeln!(out, "    enum {{ TILE = {tile}, GROUP = {GROUP} }};\n    const i64 at = i{dim};\n    i64 t = 0;");
+        let element = |out: &mut String, place: &str, to: &str| {
+            let counter = self.c.chain.counter.0;
+            let _ = writeln!(out, "            const i64 i{dim} = at + t + {place}, r{counter} = first + q;");
             self.registers(out, &f.code, 12);
             out.push_str(&self.body(&f.code, 3));
-            let _ = writeln!(out, "            to[q * TILE + l] = r{};", f.value.0);
+            let _ = writeln!(out, "            to[{to}] = r{};\n        }}", f.value.0);
         };
-        if self.along_terms(f, dim) {
+        let (one, along) = ("q * TILE + l", self.along_terms(f, dim));
+        if !along {
+            // Several tiles at a time, so that what is read are long pieces.
+            out.push_str("    for (; t + GROUP * TILE <= n; t += GROUP * TILE, to += GROUP * TILE * terms)\n");
             out.push_str(
-                "        for (i64 l = 0; l < w; l++)\n        MG_SIMD\n        for (i64 q = 0; q < terms; q++) {\n",
+                "        for (i64 q = 0; q < terms; q++)\n        for (i64 g = 0; g < GROUP; g++)\n        MG_SIMD\n",
             );
-            element(out);
-            out.push_str("        }\n");
-        } else {
-            out.push_str("        if (w == TILE)\n        for (i64 q = 0; q < terms; q++)\n        MG_SIMD\n        for (i64 l = 0; l < TILE; l++) {\n");
-            element(out);
-            out.push_str("        }\n        else\n        for (i64 q = 0; q < terms; q++)\n        for (i64 l = 0; l < w; l++) {\n");
-            element(out);
-            out.push_str("        }\n");
+            out.push_str("        for (i64 l = 0; l < TILE; l++) {\n");
+            element(out, "g * TILE + l", "(g * terms + q) * TILE + l");
         }
+        out.push_str("    for (; t < n; t += TILE, to += TILE * terms) {\n");
+        let _ = writeln!(out, "        const i64 w = mg_least(TILE, n - t);");
+        let plain = matches!(f.code[..], [Inst::Op { op: Op::Load(_), .. }]);
+        let (terms, lines) = ("for (i64 q = 0; q < terms; q++)", "for (i64 l = 0; l < w; l++)");
+        // What is only read is written in order, from as many lines; what is computed is computed along the terms.
+        let whole = match (along, plain) {
+            (true, false) => None,
+            (true, true) => Some("MG_UNROLL"),
+            (false, _) => Some("MG_SIMD"),
+        };
+        if let Some(hint) = whole {
+            let _ = writeln!(
+                out,
+                "        if (w == TILE)\n        {terms}\n        {hint}\n        for (i64 l = 0; l < TILE; l++) {{"
+            );
+            element(out, "l", one);
+            out.push_str("        else\n");
+        }
+        if along {
+            let _ = writeln!(out, "        {lines}\n        MG_SIMD\n        {terms} {{");
+        } else {
+            let _ = writeln!(out, "        {terms}\n        {lines} {{");
+        }
+        element(out, "l", one);
         out.push_str("        for (i64 q = 0; w < TILE && q < terms; q++)\n            for (i64 l = w; l < TILE; l++) to[q * TILE + l] = 0;\n");
         out.push_str("    }\n}\n");
     }

@@ -49,6 +49,9 @@ MG_CHAIN(f64)
 #define MG_KEEP(v) (void)0
 #endif
 
+/* For loops over the lines of a tile. */
+#define MG_UNROLL _Pragma("GCC unroll 16")
+
 FN i64 mg_least(i64 a, i64 b) { return a < b ? a : b; }
 
 /* A tile of the result: MG_ROWS rows of two vectors, `k` terms more. Rows and terms of the left factor lie `down` and `on`
@@ -56,12 +59,15 @@ FN i64 mg_least(i64 a, i64 b) { return a < b ? a : b; }
 #define MG_OPEN(R) V x##R = *(const U *)(c + R * row), y##R = *(const U *)(c + R * row + W);
 #define MG_STEP(R) { const V s = a[R * down] - (V){}; x##R = MG_FMA(s, u, x##R); y##R = MG_FMA(s, v, y##R); }
 #define MG_SHUT(R) *(U *)(c + R * row) = x##R; *(U *)(c + R * row + W) = y##R;
+/* The next tile's results are on their way while this one's are worked on. */
+#define MG_AHEAD(R) __builtin_prefetch(c + (R + MG_ROWS) * row, 1); __builtin_prefetch(c + (R + MG_ROWS) * row + W, 1);
 #define MG_TILE(T) \
     FN void mg_any_tile_##T(i64 k, const T *restrict a, i64 down, i64 on, const T *restrict b, T *restrict c, i64 row) { \
         typedef mg_vector_##T V; \
         typedef mg_loose_##T U; \
         enum { W = MG_BYTES / sizeof(T) }; \
         MG_EACH(MG_OPEN) \
+        MG_EACH(MG_AHEAD) \
         for (; k > 0; k--) { \
             V u = *(const V *)b, v = *(const V *)(b + W); \
             MG_KEEP(u); \

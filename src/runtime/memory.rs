@@ -1,6 +1,6 @@
 //! Storage of arrays and views: zeroed, aligned, on huge pages where they pay.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc, dealloc};
 
 /// Blocks from this size on lie on 2 MiB pages if the system gives them.
 const HUGE: usize = 4 << 20;
@@ -54,14 +54,17 @@ impl Buffer {
         let align = if bytes >= HUGE { 2 << 20 } else { 128 };
         let layout = Layout::from_size_align(bytes.max(1), align).ok()?;
         // SAFETY: the layout has a size of at least 1.
-        let ptr = unsafe { alloc_zeroed(layout) };
+        let ptr = unsafe { alloc(layout) };
         if ptr.is_null() {
             return None;
         }
         if bytes >= HUGE {
+            // Before anything is written: pages that are there keep their size.
             // SAFETY: the range was just allocated; the call is advice only.
             unsafe { libc::madvise(ptr.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
+        // SAFETY: the whole block.
+        unsafe { ptr.write_bytes(0, layout.size()) };
         Some(Buffer { ptr, layout })
     }
 

@@ -7,6 +7,7 @@ use crate::codegen::{c, c_contraction};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{FoldOp, Nest, Table};
 use crate::runtime::device::{Binding, Executor, Partial, leaf, native_cache};
+use crate::runtime::memory::Buffer;
 
 /// A nest's function; see [`c`] for the parameters.
 type Function = unsafe extern "C" fn(
@@ -102,7 +103,7 @@ struct Arguments {
     ptr: Vec<*mut u8>,
     geom: Vec<i64>,
     acc: Vec<*mut u64>,
-    scratch: Vec<u64>,
+    scratch: Option<Buffer>,
 }
 
 thread_local! {
@@ -130,8 +131,8 @@ impl Executor for Native {
             return Err(format!("`{}` is called with the wrong number of operands or reductions", entry.name));
         }
         let past = (part.len() as usize).saturating_mul(entry.stored) > self.cache_bytes;
-        ARGUMENTS.with_borrow_mut(|a| {
-            a.fill(entry, part, bindings, partials);
+        ARGUMENTS.with_borrow_mut(|a| -> Result<(), String> {
+            a.fill(entry, part, bindings, partials)?;
             // SAFETY: the bindings cover what the part reads and writes; `fill` made room for everything else.
             unsafe {
                 (entry.function)(
@@ -140,11 +141,12 @@ impl Executor for Native {
                     a.geom.as_ptr(),
                     scalars.as_ptr(),
                     a.acc.as_ptr(),
-                    a.scratch.as_mut_ptr(),
+                    a.scratch.as_ref().map_or(std::ptr::null_mut(), |b| b.ptr().cast()),
                     past as i64,
                 )
             };
-        });
+            Ok(())
+        })?;
         if entry.products {
             keep_leaves(entry, part, partials);
         }
@@ -153,7 +155,13 @@ impl Executor for Native {
 }
 
 impl Arguments {
-    fn fill(&mut self, entry: &Entry, part: &IndexBox, bindings: &[Binding], partials: &mut [Partial]) {
+    fn fill(
+        &mut self,
+        entry: &Entry,
+        part: &IndexBox,
+        bindings: &[Binding],
+        partials: &mut [Partial],
+    ) -> Result<(), String> {
         self.part.clear();
         self.part.extend(part.dims.iter().flat_map(|d| [d.lo, d.hi]));
         self.ptr.clear();
@@ -184,9 +192,13 @@ impl Arguments {
                 }
             });
         }
-        if self.scratch.len() < entry.scratch {
-            self.scratch.resize(entry.scratch, 0);
+        let bytes = 8 * entry.scratch;
+        if bytes > 0 && self.scratch.as_ref().is_none_or(|b| b.len() < bytes) {
+            // The smaller block goes first.
+            self.scratch = None;
+            self.scratch = Some(Buffer::new(bytes).ok_or("there is no memory for a kernel's intermediate results")?);
         }
+        Ok(())
     }
 }
 
