@@ -17,11 +17,11 @@ use crate::ir::ty::Ty;
 pub const PRELUDE: &str = include_str!("contraction.h");
 
 /// Terms of a panel.
-const TERMS: i64 = 512;
+const TERMS: i64 = 256;
 /// Rows of the left factor that are packed at once: a panel of them stays in the second cache.
 const ROWS: i64 = 96;
 /// Rows and columns of the buffer of results.
-const MOST_ROWS: i64 = 768;
+const MOST_ROWS: i64 = 1056;
 const MOST_COLUMNS: i64 = 1024;
 /// Up to so many columns a left factor that lies in memory is read where it lies: packing it would cost more than it saves.
 const FEW_COLUMNS: i64 = 64;
