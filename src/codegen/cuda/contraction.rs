@@ -144,6 +144,23 @@ impl Shape {
     }
 }
 
+/// The shapes that are ever taken, for tests of the template: what threads do with a panel, and how many panels are under way.
+pub fn shapes() -> Vec<(String, i64)> {
+    let mut out: Vec<(String, i64)> = vec![];
+    for ty in [Ty::F32, Ty::F64] {
+        for (rows, columns) in [(8192, 8192), (1024, 1024), (256, 256), (8192, 16)] {
+            for (plain, along) in [(true, true), (true, false), (false, true)] {
+                let shape = Shape::of(ty, 1, rows, columns, plain, along);
+                let one = (shape.threads, shape.stages);
+                if !out.contains(&one) {
+                    out.push(one);
+                }
+            }
+        }
+    }
+    out
+}
+
 /// Declares the registers that some instructions of a nest assign.
 pub fn registers(out: &mut String, nest: &Nest, code: &[Inst], indent: usize) {
     let mut assigned = vec![];

@@ -8,7 +8,7 @@
 
 mod body;
 mod chains;
-mod contraction;
+pub mod contraction;
 mod fold;
 pub mod gemm;
 mod leaves;
