@@ -13,6 +13,8 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_
 # The hand-written programs of the book and of `mgpu explain --as mpi4py`.
 scripts/venv.sh numpy mpi4py
 export PATH="$PWD/.venv/bin:$PATH"
+# What the programs of the suite must print is what NumPy says, and not what mgpu printed once.
+python3 tests/numpy/suite/generate.py --check
 cargo fmt --check
 cargo clippy --all-targets --quiet -- -D warnings
 cargo test --quiet

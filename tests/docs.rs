@@ -159,6 +159,9 @@ impl Page<'_> {
         match (kind, how) {
             ("mgpu", "" | "wrong") => {
                 self.check(&here, "program.mgpu", &text, how.is_empty());
+                if how.is_empty() && self.path.ends_with("docs/language.md") {
+                    self.same_on_ranks(&here, "program.mgpu", &text);
+                }
             }
             ("mgpu", "fragment") => {
                 if !parses(&text) && !parses(&format!("workflow main {{\n{text}\n}}\n")) {
@@ -190,6 +193,28 @@ impl Page<'_> {
             ("text", _) if self.path.ends_with("library.md") => {}
             _ if self.path.ends_with("README.md") && !self.path.starts_with(root().join("docs")) => {}
             _ => self.wrong.push(format!("{here}: a block fenced with `{}`", block.info)),
+        }
+    }
+
+    /// A whole program that needs no file and does not ask how many ranks there are prints the same on every number of them.
+    fn same_on_ranks(&mut self, here: &str, file: &str, text: &str) {
+        let code = text.lines().map(|l| l.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+        let asks = code
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|w| ["ranks", "rank", "load", "from"].contains(&w));
+        if !code.contains("workflow main") || asks {
+            return;
+        }
+        let mut first: Option<String> = None;
+        for ranks in ["1", "3", "7"] {
+            let file = self.file(file).display().to_string();
+            let words = ["run", "-q", "-n", ranks, "--executor", "vm", &file].map(String::from);
+            let got = support::run(&words, self.dir.path());
+            if got.exit != 0 {
+                self.wrong.push(format!("{here}: on {ranks} ranks it ends with {}\n{}", got.exit, got.err));
+            } else if first.get_or_insert_with(|| got.out.clone()) != &got.out {
+                self.wrong.push(format!("{here}: on {ranks} ranks it prints\n{}", got.out));
+            }
         }
     }
 

@@ -242,6 +242,25 @@ fn every_file_belongs_to_a_case() {
     assert!(unknown.is_empty(), "these files belong to no case: {unknown:#?}");
 }
 
+/// What programs of the suite and lessons say in `test` blocks.
+#[test]
+fn tests_in_programs_pass() {
+    let mut paths = vec![];
+    files(&suite().join("run"), &mut paths);
+    files(&suite().join("../../examples"), &mut paths);
+    let has_tests = |p: &&PathBuf| {
+        p.extension().is_some_and(|e| e == "mgpu")
+            && std::fs::read_to_string(p).is_ok_and(|t| t.lines().any(|l| l.starts_with("test \"")))
+    };
+    let with_tests: Vec<&PathBuf> = paths.iter().filter(has_tests).collect();
+    assert!(with_tests.len() >= 3, "{with_tests:?}");
+    for path in with_tests {
+        let dir = scratch(path, &BTreeMap::new());
+        let done = run_command(Command::new(MGPU).arg("test").arg(path).current_dir(dir.path()), dir.path());
+        assert_eq!(done.exit, 0, "{}: {}{}", path.display(), done.out, done.err);
+    }
+}
+
 #[test]
 fn programs_do_what_the_files_beside_them_say() {
     let only = std::env::var("MGPU_SUITE").unwrap_or_default();
