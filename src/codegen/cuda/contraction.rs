@@ -64,7 +64,7 @@ impl Shape {
         let small = rows <= 64 || columns <= 64 || 2 * tiles < MULTIPROCESSORS;
         match ty {
             Ty::F64 if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 8, 3, 4),
-            _ if columns <= 16 && along => Shape::lines(ty, (4, 1), (16, 2), (2, 8), 32, 2, 4),
+            _ if columns <= 16 && along => Shape::fmas(ty, (4, 1), (16, 2), (2, 8), 32, 2, 4).as_they_lie(),
             _ if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 16, 3, 4),
             Ty::F64 if small => Shape::tensors((2, 2), (2, 4), 2),
             Ty::F64 => Shape::tensors((4, 2), (2, 8), 1),
@@ -99,17 +99,8 @@ impl Shape {
     }
 
     /// The same where the rows' terms lie beside each other and stay so.
-    fn lines(
-        ty: Ty,
-        warps: (i64, i64),
-        lanes: (i64, i64),
-        each: (i64, i64),
-        terms: i64,
-        stages: i64,
-        resident: i64,
-    ) -> Shape {
-        let shape = Shape::fmas(ty, warps, lanes, each, terms, stages, resident);
-        Shape { threads: shape.threads.replace("mg_fmas", "mg_lines"), lines: (true, false), ..shape }
+    fn as_they_lie(self) -> Shape {
+        Shape { threads: self.threads.replace("mg_fmas", "mg_lines"), lines: (true, false), ..self }
     }
 
     /// Warps, and fragments of 16 by 8 results of f64 of a warp, along rows and columns.
