@@ -157,6 +157,11 @@ template <class F, class T, bool ALONG, bool LINES, int TILE, int TERMS, int THR
     }
 };
 
+/* Where a column lies in a line of results that leave, of LANES threads with V neighbours each: a thread's are not neighbours. Stored
+   as vectors, they would be in neighbouring registers while they are added to, and all operands of most fma in one bank: 0.9 of
+   the speed. */
+template <int LANES, int V> FN int mg_apart(int column) { return column / (LANES * V) * (LANES * V) + column % V * LANES + column / V % LANES; }
+
 /* Results by fma: WM by WN warps of LM by LN threads with M by N results each. A beat is a term. Neighbouring threads have
    vectors of rows and of columns, M / V and N / V of them. */
 template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> struct mg_fmas {
@@ -200,11 +205,9 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
 #pragma unroll
             for (int j = 0; j < N; j++) sum[i][j] = mg_chain(a[A::place(i / V * LM * V + i % V, 0)], b[B::place(j / V * LN * V + j % V, 0)], sum[i][j]);
     }
-    /* Where a column lies in a line of results that leave: a thread's are not neighbours. Stored as vectors, they would be in
-       neighbouring registers while they are added to, and all operands of most fma in one bank: 0.9 of the speed. LINE: a warp's
-       stores fall on different banks. */
+    /* A warp's stores fall on different banks. */
     static constexpr int LINE = COLUMNS + (LN + 3) / 4;
-    static INLINE int place(int column) { return column / (LN * V) * (LN * V) + column % V * LN + column / V % LN; }
+    static INLINE int place(int column) { return mg_apart<LN, V>(column); }
     /* Calls f(row, place, result) for the thread's results in slice number S of SLICES: a part of every warp's rows, which are counted
        without the others. */
     template <int S, int SLICES, class F> INLINE void each(const F &f) const {
@@ -259,7 +262,7 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
             for (int j = 0; j < N; j++) sum[m][j] = mg_chain(a[A::place(m * LM, 0)], b[B::place(j / V * LN * V + j % V, 0)], sum[m][j]);
     }
     static constexpr int LINE = COLUMNS + LN;
-    static INLINE int place(int column) { return column / (LN * V) * (LN * V) + column % V * LN + column / V % LN; }
+    static INLINE int place(int column) { return mg_apart<LN, V>(column); }
     template <int S, int SLICES, class F> INLINE void each(const F &f) const {
         static_assert(M % SLICES == 0, "whole rows");
         const int r = threadIdx.x / 32 / WN * (LM * M / SLICES) + threadIdx.x % 32 / LN, c = place(column());
