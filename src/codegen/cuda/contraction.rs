@@ -64,7 +64,7 @@ impl Shape {
         let small = rows <= 64 || columns <= 64 || 2 * tiles < MULTIPROCESSORS;
         match ty {
             Ty::F64 if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 8, 3, 4),
-            _ if columns <= 16 && along => Shape::fmas(ty, (4, 1), (16, 2), (2, 8), 32, 2, 4).as_they_lie(),
+            _ if columns <= 16 && along => Shape::fmas(ty, (4, 1), (16, 2), (2, 8), 32, 2, 4).by_lines(),
             _ if columns <= 16 => Shape::fmas(ty, (4, 1), (8, 4), (4, 4), 16, 3, 4),
             Ty::F64 if small => Shape::tensors((2, 2), (2, 4), 2),
             Ty::F64 => Shape::tensors((4, 2), (2, 8), 1),
@@ -99,7 +99,7 @@ impl Shape {
     }
 
     /// The same where the rows' terms lie beside each other and stay so.
-    fn as_they_lie(self) -> Shape {
+    fn by_lines(self) -> Shape {
         Shape { threads: self.threads.replace("mg_fmas", "mg_lines"), lines: (true, false), ..self }
     }
 
