@@ -421,9 +421,14 @@ impl Builder {
         keep.map(|(r, b)| b.as_ref().map(|(lo, hi)| (*r, lo.clone(), hi.clone()))).collect()
     }
 
-    /// Adds a read, sharing equal ones.
+    /// Adds a read, sharing equal ones. Under another condition a loop's counter has other bounds, and so has the read.
     pub fn access(&mut self, access: Access) -> AccessId {
-        let same = |a: &Access| a.operand == access.operand && a.index == access.index && a.within == access.within;
+        let same = |a: &Access| {
+            a.operand == access.operand
+                && a.index == access.index
+                && a.within == access.within
+                && a.counters == access.counters
+        };
         if let Some(i) = self.accesses.iter().position(same) {
             return AccessId(i as u32);
         }

@@ -1,0 +1,6 @@
+b = reader(np.arange(1, 7, dtype=np.uint32), "mirror")
+print(min(b(i + 2) for i in range(6)))
+c = np.arange(40.0)
+print(np.array([sum(np.roll(c, -i)) for i in range(5)]))
+double = np.where(np.arange(40) >= 38, 2, 1)
+print(np.full(5, sum(double * np.roll(c, -2))))
