@@ -124,6 +124,23 @@ impl Checker<'_> {
             Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) if a.konst == 0 => a.dim(),
             _ => None,
         };
+        let value = match self.env.find(&name.name) {
+            Some(Local::Slot(..)) => true,
+            Some(Local::Val(Val { kind: ValKind::Affine(a), .. })) => {
+                a.terms.iter().all(|t| matches!(t.0, Sym::Scalar(_)))
+            }
+            Some(Local::Val(_)) => true,
+            _ => false,
+        };
+        if dim.is_none() && value {
+            return self.fail_help(
+                "E0264",
+                format!("`{0}` is a value here, so `[{0}]` on the left picks one element, and a scan has no index to run along", name.name),
+                name.span,
+                "a value that was declared before",
+                "give the index a name that is free: `s[k] = scan(+)[k] x[k]`",
+            );
+        }
         let Some(dim) = dim.filter(|_| self.builder().nest) else {
             return self.fail_help(
                 "E0264",

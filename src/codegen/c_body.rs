@@ -257,7 +257,7 @@ pub fn binary(op: BinaryOp, ty: Ty, a: &str, b: &str) -> String {
     match op {
         BinaryOp::Add => infix("+"),
         BinaryOp::Sub => infix("-"),
-        BinaryOp::Mul if ty == Ty::U32 => call("mul"),
+        BinaryOp::Mul if matches!(ty, Ty::U32 | Ty::F32 | Ty::F64) => call("mul"),
         BinaryOp::Mul => infix("*"),
         BinaryOp::Div => infix("/"),
         BinaryOp::IntDiv => call("idiv"),

@@ -30,7 +30,7 @@ MG_UNSIGNED(u64, unsigned __int128, 64)
 
 /* Floats. */
 #define MG_FLOAT(T, F) \
-    FN T mg_mod_##T(T a, T b) { return a - __builtin_floor##F(a / b) * b; } \
+    FN T mg_mod_##T(T a, T b) { return a - mg_mul_##T(__builtin_floor##F(a / b), b); } \
     FN T mg_min_##T(T a, T b) { return ((a < b) | (a != a)) ? a : b; } \
     FN T mg_max_##T(T a, T b) { return ((a > b) | (a != a)) ? a : b; } \
     FN T mg_abs_##T(T a) { return __builtin_fabs##F(a); } \

@@ -21,5 +21,14 @@ typedef double f64;
 #endif
 
 #define mg_mul_u32(a, b) ((a) * (b))
+/* GCC 12 makes one rounded operation (vfmaddsub) of products that are added and subtracted in turn, as in products of complex
+   numbers, whatever -ffp-contract says; not across this. */
+#if defined __GNUC__ && !defined __clang__ && __GNUC__ >= 12
+#define MG_ROUNDED(x) __builtin_assoc_barrier(x)
+#else
+#define MG_ROUNDED(x) (x)
+#endif
+#define mg_mul_f32(a, b) MG_ROUNDED((a) * (b))
+#define mg_mul_f64(a, b) MG_ROUNDED((a) * (b))
 #define mg_high_u32(a, b) ((u32)((u64)(a) * (b) >> 32))
 

@@ -43,6 +43,8 @@ __device__ __forceinline__ static f16 mg_cast_f16_f32(f32 x) {
 #define __builtin_inf() __longlong_as_double(0x7ff0000000000000LL)
 /* The low half of a 32-bit product, from the instruction that also gives the high half (Philox wants both). */
 FN u64 mg_wide_u32(u32 a, u32 b) { u64 w; asm("mul.wide.u32 %0, %1, %2;" : "=l"(w) : "r"(a), "r"(b)); return w; }
+#define mg_mul_f32(a, b) ((a) * (b))
+#define mg_mul_f64(a, b) ((a) * (b))
 FN u32 mg_mul_u32(u32 a, u32 b) { return (u32)mg_wide_u32(a, b); }
 FN u32 mg_high_u32(u32 a, u32 b) { return (u32)(mg_wide_u32(a, b) >> 32); }
 
