@@ -7,7 +7,8 @@ use mgpu::ir::layout::{Cuts, Dist, Layout, choose_mesh};
 use mgpu::ir::plan::Plan;
 use mgpu::ir::plan::region::Mode;
 use mgpu::ir::program::Edge;
-use mgpu::ir::ty::{Ty, Value};
+use mgpu::ir::stored::Stored;
+use mgpu::ir::ty::Value;
 use mgpu::planner::Panelling;
 use mgpu::runtime::io::npy::read_header;
 use mgpu::runtime::io::root::Root;
@@ -190,8 +191,8 @@ impl Loader for Files {
     fn source(&self, _: &str) -> Result<String, String> {
         Err("no files here".into())
     }
-    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
-        read_header(&self.0, path).map(|h| (h.ty, h.shape)).map_err(|e| e.message)
+    fn array(&self, path: &str) -> Result<(Stored, Vec<i64>), String> {
+        read_header(&self.0, path).map(|h| (h.element, h.shape)).map_err(|e| e.message)
     }
 }
 

@@ -5,6 +5,7 @@ use super::env::{Env, Global};
 use super::{Checker, Module};
 use crate::diag::Diagnostic;
 use crate::ir::kernel::Table;
+use crate::ir::stored::Stored;
 use crate::ir::ty::Ty;
 use crate::ir::ty::Value;
 use crate::syntax::ast::{ArrayBody, ArrayDecl, Ast, ExprId, ExprKind, Ident, ItemKind, Placement, TypeExpr};
@@ -264,20 +265,23 @@ impl Checker<'_> {
     /// `array g: f32[h, w] from "f.npy"` binds `h` and `w` to the file's extents.
     fn extents_from_file(&mut self, ty: &TypeExpr, path: &str, span: crate::source::Span) -> Option<()> {
         let elem = self.elem_type(ty)?;
-        let (file_ty, shape) = match self.loader.array(path) {
+        let (stored, shape) = match self.loader.array(path) {
             Ok(found) => found,
             Err(why) => {
                 let help = "paths are relative to the program's folder, or to `--root`";
                 return self.fail_help("E0295", why, span, "loaded here", help);
             }
         };
-        if file_ty != elem {
+        if !stored.widens(elem) {
             return self.fail_help(
                 "E0296",
-                format!("`{path}` holds `{file_ty}`, and the array is `{elem}`"),
+                format!("`{path}` holds `{stored}`, and the array is `{elem}`"),
                 span,
                 format!("declared as `{elem}`"),
-                format!("declare the array as `{file_ty}`, or write the file anew as `{elem}`"),
+                match stored {
+                    Stored::Of(ty) => format!("declare the array as `{ty}`, or write the file anew as `{elem}`"),
+                    Stored::Small { .. } => "declare the array as `i32`, or as `f32`".into(),
+                },
             );
         }
         let dims = ty.shape.clone().unwrap_or_default();

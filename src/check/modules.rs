@@ -8,7 +8,7 @@ use super::calls::is_elementary;
 use super::env::{Global, Globals};
 use super::{Checker, Module};
 use crate::diag::Sink;
-use crate::ir::ty::Ty;
+use crate::ir::stored::Stored;
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{Ast, Ident, UsePath};
 use crate::syntax::parse::parse;
@@ -20,7 +20,7 @@ pub trait Loader {
     /// The text of a used source file, or why it cannot be had.
     fn source(&self, path: &str) -> Result<String, String>;
     /// Element type and shape of a `.npy` file, or why it cannot be read.
-    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String>;
+    fn array(&self, path: &str) -> Result<(Stored, Vec<i64>), String>;
 }
 
 /// A loader for programs that use no files and take no array from one.
@@ -31,7 +31,7 @@ impl Loader for NoFiles {
         Err("no files here".into())
     }
 
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
+    fn array(&self, _: &str) -> Result<(Stored, Vec<i64>), String> {
         Err("no files here".into())
     }
 }

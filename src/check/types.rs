@@ -12,22 +12,7 @@ use crate::syntax::ast::{Parameter, TypeExpr};
 
 /// Whether every value of `from` is a value of `to` (or, for large integers to `f64`, the nearest one).
 pub fn widens(from: Ty, to: Ty) -> bool {
-    use Ty::*;
-    from == to
-        || from == C64 && to == C128
-        || !from.is_complex() && to.is_complex() && widens(from, to.part())
-        || matches!(
-            (from, to),
-            (I32, I64)
-                | (U32, U64)
-                | (U32, I64)
-                | (F16 | Bf16, F32)
-                | (F16 | Bf16 | F32, F64)
-                | (I32, F64)
-                | (U32, F64)
-                | (I64, F64)
-                | (U64, F64)
-        )
+    from.widens(to)
 }
 
 /// Whether a type is a variable, which takes its meaning from the arguments of a call.

@@ -5,7 +5,7 @@ use crate::check::{LIBRARY, Loader, Options, check, check_test};
 use crate::diag::{Diagnostic, MOST_ERRORS, Sink, render};
 use crate::ir::plan::Plan;
 use crate::ir::program::Program;
-use crate::ir::ty::Ty;
+use crate::ir::stored::Stored;
 use crate::planner::{self, Panelling};
 use crate::runtime::failure::exit;
 use crate::runtime::io::IoError;
@@ -25,28 +25,33 @@ pub struct Session {
 }
 
 struct Files<'a> {
+    /// Beneath which the program reads and writes.
     root: &'a Root,
+    /// The program's folder, in which its modules are, whatever `--root` says.
+    beside: &'a Root,
 }
 
 impl Loader for Files<'_> {
     fn source(&self, path: &str) -> Result<String, String> {
-        let mut file = self.root.open_read(path).map_err(|e| e.message)?;
+        let mut file = self.beside.open_read(path).map_err(|e| e.message)?;
         let mut text = String::new();
         std::io::Read::read_to_string(&mut file, &mut text).map_err(|e| e.to_string())?;
         Ok(text)
     }
 
-    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
-        read_header(self.root, path).map(|h| (h.ty, h.shape)).map_err(|e| e.message)
+    fn array(&self, path: &str) -> Result<(Stored, Vec<i64>), String> {
+        read_header(self.root, path).map(|h| (h.element, h.shape)).map_err(|e| e.message)
     }
 }
 
 /// The folder beneath which a program reads and writes.
 pub fn root_of(args: &ProgramArgs) -> PathBuf {
-    let beside = || {
-        args.file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
-    };
-    args.root.clone().unwrap_or_else(beside)
+    args.root.clone().unwrap_or_else(|| folder_of(args))
+}
+
+/// The program's folder.
+fn folder_of(args: &ProgramArgs) -> PathBuf {
+    args.file.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 impl Session {
@@ -97,8 +102,8 @@ impl Session {
         check: impl FnOnce(Ast, &mut SourceMap, &dyn Loader, &Options, &mut Sink) -> Option<Program>,
         ast: Ast,
     ) -> Option<Program> {
-        let root = match Root::open(root_of(args)) {
-            Ok(r) => r,
+        let (root, beside) = match Root::open(root_of(args)).and_then(|r| Ok((r, Root::open(folder_of(args))?))) {
+            Ok(both) => both,
             Err(e) => return self.bare("E0001", e.message),
         };
         let params = match parameters(&args.param) {
@@ -106,7 +111,7 @@ impl Session {
             Err(why) => return self.bare("E0002", why),
         };
         let options = Options { params: &params, ranks };
-        check(ast, &mut self.sources, &Files { root: &root }, &options, &mut self.sink)
+        check(ast, &mut self.sources, &Files { root: &root, beside: &beside }, &options, &mut self.sink)
     }
 
     /// Compiles a program to the plan for `ranks` ranks, on a thread with a stack deep enough for any accepted program.
@@ -130,7 +135,7 @@ impl Session {
             fn source(&self, path: &str) -> Result<String, String> {
                 Err(format!("there is no `{path}`"))
             }
-            fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
+            fn array(&self, path: &str) -> Result<(Stored, Vec<i64>), String> {
                 Err(format!("there is no `{path}`"))
             }
         }

@@ -11,4 +11,5 @@ pub mod kernel;
 pub mod layout;
 pub mod plan;
 pub mod program;
+pub mod stored;
 pub mod ty;

@@ -96,6 +96,26 @@ impl Ty {
         }
     }
 
+    /// Whether every value is a value of `to` (or, for large integers to `f64`, the nearest one).
+    pub fn widens(self, to: Ty) -> bool {
+        use Ty::*;
+        self == to
+            || self == C64 && to == C128
+            || !self.is_complex() && to.is_complex() && self.widens(to.part())
+            || matches!(
+                (self, to),
+                (I32, I64)
+                    | (U32, U64)
+                    | (U32, I64)
+                    | (F16 | Bf16, F32)
+                    | (F16 | Bf16 | F32, F64)
+                    | (I32, F64)
+                    | (U32, F64)
+                    | (I64, F64)
+                    | (U64, F64)
+            )
+    }
+
     pub fn is_int(self) -> bool {
         matches!(self, Ty::I32 | Ty::I64 | Ty::U32 | Ty::U64)
     }

@@ -1,7 +1,7 @@
 //! Files as editors name them, and the text of a program's other files: what is open in the editor before what is on disk.
 
 use crate::check::Loader;
-use crate::ir::ty::Ty;
+use crate::ir::stored::Stored;
 use crate::runtime::io::npy::read_header;
 use crate::runtime::io::root::Root;
 use std::collections::HashMap;
@@ -81,10 +81,10 @@ impl Loader for Folder {
         Ok(text)
     }
 
-    fn array(&self, path: &str) -> Result<(Ty, Vec<i64>), String> {
+    fn array(&self, path: &str) -> Result<(Stored, Vec<i64>), String> {
         let folder = self.folder.as_ref().ok_or_else(unsaved)?;
         let root = Root::open(folder).map_err(|e| e.message)?;
-        read_header(&root, path).map(|h| (h.ty, h.shape)).map_err(|e| e.message)
+        read_header(&root, path).map(|h| (h.element, h.shape)).map_err(|e| e.message)
     }
 }
 

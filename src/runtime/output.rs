@@ -160,9 +160,9 @@ impl Rank<'_> {
         let a = self.plan.array(id);
         let header = npy::read_header(self.root, path)?;
         let (ty, shape) = (a.array.element(), a.array.extents());
-        if header.ty != ty || header.shape != shape {
+        if !header.element.widens(ty) || header.shape != shape {
             let message =
-                format!("`{path}` holds {}{:?}, and `{}` is {ty}{shape:?}", header.ty, header.shape, a.array.name);
+                format!("`{path}` holds {}{:?}, and `{}` is {ty}{shape:?}", header.element, header.shape, a.array.name);
             return Err(Problem::new("E0603", message));
         }
         let part = a.layout.part(self.state.comm.rank());
@@ -170,7 +170,7 @@ impl Rank<'_> {
             return Ok(None);
         }
         let mut data = vec![0u8; part.len() as usize * a.array.ty.size()];
-        npy::read_box(self.root, path, &header, &seen(&part, shape), &mut data)?;
+        npy::read_box(self.root, path, &header, &seen(&part, shape), ty, &mut data)?;
         Ok(Some((part, data)))
     }
 

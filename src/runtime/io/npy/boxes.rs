@@ -2,6 +2,7 @@
 
 use super::{NpyHeader, check_box};
 use crate::ir::index_box::IndexBox;
+use crate::ir::stored::Stored;
 use crate::ir::ty::Ty;
 use crate::runtime::io::IoError;
 use crate::runtime::io::root::Root;
@@ -13,36 +14,65 @@ const NEAR: u64 = 16 << 10;
 /// Bytes read at once for short runs.
 const WINDOW: u64 = 1 << 20;
 
-/// Reads one box of an array into `out`, in row-major order, touching no more of the file than it needs.
+/// Reads one box of an array into `out` as elements of `ty`, to which those of the file widen, in row-major order, touching no more
+/// of the file than it needs.
 ///
-/// A file in Fortran order is read through a buffer as large as the box.
-pub fn read_box(root: &Root, path: &str, header: &NpyHeader, bx: &IndexBox, out: &mut [u8]) -> Result<(), IoError> {
-    check_box(path, header.ty, &header.shape, bx, out.len())?;
+/// A file in Fortran order, or of another type, is read through a buffer as large as the box.
+pub fn read_box(
+    root: &Root,
+    path: &str,
+    header: &NpyHeader,
+    bx: &IndexBox,
+    ty: Ty,
+    out: &mut [u8],
+) -> Result<(), IoError> {
+    check_box(path, ty, &header.shape, bx, out.len())?;
     if bx.is_empty() {
         return Ok(());
     }
-    let file = root.open_read(path)?;
-    let os = |e: std::io::Error| IoError::from_os("read", path, &e);
-    if header.fortran && header.shape.len() > 1 {
-        let mut columns = vec![];
-        columns.try_reserve_exact(out.len()).map_err(|_| IoError::from_os("read", path, &out_of_memory()))?;
-        columns.resize(out.len(), 0);
-        let shape: Vec<i64> = header.shape.iter().rev().copied().collect();
-        let flipped = IndexBox::new(bx.dims.iter().rev().copied().collect());
-        read_runs(&file, header, &Runs::new(&shape, &flipped), &mut columns).map_err(os)?;
-        columns_to_rows(&columns, &bx.shape(), header.ty.size(), out);
-    } else {
-        read_runs(&file, header, &Runs::new(&header.shape, bx), out).map_err(os)?;
+    if header.element == Stored::Of(ty) {
+        return read_as_stored(root, path, header, bx, out);
     }
-    if header.ty == Ty::Bool {
-        // Any other byte than 0 and 1 would be no valid bool to the kernels.
-        out.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    let size = header.element.size();
+    let mut stored = buffer(path, bx.len() as usize * size)?;
+    read_as_stored(root, path, header, bx, &mut stored)?;
+    for (from, to) in stored.chunks_exact(size).zip(out.chunks_exact_mut(ty.size())) {
+        to.copy_from_slice(&header.element.widened(from, ty).to_le_bytes()[..ty.size()]);
     }
     Ok(())
 }
 
-fn out_of_memory() -> std::io::Error {
-    std::io::ErrorKind::OutOfMemory.into()
+fn buffer(path: &str, bytes: usize) -> Result<Vec<u8>, IoError> {
+    let mut out = vec![];
+    out.try_reserve_exact(bytes).map_err(|_| IoError::from_os("read", path, &std::io::ErrorKind::OutOfMemory.into()))?;
+    out.resize(bytes, 0);
+    Ok(out)
+}
+
+/// The same without a conversion.
+fn read_as_stored(
+    root: &Root,
+    path: &str,
+    header: &NpyHeader,
+    bx: &IndexBox,
+    out: &mut [u8],
+) -> Result<(), IoError> {
+    let file = root.open_read(path)?;
+    let os = |e: std::io::Error| IoError::from_os("read", path, &e);
+    if header.fortran && header.shape.len() > 1 {
+        let mut columns = buffer(path, out.len())?;
+        let shape: Vec<i64> = header.shape.iter().rev().copied().collect();
+        let flipped = IndexBox::new(bx.dims.iter().rev().copied().collect());
+        read_runs(&file, header, &Runs::new(&shape, &flipped), &mut columns).map_err(os)?;
+        columns_to_rows(&columns, &bx.shape(), header.element.size(), out);
+    } else {
+        read_runs(&file, header, &Runs::new(&header.shape, bx), out).map_err(os)?;
+    }
+    if header.element == Stored::Of(Ty::Bool) {
+        // Any other byte than 0 and 1 would be no valid bool to the kernels.
+        out.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    }
+    Ok(())
 }
 
 /// The contiguous runs of a box in a row-major array; all counts are in elements.
@@ -104,7 +134,7 @@ impl Runs {
 }
 
 fn read_runs(file: &File, header: &NpyHeader, runs: &Runs, out: &mut [u8]) -> std::io::Result<()> {
-    let size = header.ty.size() as u64;
+    let size = header.element.size() as u64;
     let run = (runs.len * size) as usize;
     let elements: u64 = header.shape.iter().map(|&d| d as u64).product();
     let end = header.offset + elements * size;

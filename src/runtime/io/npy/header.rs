@@ -1,6 +1,7 @@
 //! The header of a `.npy` file, read with every number checked against the file, and written byte for byte as NumPy does.
 
 use super::array_bytes;
+use crate::ir::stored::Stored;
 use crate::ir::ty::Ty;
 use crate::runtime::io::root::Root;
 use crate::runtime::io::{IoError, quoted};
@@ -9,7 +10,7 @@ use std::os::unix::fs::FileExt;
 /// What a `.npy` file says about its array; the file was long enough for it when the header was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpyHeader {
-    pub ty: Ty,
+    pub element: Stored,
     pub shape: Vec<i64>,
     /// Elements lie column by column (the first index is the fastest).
     pub fortran: bool,
@@ -49,11 +50,11 @@ pub fn read_header(root: &Root, path: &str) -> Result<NpyHeader, IoError> {
     let mut text = vec![0u8; text_len as usize];
     file.read_exact_at(&mut text, text_at).map_err(os)?;
     let fields = Fields::parse(&text).map_err(|why| bad(format!("its header is damaged: {why}")))?;
-    let ty = element_type(&fields.descr).map_err(|(why, help)| bad(why).help(help))?;
-    let header = NpyHeader { ty, shape: fields.shape, fortran: fields.fortran, offset: text_at + text_len };
-    let bytes = array_bytes(ty, &header.shape).map_err(|e| bad(e.message))?;
+    let element = element_type(&fields.descr).map_err(|(why, help)| bad(why).help(help))?;
+    let header = NpyHeader { element, shape: fields.shape, fortran: fields.fortran, offset: text_at + text_len };
+    let bytes = array_bytes(element, &header.shape).map_err(|e| bad(e.message))?;
     if bytes > size - header.offset {
-        let why = format!("{}{:?} takes {bytes} bytes, the file has {}", ty, header.shape, size - header.offset);
+        let why = format!("{}{:?} takes {bytes} bytes, the file has {}", element, header.shape, size - header.offset);
         return Err(bad(why).help("the file was cut off, or is still being written"));
     }
     Ok(header)
@@ -97,13 +98,16 @@ fn descr(ty: Ty) -> &'static str {
 }
 
 /// The type that a `descr` names, or why it is refused and what to do.
-fn element_type(code: &str) -> Result<Ty, (String, String)> {
+fn element_type(code: &str) -> Result<Stored, (String, String)> {
     let types = || Ty::ALL.into_iter().chain(Ty::COMPLEX);
     if let Some(ty) = types().find(|&t| descr(t) == code) {
-        return Ok(ty);
+        return Ok(Stored::Of(ty));
     }
     if code == "|V2" {
-        return Ok(Ty::Bf16);
+        return Ok(Stored::Of(Ty::Bf16));
+    }
+    if let Some(k) = ["|u1", "|i1", "<u2", "<i2"].iter().position(|c| *c == code) {
+        return Ok(Stored::SMALL[k]);
     }
     let near = |to: &str| format!("convert it first: numpy.save(\"x.npy\", a.astype(numpy.{to}))");
     let (order, kind) = code.split_at_checked(1).unwrap_or(("", code));
@@ -113,10 +117,6 @@ fn element_type(code: &str) -> Result<Ty, (String, String)> {
         return Err((why, near(little.map_or("float64", numpy_name))));
     }
     let (what, to) = match kind {
-        "u1" => ("8-bit unsigned integers", "int32"),
-        "i1" => ("8-bit integers", "int32"),
-        "i2" => ("16-bit integers", "int32"),
-        "u2" => ("16-bit unsigned integers", "uint32"),
         "f16" | "g" => ("long doubles", "float64"),
         k if k.starts_with('O') => ("Python objects", "float64"),
         k if k.starts_with(['U', 'S']) => ("texts", "float64"),

@@ -161,7 +161,7 @@ mod tests {
                 for bx in tiles(&shape, &mesh).into_iter().chain([IndexBox::whole(&shape)]) {
                     let want = pick(&array, ty.size(), &shape, &bx, fortran);
                     let mut got = vec![9; want.len()];
-                    read_box(&root, "a.npy", &header, &bx, &mut got).unwrap();
+                    read_box(&root, "a.npy", &header, &bx, ty, &mut got).unwrap();
                     assert_eq!(got, want, "{ty}{shape:?} {bx} fortran: {fortran}");
                 }
             }
@@ -195,9 +195,9 @@ mod tests {
         finish(&root, &part).unwrap();
         let header = read_header(&root, "a.npy").unwrap();
         let bx = IndexBox::new(vec![Interval::new(2, 5)]);
-        assert!(read_box(&root, "a.npy", &header, &bx, &mut [0; 12]).unwrap_err().message.contains("[2..5]"));
+        assert!(read_box(&root, "a.npy", &header, &bx, Ty::F32, &mut [0; 12]).unwrap_err().message.contains("[2..5]"));
         std::fs::File::options().write(true).open(dir.path().join("a.npy")).unwrap().set_len(130).unwrap();
-        let e = read_box(&root, "a.npy", &header, &IndexBox::whole(&[4]), &mut [0; 16]).unwrap_err();
+        let e = read_box(&root, "a.npy", &header, &IndexBox::whole(&[4]), Ty::F32, &mut [0; 16]).unwrap_err();
         assert!(e.message.contains("shorter than its header says"), "{e}");
     }
 }

@@ -1,0 +1,5 @@
+picture = (np.arange(30) * 37 % 256).astype(np.uint8).reshape(5, 6)
+print(f"5 x 6: {picture.astype(np.float32)}")
+print(picture, picture.sum())
+print(picture.astype(np.float16), (np.arange(7) * 9000 - 30000).astype(np.int16))
+print(np.arange(12).reshape(4, 3) / 8, np.array([1, -2, 2**40, 2**53], dtype=np.float64))
