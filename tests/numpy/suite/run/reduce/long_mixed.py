@@ -1,4 +1,4 @@
-n = 6007
+n = 9011
 i = np.arange(n)
 
 
@@ -43,18 +43,18 @@ print(np.prod(w, axis=0)[np.arange(5) % 2].astype(np.float32))
 print((g & (i > 6000)[:, None]).any(0))
 print((g | (i % 2 == 1)[:, None] | (np.arange(5) == 2)).all(0))
 print((g | (i < 5)[:, None]).sum(0))
-q, k = np.arange(70)[:, None], np.arange(5200)
+q, k = np.arange(70)[:, None], np.arange(8400)
 big, tall = q * k % 523, (q + 2 * k) % 256 / 16
 print(big.sum(1))
 print((big + k % 3).max(1))
 print((tall * (k % 4)).sum(1))
 print(tall[:, :4096].mean(1))
-few = [[(j * 3 * 10**18 + i) % 2**64 for j in range(5300)] for i in range(2)]
+few = [[(j * 3 * 10**18 + i) % 2**64 for j in range(8300)] for i in range(2)]
 print(np.array([sum(r) % 2**64 for r in few], np.uint64))
 print(np.array([math.prod(2 * x + 1 for x in r) % 2**64 for r in few], np.uint64))
-h = (np.arange(5120)[:, None] + np.arange(2)) % 16 / 64
+h = (np.arange(8320)[:, None] + np.arange(2)) % 16 / 64
 print(h.sum(0).astype(np.float16), np.float16(h.mean()), np.float16(h.max()))
-k = np.arange(5500)[:, None]
+k = np.arange(8800)[:, None]
 z = k % 8 + 1j * (np.arange(2) - k % 3)
 print(z.sum(0), complex(z.sum()), complex(z[:4096].sum() / 8192))
 k = np.arange(5501)
