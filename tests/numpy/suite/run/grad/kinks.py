@@ -32,3 +32,11 @@ for a, b in np.ndindex(4, 5):
     else:
         g[a, max(b - 1, 0)] += 1 if b else -1
 print("past", g)
+low, slope = np.minimum(u, 1), np.where(u - 1 >= -u, 1, -1)
+print("nested", k * np.where(low >= np.maximum(u - 1, -u), u <= 1, slope).astype(float))
+g = np.zeros(12)
+for a in range(12):
+    g[: a + 1] += (a + 1) * (u[: a + 1] == u[: a + 1].max())
+print("running", g)
+print("factor", u.max() + u.sum() * (u == u.max()) + 5 * (np.maximum(u, 0) == 0) * (u >= 0))
+print("distance", k * sign(u - 1) + 0, -(k * sign(u - 1)).sum())
