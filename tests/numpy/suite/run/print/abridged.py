@@ -9,7 +9,7 @@ i, j = G((3, 400))
 d = (1000 * i - j).astype(np.int32)
 i, j, k = G((7, 8, 40))
 e = 10000 * i + 100 * j + k
-i, j, k, l = G((6, 7, 5, 8))
+i, j, k, l = G((7, 2, 9, 8))
 f = (i + j) / 2 - k * l
 g = np.arange(2000) % 3 == 1
 h = (np.arange(1200) % 11).astype(np.float16) / np.float16(7)
