@@ -142,7 +142,10 @@ impl Checker<'_> {
     }
 
     fn param(&mut self, name: &Ident, ty: &TypeExpr, default: ExprId) -> Option<Val> {
-        self.params_seen.push(name.name.clone());
+        // A module's have their defaults.
+        if self.module == 0 {
+            self.params_seen.push(name.name.clone());
+        }
         let ty = self.elem_type(ty)?;
         let given = self.options.params.iter().rev().find(|p| p.0 == name.name && self.module == 0);
         let default = self.known_as(default, ty, "a parameter's default");

@@ -3,7 +3,7 @@
 use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::Local;
-use super::reduce::{Axis, Reduce, combine, identity, result_type};
+use super::reduce::{Axis, Reduce, combine, identity};
 use crate::ir::kernel::{Affine, BinaryOp as B, Inst, Op, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::syntax::ast::{ExprId, Ident, Range, ReduceOp};
@@ -20,7 +20,8 @@ impl Checker<'_> {
         if !self.nested_ranges(indices) {
             let axes = self.axes(indices, term)?;
             let total = axes.iter().try_fold(1i64, |p, a| p.checked_mul(a.count()?));
-            if let Some(total) = total.filter(|n| *n <= UNROLL) {
+            // A loop without terms still says what type they would have.
+            if let Some(total) = total.filter(|n| (1..=UNROLL).contains(n)) {
                 return self.unroll(op, &axes, term, expected, total);
             }
             count = total;
@@ -68,15 +69,7 @@ impl Checker<'_> {
                 Some(a) => self.builder().binary(combine(op), &a, &v),
             });
         }
-        let ty = ty.unwrap_or_else(|| result_type(op, expected.unwrap_or(Ty::F64)));
-        let sum = match acc {
-            Some(v) => v,
-            None if ty.is_complex() => {
-                let re = Val::constant(identity(op, ty.part()));
-                Val::complex(re, Val::constant(Value::float(ty.part(), 0.0)))
-            }
-            None => Val::constant(identity(op, ty)),
-        };
+        let (ty, sum) = ty.zip(acc)?;
         let count = Val::constant(Value::i64(total));
         let out = if op == ReduceOp::Mean { self.divide_by(sum, count) } else { sum };
         Some(if out.ty == ty { out } else { self.builder().cast(&out, ty) })

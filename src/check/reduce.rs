@@ -293,14 +293,6 @@ impl Checker<'_> {
     }
 }
 
-pub(super) fn result_type(op: ReduceOp, ty: Ty) -> Ty {
-    match op {
-        ReduceOp::Any | ReduceOp::All => Ty::Bool,
-        ReduceOp::Count => Ty::I64,
-        _ => ty,
-    }
-}
-
 pub(super) fn combine(op: ReduceOp) -> B {
     match op {
         ReduceOp::Prod => B::Mul,

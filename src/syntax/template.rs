@@ -159,7 +159,7 @@ impl Builder<'_> {
         for p in kids {
             match p.as_rule() {
                 Rule::hole_for => over = self.binders(super::build_expr::kids(p)).pop(),
-                _ => format = p.into_inner().next().map(|f| f.as_str().trim().to_string()),
+                _ => format = p.into_inner().next().map(|f| f.as_str().trim_end().to_string()),
             }
         }
         TemplatePart::Hole { value, over, format, span }

@@ -13,6 +13,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 
 /// A reduction that has an array (or scalar) of its own.
+#[derive(Clone)]
 struct Temp {
     name: String,
     /// The indices around it that it depends on.
@@ -179,19 +180,40 @@ impl Equations {
         let term = self.pulled(term, &inside);
         let whole = E::Reduce(op, ix.clone(), term.clone());
         let outer: Vec<Index> = around.iter().filter(|i| whole.mentions(&i.name)).cloned().collect();
-        let name = format!("t__{}", self.temps.len());
         let ty = match op {
             ReduceOp::Count | ReduceOp::ArgMin | ReduceOp::ArgMax => "i64",
             ReduceOp::Any | ReduceOp::All => "bool",
             _ => self.facts.ty(&term).filter(|t| *t != "bool").unwrap_or(self.result),
         };
-        if self.facts.active(&term) && derivable(ty) {
+        let active = self.facts.active(&term) && derivable(ty);
+        let read = self.held(Temp { name: String::new(), outer, op, inner: ix, term, ty });
+        if let (true, E::Scalar(name) | E::Read(name, _)) = (active, &*read) {
             self.facts.active.insert(name.clone());
         }
-        self.facts.types.insert(name.clone(), ty);
-        let subs: Vec<R> = outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
-        self.temps.push(Temp { name: name.clone(), outer, op, inner: ix, term, ty });
+        read
+    }
+
+    /// Adds a reduction's values under a name of their own; gives how they are read.
+    fn held(&mut self, temp: Temp) -> R {
+        let name = format!("t__{}", self.temps.len());
+        self.facts.types.insert(name.clone(), temp.ty);
+        let subs: Vec<R> = temp.outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
+        self.temps.push(Temp { name: name.clone(), ..temp });
         if subs.is_empty() { Rc::new(E::Scalar(name)) } else { Rc::new(E::Read(name, subs)) }
+    }
+
+    /// What a factor of a product is changed by: the product of the others. Where factors are 0, they are counted, and the rest is
+    /// multiplied apart.
+    fn of_factor(&mut self, bar: &R, value: &R, k: usize) -> R {
+        let t = &self.temps[k];
+        let (outer, inner, term, ty) = (t.outer.clone(), t.inner.clone(), t.term.clone(), t.ty);
+        let none = binary(BinaryOp::Eq, &term, &leaf("0"));
+        let (name, op) = (String::new(), ReduceOp::Count);
+        let zeros = Temp { name, outer, op, inner, term: none.clone(), ty: "i64" };
+        let others = Temp { op: ReduceOp::Prod, term: choose(&none, &leaf("1"), &term), ty, ..zeros.clone() };
+        let (zeros, others) = (self.held(zeros), self.held(others));
+        let alone = binary(BinaryOp::Eq, &zeros, &leaf("1"));
+        choose(&none, &choose(&alone, &mul(bar, &others), &leaf("0")), &div(&mul(bar, value), &term))
     }
 
     /// The equation of a reduction's values.
@@ -237,7 +259,7 @@ impl Equations {
                 let terms = inner.iter().fold(leaf("1"), |p, i| mul(&p, &sub(&i.to, &i.from)));
                 div(&bar, &call(Ty::from_name(ty).map_or(ty, |t| t.part().name()), vec![terms]))
             }
-            ReduceOp::Prod => div(&mul(&bar, &value), &term),
+            ReduceOp::Prod => self.of_factor(&bar, &value, k),
             ReduceOp::Min | ReduceOp::Max => choose(&binary(BinaryOp::Eq, &term, &value), &bar, &leaf("0")),
             op => return Err(Unknown(format!("`{}` has no derivative", op.name()))),
         };

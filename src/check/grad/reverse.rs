@@ -41,13 +41,22 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
         partials(part, &bar, known, out)
     };
     let two = || leaf("2");
+    // Where a part does not count, neither does its slope, which may be no number there.
+    let under = |c: &R, part: &R, counts: bool, out: &mut Vec<Partial>| -> Result<(), Unknown> {
+        let from = out.len();
+        partials(part, bar, known, out)?;
+        for p in &mut out[from..] {
+            p.bar = if counts { choose(c, &p.bar, &leaf("0")) } else { choose(c, &leaf("0"), &p.bar) };
+        }
+        Ok(())
+    };
     match &**e {
         E::Read(..) | E::Scalar(_) => out.push(Partial { of: e.clone(), bar: bar.clone() }),
         E::Leaf(_) | E::Var(_) | E::Not(_) => {}
         E::Neg(a) => go(a, neg(bar))?,
         E::If(c, a, b) => {
-            go(a, choose(c, bar, &leaf("0")))?;
-            go(b, choose(c, &leaf("0"), bar))?;
+            under(c, a, true, out)?;
+            under(c, b, false, out)?;
         }
         E::Binary(op, a, b) => match op {
             O::Add => {
@@ -155,12 +164,12 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     let first = if n == 2 { a.clone() } else { call(name, args[..n - 1].to_vec()) };
                     let takes = if name == "min" { O::Le } else { O::Ge };
                     let wins = binary(takes, &first, &args[n - 1]);
-                    go(&first, choose(&wins, bar, &leaf("0")))?;
-                    go(&args[n - 1], choose(&wins, &leaf("0"), bar))?;
+                    under(&wins, &first, true, out)?;
+                    under(&wins, &args[n - 1], false, out)?;
                 }
                 ("select", 3) => {
-                    go(&args[1], choose(&a, bar, &leaf("0")))?;
-                    go(&args[2], choose(&a, &leaf("0"), bar))?;
+                    under(&a, &args[1], true, out)?;
+                    under(&a, &args[2], false, out)?;
                 }
                 ("fma", 3) => {
                     go(&a, mul(bar, &args[1]))?;
@@ -175,8 +184,9 @@ pub fn partials(e: &R, bar: &R, known: &dyn Known, out: &mut Vec<Partial>) -> Re
                     }
                 }
                 ("hypot", 2) => {
-                    go(&a, mul(bar, &div(&a, e)))?;
-                    go(&args[1], mul(bar, &div(&args[1], e)))?;
+                    let away = binary(O::Gt, e, &leaf("0"));
+                    go(&a, choose(&away, &mul(bar, &div(&a, e)), &leaf("0")))?;
+                    go(&args[1], choose(&away, &mul(bar, &div(&args[1], e)), &leaf("0")))?;
                 }
                 ("atan2", 2) => {
                     let r2 = add(&square(&a), &square(&args[1]));

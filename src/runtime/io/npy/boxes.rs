@@ -44,19 +44,14 @@ pub fn read_box(
 
 fn buffer(path: &str, bytes: usize) -> Result<Vec<u8>, IoError> {
     let mut out = vec![];
-    out.try_reserve_exact(bytes).map_err(|_| IoError::from_os("read", path, &std::io::ErrorKind::OutOfMemory.into()))?;
+    out.try_reserve_exact(bytes)
+        .map_err(|_| IoError::from_os("read", path, &std::io::ErrorKind::OutOfMemory.into()))?;
     out.resize(bytes, 0);
     Ok(out)
 }
 
 /// The same without a conversion.
-fn read_as_stored(
-    root: &Root,
-    path: &str,
-    header: &NpyHeader,
-    bx: &IndexBox,
-    out: &mut [u8],
-) -> Result<(), IoError> {
+fn read_as_stored(root: &Root, path: &str, header: &NpyHeader, bx: &IndexBox, out: &mut [u8]) -> Result<(), IoError> {
     let file = root.open_read(path)?;
     let os = |e: std::io::Error| IoError::from_os("read", path, &e);
     if header.fortran && header.shape.len() > 1 {

@@ -70,7 +70,10 @@ fn all_versions_and_types_are_read() {
             let mut bytes = header_bytes(ty, shape);
             let offset = bytes.len() as u64;
             bytes.extend([1; 48]);
-            assert_eq!(load(&bytes).unwrap(), NpyHeader { element: Stored::Of(ty), shape: shape.to_vec(), fortran: false, offset });
+            assert_eq!(
+                load(&bytes).unwrap(),
+                NpyHeader { element: Stored::Of(ty), shape: shape.to_vec(), fortran: false, offset }
+            );
         }
     }
 }

@@ -20,7 +20,9 @@ const _: () = assert!(cfg!(target_endian = "little"), "`.npy` input and output n
 pub fn array_bytes(element: impl Into<Stored>, shape: &[i64]) -> Result<u64, IoError> {
     let element = element.into();
     let bytes = shape.iter().try_fold(element.size() as i64, |n, &d| if d < 0 { None } else { n.checked_mul(d) });
-    bytes.map(|n| n as u64).ok_or_else(|| IoError::new(format!("an array {element}{shape:?} is too large for any file")))
+    bytes
+        .map(|n| n as u64)
+        .ok_or_else(|| IoError::new(format!("an array {element}{shape:?} is too large for any file")))
 }
 
 /// Checks that `bx` lies in an array of `shape` and that `bytes` is the size of its elements.
