@@ -117,9 +117,11 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
             Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &divided, over)?))
         }
         Placement::Aligned(other) => {
-            let o = done.get(other.0 as usize)?.clone();
-            let cuts = o.cuts.clone();
-            Some(Layout { shape: a.shape.clone(), dists: o.dists, mesh: o.mesh, cuts: stretch(&cuts, &a.shape) })
+            let mut o = done.get(other.0 as usize)?.clone();
+            // Of complex arrays, the parts lie in one more dimension, which is whole.
+            o.dists.resize(a.shape.len(), Dist::Whole);
+            o.cuts.resize(a.shape.len(), None);
+            Some(Layout { cuts: stretch(&o.cuts, &a.shape), shape: a.shape.clone(), ..o })
         }
     }
 }
