@@ -1,5 +1,7 @@
 //! Draws valid programs: every read is in bounds or caught by an edge, every result is covered once, by construction.
 
+mod complex;
+mod declared;
 mod derivatives;
 mod expressions;
 mod indirect;
@@ -57,6 +59,8 @@ struct Scope {
     arrays: Vec<Array>,
     indices: Vec<Ix>,
     scalars: Vec<(String, Ty)>,
+    locals: Vec<declared::Known>,
+    complex: Vec<Array>,
     /// An element is being computed, so loops may stand in the expression.
     element: bool,
 }
@@ -66,6 +70,8 @@ pub struct Generator {
     program: Program,
     types: Vec<Ty>,
     extents: Vec<i64>,
+    /// Some extents are so large that parts and sums have units of several elements.
+    large: bool,
     names: usize,
     /// A whole reduction is drawn, with nothing around it.
     top: bool,
@@ -80,6 +86,7 @@ pub fn program(seed: u64) -> Program {
         program: Program::default(),
         types: vec![],
         extents: vec![],
+        large: false,
         names: 0,
         top: false,
         cost: 0,
@@ -92,13 +99,20 @@ pub fn program(seed: u64) -> Program {
             k => [Ty::I32, Ty::F32, Ty::U32, Ty::U64, Ty::Bool, Ty::F16, Ty::Bf16][k as usize - 4],
         })
         .collect();
+    g.large = g.r.chance(3);
     let most = *g.r.pick(&[4, 8, 12, 40]);
     g.extents = (0..3).map(|_| g.r.range(1, most + 1)).collect();
+    if g.large {
+        g.extents[0] = g.r.range(64, 150);
+    }
     let count = g.r.range(2, 6);
     (0..count).for_each(|_| g.array());
     (0..g.r.range(0, 3)).for_each(|_| g.array_of_subscripts());
     let product = g.r.chance(15).then(|| g.arrays_of_product());
+    g.tables();
+    g.functions();
     let mut scope = Scope { arrays: g.program.arrays.clone(), ..Scope::default() };
+    let parts = if g.r.chance(15) { g.arrays_of_complex(&mut scope) } else { vec![] };
     let statements = g.r.range(2, 8);
     let mut body = vec![];
     for k in 0..g.program.arrays.len() {
@@ -110,6 +124,7 @@ pub fn program(seed: u64) -> Program {
     for _ in 0..statements {
         body.extend(g.statement(&mut scope, 0));
     }
+    body.extend(parts);
     g.program.body = body;
     g.program
 }
@@ -134,15 +149,24 @@ impl Generator {
 
     fn array(&mut self) {
         let ty = self.ty();
-        let rank = *self.r.pick(&[1, 1, 1, 2, 2, 2, 3, 4]);
-        let limit = [40, 14, 6, 4][rank - 1];
+        let rank = *self.r.pick(&[1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 4, 5]);
+        let limit = [40, 14, 6, 4, 3][rank - 1];
+        let long = if self.large && rank < 3 { self.r.range(0, rank as i64) } else { -1 };
         let extents = self.extents.clone();
-        let mut shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(limit)).collect();
+        let most = |d: i64| if d == long { 150 / rank as i64 } else { limit };
+        let mut shape: Vec<i64> = (0..rank as i64).map(|d| (*self.r.pick(&extents)).min(most(d))).collect();
         let words: Vec<&str> =
             (0..rank).map(|_| self.r.word(&["block", "block", "*", "cyclic", "cyclic(3)"])).collect();
+        let divided = words.iter().filter(|w| **w != "*").count();
         let mut placement = match self.r.range(0, 10) {
             0 => "in replicated".to_string(),
             1 | 2 => String::new(),
+            // Along one axis of the mesh.
+            3 if divided > 1 => {
+                let k = self.r.range(0, divided as i64) as usize;
+                let mesh: Vec<&str> = (0..divided).map(|d| if d == k { "auto" } else { "1" }).collect();
+                format!("in ({}) over ({})", words.join(", "), mesh.join(", "))
+            }
             _ => format!("in ({})", words.join(", ")),
         };
         let same: Vec<Array> = self.program.arrays.iter().filter(|a| a.shape.len() == rank).cloned().collect();
@@ -209,7 +233,7 @@ fn names(list: &[Array]) -> Vec<String> {
 }
 
 fn index_name(d: usize) -> String {
-    ["i", "j", "k", "l"][d].to_string()
+    ["i", "j", "k", "l", "h"][d].to_string()
 }
 
 fn plain(shape: &[i64]) -> Vec<Left> {

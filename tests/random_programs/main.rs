@@ -4,7 +4,9 @@
 //! the programs are printed. A failure is shrunk by dropping statements
 //! and simplifying expressions while it stays the same kind of failure, then printed with its seed.
 
+mod complex;
 mod derivative;
+mod exact;
 mod generate;
 mod minimise;
 mod model;
@@ -126,9 +128,9 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
                 eprintln!("seed {seed}\n{}", program.text());
             }
             let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
-            if let Err((kind, _)) = examine(&program, native, ranks) {
+            if let Err((kind, why)) = examine(&program, native, ranks) {
                 stop.store(true, Ordering::Relaxed);
-                eprintln!("seed {seed}: {kind:?}; making it smaller");
+                eprintln!("seed {seed}: {kind:?}, {why}\nmaking it smaller");
                 let small = minimise::minimise(program, kind, native, ranks);
                 let why = examine(&small, native, ranks).err().map_or(String::new(), |e| e.1);
                 *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));

@@ -55,6 +55,32 @@ fn candidates(p: &Program) -> Vec<Program> {
             }
         }
     }
+    for k in 0..p.kernels.len() {
+        for l in 0..p.kernels[k].locals.len() {
+            let mut q = p.clone();
+            q.kernels[k].locals.remove(l);
+            out.push(q);
+            for value in simpler(&p.kernels[k].locals[l].1.value) {
+                let mut q = p.clone();
+                q.kernels[k].locals[l].1.value = value;
+                out.push(q);
+            }
+        }
+    }
+    for k in 0..p.functions.len() {
+        for value in simpler(&p.functions[k].value) {
+            let mut q = p.clone();
+            q.functions[k].value = value;
+            out.push(q);
+        }
+    }
+    for k in 0..p.totals.len() {
+        for value in simpler(&p.totals[k].value) {
+            let mut q = p.clone();
+            q.totals[k].value = value;
+            out.push(q);
+        }
+    }
     for k in 0..p.workflows.len() {
         for body in fewer(&p.workflows[k].body) {
             let mut q = p.clone();
@@ -196,9 +222,11 @@ fn children(e: &Expr) -> Vec<&Expr> {
         | Expr::Floor(_, a)
         | Expr::Fold(_, _, _, a)
         | Expr::Scan(_, _, _, _, a)
+        | Expr::Power(_, a, _)
         | Expr::By(a) => {
             vec![a]
         }
+        Expr::Built(_, _, args) | Expr::Apply(_, _, args) => args.iter().collect(),
         Expr::If(_, a, b, c) => vec![a, b, c],
         Expr::Loop { first, stop, step, .. } => {
             [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b).collect()
@@ -216,9 +244,11 @@ fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
         | Expr::Floor(_, a)
         | Expr::Fold(_, _, _, a)
         | Expr::Scan(_, _, _, _, a)
+        | Expr::Power(_, a, _)
         | Expr::By(a) => {
             vec![a]
         }
+        Expr::Built(_, _, args) | Expr::Apply(_, _, args) => args.iter_mut().collect(),
         Expr::If(_, a, b, c) => vec![a, b, c],
         Expr::Loop { first, stop, step, .. } => {
             [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b).collect()

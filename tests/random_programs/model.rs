@@ -41,6 +41,8 @@ pub struct Sub {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fold {
     Sum,
+    /// A sum over a whole index space of few elements: exact, and rounded once.
+    Once,
     Prod,
     Min,
     Max,
@@ -87,12 +89,26 @@ pub enum Expr {
     Scan(Ty, (Fold, bool), String, i64, Box<Expr>),
     /// The reduction or scan, written with a function of the program that combines like it.
     By(Box<Expr>),
-    /// `{ var v = first; for k in lo..hi { [if cond { break }] v = step }; v }`
+    /// A function of the language that is exact, of one to three values.
+    Built(Ty, &'static str, Vec<Expr>),
+    /// `a^k`
+    Power(Ty, Box<Expr>, i64),
+    /// A call of a function of the program.
+    Apply(Ty, usize, Vec<Expr>),
+    /// A kernel's intermediate at a place.
+    Local(Ty, String, Vec<Sub>),
+    /// A kernel that gives one value, of arrays.
+    Total(Ty, usize, Vec<String>),
+    /// The real or the imaginary part.
+    Part(Ty, bool, Box<Complex>),
+    /// `{ var v = first; for k in lo..hi { [if cond { break }] [for …] v = step }; v }`
     Loop {
         ty: Ty,
         var: String,
         first: Box<Expr>,
         axis: Axis,
+        /// A loop in the loop, around the step.
+        inner: Option<Axis>,
         stop: Option<Box<Expr>>,
         step: Box<Expr>,
     },
@@ -109,12 +125,33 @@ impl Expr {
             | Expr::Scalar(t, _)
             | Expr::Read(t, ..)
             | Expr::Bin(t, ..)
+            | Expr::Built(t, ..)
+            | Expr::Power(t, ..)
+            | Expr::Apply(t, ..)
+            | Expr::Local(t, ..)
+            | Expr::Total(t, ..)
+            | Expr::Part(t, ..)
             | Expr::Call(t, ..) => *t,
             Expr::Neg(t, _) | Expr::If(t, ..) | Expr::Cast(t, _) | Expr::Fold(t, ..) | Expr::Scan(t, ..) => *t,
             Expr::Loop { ty: t, .. } => *t,
             Expr::By(e) => e.ty(),
         }
     }
+}
+
+/// An expression of complex numbers; what is real in it has the type of their parts.
+#[derive(Clone, Debug)]
+pub enum Complex {
+    Read(String, Vec<Sub>),
+    Make(Expr, Expr),
+    Bin(&'static str, Box<Complex>, Box<Complex>),
+    /// By a real number.
+    Scale(&'static str, Box<Complex>, Expr),
+    /// `-` or `conj`.
+    Turned(&'static str, Box<Complex>),
+    If(Expr, Box<Complex>, Box<Complex>),
+    /// A sum of whole numbers, and of such imaginary parts.
+    Sum(Axis, Expr, Expr),
 }
 
 /// A subscript on the left.
@@ -155,7 +192,38 @@ pub struct Kernel {
     pub params: Vec<Port>,
     pub scalars: Vec<(String, Ty)>,
     pub results: Vec<Port>,
+    /// With the equation that each stands before.
+    pub locals: Vec<(usize, Intermediate)>,
     pub body: Vec<Equation>,
+}
+
+/// `let name[indices] = value` in a kernel; without indices, one value.
+#[derive(Clone, Debug)]
+pub struct Intermediate {
+    pub name: String,
+    pub indices: Vec<String>,
+    pub value: Expr,
+}
+
+/// `fn fK(x0: …) -> ty = value`
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub params: Vec<(String, Ty)>,
+    pub value: Expr,
+}
+
+/// `kernel hK(p0: …) -> ty = value`
+#[derive(Clone, Debug)]
+pub struct Total {
+    pub params: Vec<Port>,
+    pub value: Expr,
+}
+
+/// `let wK = [values]`
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub name: String,
+    pub values: Vec<i64>,
 }
 
 /// `workflow name(a) -> x { x = …; for … }`: one argument, one result of the same shape.
@@ -178,6 +246,15 @@ pub struct Loss {
 #[derive(Clone, Debug)]
 pub enum Stmt {
     Equation(Equation),
+    /// `target[left] op value for axes`
+    OfComplex {
+        target: String,
+        left: Vec<Left>,
+        op: &'static str,
+        value: Complex,
+        axes: Vec<Axis>,
+        clause: bool,
+    },
     /// `target = grad gK(arrays) for pW`, and zeros without a sign.
     Grad {
         loss: usize,
@@ -228,6 +305,15 @@ pub enum Stmt {
     },
     /// Leaves the loop when the scalar condition holds.
     BreakIf(Expr),
+    /// An array of a block, which starts as zeros.
+    Declare(Array),
+    /// `let a, b = argmax[axes] (term)`
+    Places {
+        names: Vec<String>,
+        op: Fold,
+        axes: Vec<Axis>,
+        term: Expr,
+    },
     Print(Vec<Expr>),
     PrintArray(String),
 }
@@ -238,6 +324,11 @@ pub struct Program {
     pub kernels: Vec<Kernel>,
     pub workflows: Vec<Workflow>,
     pub losses: Vec<Loss>,
+    pub functions: Vec<Function>,
+    pub totals: Vec<Total>,
+    pub tables: Vec<Table>,
+    /// Arrays of complex numbers, which nothing prints.
+    pub complex: Vec<Array>,
     pub body: Vec<Stmt>,
 }
 
@@ -298,27 +389,35 @@ impl Program {
 
     fn declarations(&self) -> String {
         let mut out = String::new();
-        for a in &self.arrays {
-            let shape: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
-            let edges: Vec<String> = a.edges.iter().map(|e| edge(*e, a.ty)).collect();
-            let _ = writeln!(
-                out,
-                "array {}: {}[{}] {} edge ({})",
-                a.name,
-                a.ty,
-                shape.join(", "),
-                a.placement,
-                edges.join(", ")
-            );
+        for t in &self.tables {
+            let values: Vec<String> = t.values.iter().map(|v| v.to_string()).collect();
+            let _ = writeln!(out, "let {} = [{}]", t.name, values.join(", "));
         }
+        for (k, f) in self.functions.iter().enumerate() {
+            let params: Vec<String> = f.params.iter().map(|(n, t)| format!("{n}: {t}")).collect();
+            let _ = writeln!(out, "fn f{k}({}) -> {} = {}", params.join(", "), f.value.ty(), expr(&f.value));
+        }
+        self.arrays.iter().chain(&self.complex).for_each(|a| out += &format!("{}\n", array(a)));
         for k in &self.kernels {
             let mut params: Vec<String> = k.params.iter().map(port).collect();
             params.extend(k.scalars.iter().map(|(n, t)| format!("{n}: {t}")));
             let results: Vec<String> = k.results.iter().map(port).collect();
             let _ = writeln!(out, "kernel {}({}) -> {} {{", k.name, params.join(", "), results.join(", "));
-            // An equation without operator is the second half of an `otherwise`, for the reference only.
-            k.body.iter().filter(|e| !e.op.is_empty()).for_each(|e| out += &format!("{ITEM}{}\n", equation(e)));
+            for (place, e) in k.body.iter().enumerate() {
+                k.locals
+                    .iter()
+                    .filter(|l| l.0 == place)
+                    .for_each(|l| out += &format!("{ITEM}{}\n", intermediate(&l.1)));
+                // An equation without operator is the second half of an `otherwise`, for the reference only.
+                if !e.op.is_empty() {
+                    out += &format!("{ITEM}{}\n", equation(e));
+                }
+            }
             out += "}\n";
+        }
+        for (k, h) in self.totals.iter().enumerate() {
+            let params: Vec<String> = h.params.iter().map(port).collect();
+            let _ = writeln!(out, "kernel h{k}({}) -> {} = {}", params.join(", "), h.value.ty(), expr(&h.value));
         }
         for (k, g) in self.losses.iter().enumerate() {
             let params: Vec<String> = g.params.iter().map(port).collect();
@@ -343,6 +442,26 @@ impl Program {
         }
         out + "}\n"
     }
+}
+
+fn array(a: &Array) -> String {
+    let shape: Vec<String> = a.shape.iter().map(|n| n.to_string()).collect();
+    let edges: Vec<String> = a.edges.iter().map(|e| edge(*e, a.ty)).collect();
+    format!("array {}: {}[{}] {} edge ({})", a.name, a.ty, shape.join(", "), a.placement, edges.join(", "))
+}
+
+fn intermediate(l: &Intermediate) -> String {
+    let at = if l.indices.is_empty() { String::new() } else { format!("[{}]", l.indices.join(", ")) };
+    format!("let {}{at} = {}", l.name, expr(&l.value))
+}
+
+/// The word of a reduction.
+fn word(op: Fold) -> String {
+    if op == Fold::Once { "sum".into() } else { format!("{op:?}").to_lowercase() }
+}
+
+fn list(of: &[Expr]) -> String {
+    of.iter().map(expr).collect::<Vec<_>>().join(", ")
 }
 
 fn edge(e: Edge, ty: Ty) -> String {
@@ -372,13 +491,35 @@ fn range(a: &Axis) -> String {
 }
 
 fn equation(e: &Equation) -> String {
-    let left: Vec<String> = e.left.iter().map(left).collect();
     let clause = match (e.otherwise, e.clause) {
         (true, _) => " otherwise".to_string(),
-        (_, true) if !e.axes.is_empty() => format!(" for {}", e.axes.iter().map(range).collect::<Vec<_>>().join(", ")),
+        (_, true) => ranges(&e.axes),
         _ => String::new(),
     };
-    format!("{}[{}] {} {}{clause}", e.target, left.join(", "), e.op, expr(&e.value))
+    format!("{} {} {}{clause}", place(&e.target, &e.left), e.op, expr(&e.value))
+}
+
+fn place(target: &str, at: &[Left]) -> String {
+    format!("{target}[{}]", at.iter().map(left).collect::<Vec<_>>().join(", "))
+}
+
+fn ranges(axes: &[Axis]) -> String {
+    if axes.is_empty() {
+        return String::new();
+    }
+    format!(" for {}", axes.iter().map(range).collect::<Vec<_>>().join(", "))
+}
+
+fn complex(z: &Complex) -> String {
+    match z {
+        Complex::Read(a, subs) => format!("{a}[{}]", subs.iter().map(sub).collect::<Vec<_>>().join(", ")),
+        Complex::Make(re, im) => format!("complex({}, {})", expr(re), expr(im)),
+        Complex::Bin(op, a, b) => format!("({} {op} {})", complex(a), complex(b)),
+        Complex::Scale(op, a, x) => format!("({} {op} {})", complex(a), expr(x)),
+        Complex::Turned(op, a) => format!("({op}({}))", complex(a)),
+        Complex::If(c, a, b) => format!("(if {} {{ {} }} else {{ {} }})", expr(c), complex(a), complex(b)),
+        Complex::Sum(axis, re, im) => format!("(sum[{}] complex({}, {}))", range(axis), expr(re), expr(im)),
+    }
 }
 
 fn left(l: &Left) -> String {
@@ -428,7 +569,15 @@ pub fn expr(e: &Expr) -> String {
         Expr::Index(Ty::I64, n) => n.clone(),
         Expr::Index(ty, n) => format!("{ty}({n})"),
         Expr::Scalar(_, n) => n.clone(),
-        Expr::Read(_, a, subs) => format!("{a}[{}]", subs.iter().map(sub).collect::<Vec<_>>().join(", ")),
+        Expr::Local(_, name, subs) if subs.is_empty() => name.clone(),
+        Expr::Read(_, a, subs) | Expr::Local(_, a, subs) => {
+            format!("{a}[{}]", subs.iter().map(sub).collect::<Vec<_>>().join(", "))
+        }
+        Expr::Built(_, f, args) => format!("{f}({})", list(args)),
+        Expr::Power(_, a, k) => format!("({}^{k})", expr(a)),
+        Expr::Apply(_, k, args) => format!("f{k}({})", list(args)),
+        Expr::Part(_, im, z) => format!("{}({})", if *im { "im" } else { "re" }, complex(z)),
+        Expr::Total(_, k, arrays) => format!("h{k}({})", arrays.join(", ")),
         Expr::Bin(_, op, a, b) => format!("({} {op} {})", expr(a), expr(b)),
         Expr::Call(_, f, a, b) => format!("{f}({}, {})", expr(a), expr(b)),
         Expr::Neg(_, a) => format!("(-{})", expr(a)),
@@ -436,8 +585,8 @@ pub fn expr(e: &Expr) -> String {
         Expr::If(_, c, a, b) => format!("(if {} {{ {} }} else {{ {} }})", expr(c), expr(a), expr(b)),
         Expr::Cast(ty, a) => format!("{ty}({})", expr(a)),
         Expr::Fold(_, op, axes, term) => {
-            let op = format!("{op:?}").to_lowercase();
-            format!("({op}[{}] ({}))", axes.iter().map(range).collect::<Vec<_>>().join(", "), expr(term))
+            let axes: Vec<String> = axes.iter().map(range).collect();
+            format!("({}[{}] ({}))", word(*op), axes.join(", "), expr(term))
         }
         Expr::By(inner) => match &**inner {
             Expr::Fold(ty, op, axes, term) => {
@@ -459,9 +608,13 @@ pub fn expr(e: &Expr) -> String {
             let kind = if *exclusive { ", exclusive" } else { "" };
             format!("(scan({op}{kind})[{index}] ({}))", expr(term))
         }
-        Expr::Loop { var, first, axis, stop, step, .. } => {
+        Expr::Loop { var, first, axis, inner, stop, step, .. } => {
             let stop = stop.as_ref().map_or(String::new(), |s| format!("if {} {{ break }}; ", expr(s)));
-            format!("{{ var {var} = {}; for {} {{ {stop}{var} = {} }}; {var} }}", expr(first), range(axis), expr(step))
+            let mut step = format!("{var} = {}", expr(step));
+            if let Some(inner) = inner {
+                step = format!("for {} {{ {step} }}", range(inner));
+            }
+            format!("{{ var {var} = {}; for {} {{ {stop}{step} }}; {var} }}", expr(first), range(axis))
         }
     }
 }
@@ -471,9 +624,13 @@ fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
         let pad = ITEM.repeat(depth);
         let _ = match s {
             Stmt::Equation(e) => writeln!(out, "{pad}{}", equation(e)),
+            Stmt::OfComplex { target, left, op, value, axes, clause } => {
+                let clause = if *clause { ranges(axes) } else { String::new() };
+                writeln!(out, "{pad}{} {op} {}{clause}", place(target, left), complex(value))
+            }
             Stmt::Grad { loss, target, arrays, wrt, rank } => {
                 let _ = writeln!(out, "{pad}{target} = grad g{loss}({}) for p{wrt}", arrays.join(", "));
-                let all: Vec<&str> = ["i", "j", "k", "l"].into_iter().take(*rank).collect();
+                let all: Vec<&str> = ["i", "j", "k", "l", "h"].into_iter().take(*rank).collect();
                 writeln!(out, "{pad}{target}[{}] += 0", all.join(", "))
             }
             Stmt::Copy(to, from) => writeln!(out, "{pad}{to} = {from}"),
@@ -506,6 +663,11 @@ fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
                     stmts(otherwise, depth + 1, out);
                 }
                 writeln!(out, "{pad}}}")
+            }
+            Stmt::Declare(a) => writeln!(out, "{pad}{}", array(a)),
+            Stmt::Places { names, op, axes, term } => {
+                let axes: Vec<String> = axes.iter().map(range).collect();
+                writeln!(out, "{pad}let {} = {}[{}] ({})", names.join(", "), word(*op), axes.join(", "), expr(term))
             }
             Stmt::BreakIf(c) => writeln!(out, "{pad}if {} {{ break }}", expr(c)),
             Stmt::Print(list) => {

@@ -1,5 +1,7 @@
 //! What a program means, computed the simplest way: whole arrays, one element at a time, no parts, no plan.
 
+use crate::complex::imaginary;
+use crate::exact::sum_once;
 use crate::model::{Array, Axis, Edge, Equation, Expr, Fold, Left, Program, Stmt, Sub};
 use mgpu::ir::ty::{Ty, Value};
 use mgpu::runtime::io::format_array::format_elements;
@@ -19,21 +21,41 @@ pub struct Scope {
     /// Name to place in `arrays`.
     pub arrays: BTreeMap<String, usize>,
     scalars: BTreeMap<String, Value>,
+    /// The kernel whose intermediates are seen.
+    kernel: Option<usize>,
 }
 
 pub struct Machine<'a> {
     pub program: &'a Program,
     pub arrays: Vec<Stored>,
     pub scope: Scope,
+    /// Where the tables are in `arrays`.
+    tables: BTreeMap<String, usize>,
     out: String,
 }
 
 /// What the program prints.
 pub fn run(program: &Program) -> String {
-    let mut m = Machine { program, arrays: vec![], scope: Scope::default(), out: String::new() };
+    let (scope, tables) = (Scope::default(), BTreeMap::new());
+    let mut m = Machine { program, arrays: vec![], scope, tables, out: String::new() };
+    for t in &program.tables {
+        m.tables.insert(t.name.clone(), m.arrays.len());
+        let data = t.values.iter().map(|v| Value::i64(*v)).collect();
+        m.arrays.push(Stored { ty: Ty::I64, shape: vec![t.values.len() as i64], edges: vec![Edge::None], data });
+    }
     for a in &program.arrays {
         m.scope.arrays.insert(a.name.clone(), m.arrays.len());
         m.arrays.push(stored(a));
+    }
+    for z in &program.complex {
+        // The parts lie apart; past a constant edge the imaginary one is 0.
+        let real = Array { ty: z.ty.part(), ..z.clone() };
+        let flat = |e: &Edge| if matches!(e, Edge::Constant(_)) { Edge::Constant(0) } else { *e };
+        let other = Array { name: imaginary(&z.name), edges: z.edges.iter().map(flat).collect(), ..real.clone() };
+        for a in [real, other] {
+            m.scope.arrays.insert(a.name.clone(), m.arrays.len());
+            m.arrays.push(stored(&a));
+        }
     }
     m.stmts(&program.body);
     for a in &program.arrays {
@@ -99,7 +121,7 @@ fn rounded(ty: Ty, x: f64) -> Value {
     Value::float(ty, if near.abs() > most { near.signum() * f64::INFINITY } else { near })
 }
 
-fn negate(v: Value) -> Value {
+pub fn negate(v: Value) -> Value {
     match v.ty {
         Ty::F16 | Ty::Bf16 => Value::float(v.ty, -float(v)),
         Ty::F32 => Value::f32(-f32::from_bits(v.bits as u32)),
@@ -143,7 +165,7 @@ fn floor_div(a: i128, b: i128) -> i128 {
     if b == 0 { 0 } else { a.div_euclid(b) - i128::from(b < 0 && a.rem_euclid(b) != 0) }
 }
 
-fn binary(op: &str, a: Value, b: Value) -> Value {
+pub fn binary(op: &str, a: Value, b: Value) -> Value {
     let compared = |o: Option<std::cmp::Ordering>| {
         use std::cmp::Ordering::*;
         Value::bool(match op {
@@ -257,10 +279,50 @@ fn binary(op: &str, a: Value, b: Value) -> Value {
     }
 }
 
+/// A whole power, as a product.
+fn power(a: Value, k: i64) -> Value {
+    if a.ty.is_half() {
+        return rounded(a.ty, float(power(Value::f32(float(a) as f32), k)));
+    }
+    (1..k).fold(a, |v, _| binary("*", v, a))
+}
+
+/// The exact functions.
+fn built(f: &str, args: &[Value]) -> Value {
+    let a = args[0];
+    if a.ty.is_half() && f != "select" {
+        let wide: Vec<Value> = args.iter().map(|v| Value::f32(float(*v) as f32)).collect();
+        return rounded(a.ty, float(built(f, &wide)));
+    }
+    let one = |g: fn(f64) -> f64| Value::float(a.ty, g(float(a)));
+    match f {
+        "select" => args[if a.as_bool() { 1 } else { 2 }],
+        "abs" if a.ty.is_float() => one(f64::abs),
+        "abs" => Value::int(a.ty, int(a).abs()),
+        // Of an f32 the root in f64, rounded, is the nearest too.
+        "sqrt" => one(f64::sqrt),
+        "floor" => one(f64::floor),
+        "ceil" => one(f64::ceil),
+        "trunc" => one(f64::trunc),
+        "round" => one(f64::round_ties_even),
+        "fma" if a.ty == Ty::F32 => {
+            let [x, y, z] = [0, 1, 2].map(|k| f32::from_bits(args[k].bits as u32));
+            Value::f32(x.mul_add(y, z))
+        }
+        "fma" => Value::f64(float(a).mul_add(float(args[1]), float(args[2]))),
+        "mulhi" => {
+            let product = int(a) as u128 * int(args[1]) as u128;
+            Value::int(a.ty, (product >> (8 * a.ty.size())) as i128)
+        }
+        "min" | "max" => args[1..].iter().fold(a, |v, b| binary(f, v, *b)),
+        _ => panic!("{f}"),
+    }
+}
+
 /// The fold of no terms.
 fn identity(op: Fold, ty: Ty) -> Value {
     match op {
-        Fold::Sum | Fold::Mean | Fold::Count | Fold::ArgMin | Fold::ArgMax => literal(ty, 0),
+        Fold::Sum | Fold::Once | Fold::Mean | Fold::Count | Fold::ArgMin | Fold::ArgMax => literal(ty, 0),
         Fold::Prod => literal(ty, 1),
         Fold::Any => Value::bool(false),
         Fold::All => Value::bool(true),
@@ -296,6 +358,9 @@ impl Machine<'_> {
                 let values = self.equation(e);
                 let at = self.scope.arrays[&e.target];
                 values.into_iter().for_each(|(k, v)| self.arrays[at].data[k] = v);
+            }
+            Stmt::OfComplex { target, left, op, value, axes, .. } => {
+                self.equation_of_complex(target, left, op, value, axes);
             }
             Stmt::Grad { loss, target, arrays, wrt, .. } => {
                 let places: Vec<usize> = arrays.iter().map(|a| self.scope.arrays[a]).collect();
@@ -345,6 +410,16 @@ impl Machine<'_> {
                 return if self.eval(cond).as_bool() { self.stmts(then) } else { self.stmts(otherwise) };
             }
             Stmt::BreakIf(cond) => return !self.eval(cond).as_bool(),
+            Stmt::Declare(a) => {
+                self.scope.arrays.insert(a.name.clone(), self.arrays.len());
+                self.arrays.push(stored(a));
+            }
+            Stmt::Places { names, op, axes, term } => {
+                let (_, places) = self.best(*op, axes, term);
+                for (name, k) in names.iter().zip(places) {
+                    self.scope.scalars.insert(name.clone(), Value::i64(k));
+                }
+            }
             Stmt::Print(list) => {
                 let words: Vec<String> = list.iter().map(|e| self.eval(e).to_string()).collect();
                 self.out += &words.join(" ");
@@ -365,24 +440,11 @@ impl Machine<'_> {
     /// Positions and values that an equation sets, before any is set.
     fn equation(&mut self, e: &Equation) -> Vec<(usize, Value)> {
         let at = self.scope.arrays[&e.target];
-        let shape = self.arrays[at].shape.clone();
         let mut out = vec![];
         let mut now: BTreeMap<usize, Value> = BTreeMap::new();
         let mut point: Vec<i64> = vec![];
         self.points(&e.axes, &mut point, &mut |m, _| {
-            let place: Vec<i64> = e
-                .left
-                .iter()
-                .map(|l| match l {
-                    Left::At(k) => *k,
-                    Left::Value(e, n) => {
-                        let v = int(m.eval(e)) as i64;
-                        if *n == 0 { v } else { v.rem_euclid(*n) }
-                    }
-                    Left::Index(n, c, k) => c * int(m.scope.scalars[n]) as i64 + k,
-                })
-                .collect();
-            let k = position(&shape, &place);
+            let k = m.place(at, &e.left);
             let v = m.eval(&e.value);
             // Several points of a scatter may name one element.
             let before = *now.get(&k).unwrap_or(&m.arrays[at].data[k]);
@@ -391,6 +453,22 @@ impl Machine<'_> {
             out.push((k, v));
         });
         out
+    }
+
+    /// Where a left side stands in its array, at the indices as they are.
+    pub fn place(&mut self, array: usize, left: &[Left]) -> usize {
+        let place: Vec<i64> = left
+            .iter()
+            .map(|l| match l {
+                Left::At(k) => *k,
+                Left::Value(e, n) => {
+                    let v = int(self.eval(e)) as i64;
+                    if *n == 0 { v } else { v.rem_euclid(*n) }
+                }
+                Left::Index(n, c, k) => c * int(self.scope.scalars[n]) as i64 + k,
+            })
+            .collect();
+        position(&self.arrays[array].shape, &place)
     }
 
     /// Calls `f` at every point of the axes, in order.
@@ -419,7 +497,7 @@ impl Machine<'_> {
     fn call(&mut self, kernel: usize, targets: &[String], arrays: &[String], scalars: &[Expr]) {
         let k = &self.program.kernels[kernel];
         let places: Vec<usize> = targets.iter().map(|t| self.scope.arrays[t]).collect();
-        let mut inner = Scope::default();
+        let mut inner = Scope { kernel: Some(kernel), ..Scope::default() };
         for (p, a) in k.params.iter().zip(arrays) {
             inner.arrays.insert(p.name.clone(), self.scope.arrays[a]);
         }
@@ -483,7 +561,47 @@ impl Machine<'_> {
             Expr::Scalar(_, n) => self.scope.scalars[n],
             Expr::Read(_, a, subs) => {
                 let at: Vec<i64> = subs.iter().map(|s| self.sub(s)).collect();
-                self.arrays[self.scope.arrays[a]].read(&at)
+                let k = self.scope.arrays.get(a).unwrap_or_else(|| &self.tables[a]);
+                self.arrays[*k].read(&at)
+            }
+            Expr::Local(_, name, subs) => {
+                let at: Vec<i64> = subs.iter().map(|s| self.sub(s)).collect();
+                let program = self.program;
+                let mut all = program.kernels[self.scope.kernel.unwrap()].locals.iter();
+                let found = &all.find(|l| l.1.name == *name).unwrap().1;
+                let outer = self.scope.scalars.clone();
+                for (i, k) in found.indices.iter().zip(at) {
+                    self.scope.scalars.insert(i.clone(), Value::i64(k));
+                }
+                let v = self.eval(&found.value);
+                self.scope.scalars = outer;
+                v
+            }
+            Expr::Built(_, f, args) => {
+                let args: Vec<Value> = args.iter().map(|a| self.eval(a)).collect();
+                built(f, &args)
+            }
+            Expr::Power(_, a, k) => power(self.eval(a), *k),
+            Expr::Apply(_, k, args) => {
+                let f = &self.program.functions[*k];
+                let args: Vec<Value> = args.iter().map(|a| self.eval(a)).collect();
+                let names = f.params.iter().map(|p| p.0.clone());
+                let inner = Scope { scalars: names.zip(args).collect(), ..Scope::default() };
+                let outer = std::mem::replace(&mut self.scope, inner);
+                let v = self.eval(&f.value);
+                self.scope = outer;
+                v
+            }
+            Expr::Total(_, k, arrays) => {
+                let h = &self.program.totals[*k];
+                let mut inner = Scope::default();
+                for (p, a) in h.params.iter().zip(arrays) {
+                    inner.arrays.insert(p.name.clone(), self.scope.arrays[a]);
+                }
+                let outer = std::mem::replace(&mut self.scope, inner);
+                let v = self.eval(&h.value);
+                self.scope = outer;
+                v
             }
             Expr::Bin(_, op, a, b) | Expr::Call(_, op, a, b) => {
                 let (a, b) = (self.eval(a), self.eval(b));
@@ -500,6 +618,10 @@ impl Machine<'_> {
             }
             Expr::Cast(ty, a) => cast(*ty, self.eval(a)),
             Expr::By(e) => self.eval(e),
+            Expr::Part(_, im, z) => {
+                let z = self.complex(z);
+                if *im { z.1 } else { z.0 }
+            }
             Expr::Fold(ty, op, axes, term) => self.fold(*ty, *op, axes, term),
             Expr::Scan(ty, (op, exclusive), index, lo, term) => {
                 let here = int(self.scope.scalars[index]) as i64;
@@ -513,15 +635,17 @@ impl Machine<'_> {
                 };
                 self.fold(*ty, *op, &[axis], term)
             }
-            Expr::Loop { var, first, axis, stop, step, .. } => {
+            Expr::Loop { var, first, axis, inner, stop, step, .. } => {
                 let v = self.eval(first);
                 self.scope.scalars.insert(var.clone(), v);
                 let mut stopped = false;
                 self.points(std::slice::from_ref(axis), &mut vec![], &mut |m, _| {
                     stopped = stopped || stop.as_ref().is_some_and(|s| m.eval(s).as_bool());
                     if !stopped {
-                        let v = m.eval(step);
-                        m.scope.scalars.insert(var.clone(), v);
+                        m.points(inner.as_slice(), &mut vec![], &mut |m, _| {
+                            let v = m.eval(step);
+                            m.scope.scalars.insert(var.clone(), v);
+                        });
                     }
                 });
                 self.scope.scalars.remove(var).unwrap()
@@ -529,7 +653,12 @@ impl Machine<'_> {
         }
     }
 
-    fn fold(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
+    pub fn fold(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
+        if op == Fold::Once {
+            let mut terms = vec![];
+            self.points(axes, &mut vec![], &mut |m, _| terms.push(float(m.eval(term))));
+            return sum_once(ty, &terms);
+        }
         if ty.is_half() {
             // Sums of whole numbers are exact in f32, and rounded at the end.
             let all = self.fold_as(Ty::F32, op, axes, term);
@@ -539,25 +668,19 @@ impl Machine<'_> {
     }
 
     fn fold_as(&mut self, ty: Ty, op: Fold, axes: &[Axis], term: &Expr) -> Value {
+        if matches!(op, Fold::ArgMin | Fold::ArgMax) {
+            return Value::i64(self.best(op, axes, term).1[0]);
+        }
         let mut acc = identity(op, ty);
         let mut count = 0;
-        let mut best: Option<Value> = None;
-        self.points(axes, &mut vec![], &mut |m, point| {
+        self.points(axes, &mut vec![], &mut |m, _| {
             let v = m.eval(term);
             let v = if v.ty.is_half() { cast(Ty::F32, v) } else { v };
             count += 1;
             acc = match op {
                 Fold::Sum | Fold::Mean => binary("+", acc, v),
                 Fold::Prod => binary("*", acc, v),
-                Fold::ArgMin | Fold::ArgMax => {
-                    let word = if op == Fold::ArgMin { "<" } else { ">" };
-                    let nan = |v: Value| v.ty.is_float() && float(v).is_nan();
-                    let better = best.is_none_or(|b| binary(word, v, b).as_bool() || (nan(v) && !nan(b)));
-                    if better {
-                        best = Some(v);
-                    }
-                    if better { Value::i64(point[0]) } else { acc }
-                }
+                Fold::Once | Fold::ArgMin | Fold::ArgMax => panic!("told above"),
                 // NaN wins, whenever it comes.
                 Fold::Min | Fold::Max if ty.is_float() && float(v).is_nan() => v,
                 Fold::Min => binary("min", acc, v),
@@ -571,5 +694,19 @@ impl Machine<'_> {
             Fold::Mean => Value::float(ty, float(acc) / count as f64),
             _ => acc,
         }
+    }
+
+    /// The extreme that `argmin` or `argmax` looks for, and its place: the first one, a NaN before all numbers.
+    fn best(&mut self, op: Fold, axes: &[Axis], term: &Expr) -> (Option<Value>, Vec<i64>) {
+        let word = if op == Fold::ArgMin { "<" } else { ">" };
+        let nan = |v: Value| v.ty.is_float() && float(v).is_nan();
+        let mut best: (Option<Value>, Vec<i64>) = (None, vec![]);
+        self.points(axes, &mut vec![], &mut |m, point| {
+            let v = m.eval(term);
+            if best.0.is_none_or(|b| binary(word, v, b).as_bool() || (nan(v) && !nan(b))) {
+                best = (Some(v), point.to_vec());
+            }
+        });
+        best
     }
 }

@@ -15,6 +15,15 @@ impl Generator {
         if scope.indices.iter().any(|i| i.lo >= i.hi) {
             return self.lit(ty);
         }
+        let other = match self.r.range(0, 12) {
+            0 => self.of_table(scope, ty),
+            1 | 2 => self.of_intermediate(scope, ty),
+            3 => self.of_part(scope, ty),
+            _ => None,
+        };
+        if let Some(other) = other {
+            return other;
+        }
         match self.r.range(0, 10) {
             0 => self.lit(ty),
             1 if ty != Ty::Bool && !scope.indices.is_empty() => {
@@ -25,6 +34,10 @@ impl Generator {
                 let (name, t) = self.r.pick(&scope.scalars).clone();
                 if t == ty { Expr::Scalar(t, name) } else { Expr::Cast(ty, Box::new(Expr::Scalar(t, name))) }
             }
+            _ if scope.arrays.is_empty() => match scope.scalars.iter().find(|s| s.1 == ty) {
+                Some((name, _)) => Expr::Scalar(ty, name.clone()),
+                None => self.lit(ty),
+            },
             _ => {
                 let same: Vec<Array> = scope.arrays.iter().filter(|a| a.ty == ty).cloned().collect();
                 let a = if same.is_empty() || self.r.chance(10) {
@@ -32,12 +45,20 @@ impl Generator {
                 } else {
                     self.r.pick(&same).clone()
                 };
-                let subs =
-                    a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(scope, d, n, e)).collect();
+                let subs = self.subs(scope, &a);
                 let read = Expr::Read(a.ty, a.name, subs);
                 if a.ty == ty { read } else { Expr::Cast(ty, Box::new(read)) }
             }
         }
+    }
+
+    /// The subscripts of a read. Ghost cells of many dimensions multiply, so only short ranges reach into those.
+    pub(super) fn subs(&mut self, scope: &Scope, a: &Array) -> Vec<Sub> {
+        let mut near = scope.clone();
+        if a.shape.len() > 3 {
+            near.indices.retain(|i| i.lo > -4 && i.hi < 8);
+        }
+        a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(&near, d, n, e)).collect()
     }
 
     pub(super) fn sub(&mut self, scope: &Scope, d: usize, n: i64, edge: Edge) -> Sub {
@@ -116,8 +137,8 @@ impl Generator {
             return self.leaf(scope, ty);
         }
         let sub = |g: &mut Generator, ty| Box::new(g.expr(scope, ty, depth - 1));
-        match self.r.range(0, 20) {
-            0..=8 => self.operation(scope, ty, depth),
+        match self.r.range(0, 23) {
+            0..=7 => self.operation(scope, ty, depth),
             9 => {
                 Expr::Call(ty_or(ty), self.r.word(&["min", "max"]), sub(self, ty_or(ty)), sub(self, ty_or(ty))).only(ty)
             }
@@ -135,6 +156,11 @@ impl Generator {
             }
             15 | 16 => self.fold(scope, ty, depth),
             17 if scope.element && ty != Ty::Bool => self.looped(scope, ty),
+            18 | 19 => match self.apply(scope, ty, depth - 1) {
+                Some(call) => call,
+                None => self.leaf(scope, ty),
+            },
+            20 | 8 => self.built(scope, ty, depth - 1),
             _ => self.leaf(scope, ty),
         }
     }
@@ -204,6 +230,9 @@ impl Generator {
             ty if ty.is_float() => *self.r.pick(&[Fold::Sum, Fold::Sum, Fold::Min, Fold::Max, Fold::Mean]),
             _ => *self.r.pick(&[Fold::Sum, Fold::Prod, Fold::Min, Fold::Max]),
         };
+        if scope.arrays.is_empty() {
+            return self.leaf(scope, ty);
+        }
         let a = self.r.pick(&scope.arrays).clone();
         let mut inner = scope.clone();
         let mut axes: Vec<Axis> = vec![];
@@ -271,11 +300,28 @@ impl Generator {
             _ => ty,
         };
         let value = self.expr(&inner, term, deep);
-        let value = exact(value);
+        let (op, value) = self.rounded(op, value, &axes, scope.element);
         if term == Ty::Bool && ty != Ty::Bool {
             return Expr::Fold(Ty::I64, op, axes, Box::new(value));
         }
         self.by_function(Expr::Fold(ty, op, axes, Box::new(value)))
+    }
+
+    /// Terms of a sum: whole numbers, or others where the order of additions is known.
+    fn rounded(&mut self, op: Fold, value: Expr, axes: &[Axis], element: bool) -> (Fold, Expr) {
+        let ty = value.ty();
+        let few = axes.iter().all(|x| x.hi < 64 && x.ends.is_none());
+        if op != Fold::Sum
+            || !matches!(ty, Ty::F32 | Ty::F64)
+            || !few
+            || !self.r.chance(30)
+            || (element && ty == Ty::F32)
+        {
+            return (op, exact(value));
+        }
+        let small = Expr::Bin(ty, "mod", Box::new(value), Box::new(Expr::Lit(ty, 64)));
+        let term = Expr::Bin(ty, "/", Box::new(small), Box::new(Expr::Lit(ty, *self.r.pick(&[3, 5, 7]))));
+        (if element { op } else { Fold::Once }, term)
     }
 
     /// The same reduction or scan, sometimes by a function.
@@ -314,9 +360,15 @@ impl Generator {
             let op = self.r.word(&["<", ">", "=="]);
             Box::new(Expr::Bin(Ty::Bool, op, Box::new(self.leaf(&inner, ty)), Box::new(self.leaf(&inner, ty))))
         });
+        let nested = self.r.chance(25).then(|| {
+            let lo = self.r.range(-1, 2);
+            let (name, hi) = (self.name("l"), lo + self.r.range(0, 5));
+            inner.indices.push(Ix { name: name.clone(), lo, hi, narrows: false, halves: false, free: false });
+            Axis { name, lo, hi, by: 1, upto: None, ends: None }
+        });
         let op = self.r.word(&["+", "-"]);
         let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
-        Expr::Loop { ty, var, first, axis, stop, step: Box::new(step) }
+        Expr::Loop { ty, var, first, axis, inner: nested, stop, step: Box::new(step) }
     }
 }
 

@@ -34,8 +34,7 @@ impl Generator {
             return None;
         }
         let a = self.r.pick(&known).clone();
-        let subs = a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(scope, d, n, e)).collect();
-        let read = Expr::Read(a.ty, a.name, subs);
+        let read = Expr::Read(a.ty, a.name.clone(), self.subs(scope, &a));
         Some((if a.ty == Ty::I64 { read } else { Expr::Cast(Ty::I64, Box::new(read)) }, a.below))
     }
 

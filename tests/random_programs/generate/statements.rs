@@ -11,7 +11,8 @@ impl Generator {
 
     pub(super) fn statement(&mut self, scope: &mut Scope, depth: usize) -> Vec<Stmt> {
         let in_loop = scope.indices.iter().any(|i| !i.narrows);
-        match self.r.range(0, 29) {
+        match self.r.range(0, 32) {
+            0..=5 if !scope.complex.is_empty() && self.r.chance(50) => self.of_complex(scope).into_iter().collect(),
             0..=8 => vec![self.direct(scope)],
             9..=13 => self.kernel(scope).into_iter().collect(),
             14 | 15 => vec![self.scalar(scope)],
@@ -53,6 +54,8 @@ impl Generator {
             21 => self.workflow(scope, in_loop),
             23 | 24 => self.scatter(scope).into_iter().collect(),
             25 => self.derivative(scope).into_iter().collect(),
+            26 => vec![self.declare(scope)],
+            27 => vec![self.places(scope)],
             22 => vec![Stmt::PrintArray(self.r.pick(&scope.arrays).name.clone())],
             _ => {
                 let n = self.r.range(1, 4);
@@ -138,7 +141,7 @@ impl Generator {
     }
 
     /// A part of an array: the left side, its indices, and whether ranges are written.
-    fn part(&mut self, shape: &[i64]) -> (Vec<Left>, Vec<Axis>, bool) {
+    pub(super) fn part(&mut self, shape: &[i64]) -> (Vec<Left>, Vec<Axis>, bool) {
         let (mut left, mut axes) = (vec![], vec![]);
         for (d, &n) in shape.iter().enumerate() {
             let name = index_name(d);
@@ -191,6 +194,9 @@ impl Generator {
     fn total(&mut self, scope: &Scope, ty: Ty) -> Expr {
         let mut scope = scope.clone();
         scope.element = false;
+        if self.r.chance(10) {
+            return self.value_of_arrays(&scope, ty);
+        }
         if self.r.chance(60) {
             self.top = true;
             return self.fold(&scope, ty, 2);
@@ -246,8 +252,11 @@ impl Generator {
         let scalars: Vec<(String, Ty)> = (0..self.r.range(0, 2)).map(|k| (format!("q{k}"), self.ty())).collect();
         let mut inner = Scope { scalars: scalars.clone(), element: true, ..Scope::default() };
         inner.arrays = params.iter().zip(&ports).map(|(a, p)| Array { name: p.name.clone(), ..a.clone() }).collect();
-        let mut body = vec![];
+        let (mut body, mut locals) = (vec![], vec![]);
         for (t, p) in targets.iter().zip(&results) {
+            if self.r.chance(30) {
+                locals.push((body.len(), self.intermediate(&mut inner)));
+            }
             self.cover(&inner, t, &p.name, &mut body);
             if self.r.chance(8) {
                 let result = Array { name: p.name.clone(), ..t.clone() };
@@ -257,7 +266,7 @@ impl Generator {
         }
         let args = scalars.iter().map(|(_, ty)| self.expr_outside(scope, *ty)).collect();
         let kernel = self.program.kernels.len();
-        self.program.kernels.push(Kernel { name: format!("k{kernel}"), params: ports, scalars, results, body });
+        self.program.kernels.push(Kernel { name: format!("k{kernel}"), params: ports, scalars, results, locals, body });
         Some(Stmt::Call { kernel, targets: names(&targets), arrays: names(&params), scalars: args })
     }
 
