@@ -17,6 +17,7 @@ use mgpu::syntax::parse::parse;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Points = BTreeSet<Vec<i64>>;
 
@@ -208,41 +209,55 @@ fn programs(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
+/// Proves the plans of a program on 1 to 8 ranks; how many there were.
+fn prove_all(root: &Path, path: &Path) -> usize {
+    let mut plans = 0;
+    let text = std::fs::read_to_string(path).unwrap();
+    let lesson = path.starts_with(root.join("examples"));
+    // Lessons are large; their sizes can be set.
+    let args: Vec<(String, String)> = match lesson {
+        true => [("n", "40"), ("steps", "3"), ("generations", "3"), ("samples", "100")]
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .to_vec(),
+        false => vec![],
+    };
+    let args: Vec<_> = args.into_iter().filter(|(k, _)| text.contains(&format!("param {k}:"))).collect();
+    for ranks in 1..=8 {
+        let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
+        let id = sources.add("p.mgpu", text.as_str());
+        let Some(ast) = parse(id, &text, &mut sink) else { continue };
+        let files = Files(Root::open(path.parent().unwrap()).unwrap());
+        let options = Options { params: &args, ranks };
+        let Some(program) = check(ast, &mut sources, &files, &options, &mut sink) else { continue };
+        for panels in [Panelling::Large, Panelling::Terms(3)] {
+            let options = mgpu::planner::Options { panels, ..Default::default() };
+            let plan = mgpu::planner::plan_with(program.clone(), ranks, options, &mut sink);
+            let again = |p: &Plan| panels == Panelling::Large || p.nests.iter().any(|n| n.panels.is_some());
+            let Some(plan) = plan.filter(again) else { continue };
+            prove(&plan, &format!("{} on {ranks}, {panels:?}", path.display()));
+            plans += 1;
+        }
+    }
+    plans
+}
+
 #[test]
 fn plans_of_all_programs_bring_what_is_needed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = vec![];
     programs(&root.join("tests/suite/run"), &mut all);
     programs(&root.join("examples"), &mut all);
-    let mut plans = 0;
-    for path in &all {
-        let text = std::fs::read_to_string(path).unwrap();
-        let lesson = path.starts_with(root.join("examples"));
-        // Lessons are large; their sizes can be set.
-        let args: Vec<(String, String)> = match lesson {
-            true => [("n", "40"), ("steps", "3"), ("generations", "3"), ("samples", "100")]
-                .map(|(k, v)| (k.to_string(), v.to_string()))
-                .to_vec(),
-            false => vec![],
-        };
-        let args: Vec<_> = args.into_iter().filter(|(k, _)| text.contains(&format!("param {k}:"))).collect();
-        for ranks in 1..=8 {
-            let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
-            let id = sources.add("p.mgpu", text.as_str());
-            let Some(ast) = parse(id, &text, &mut sink) else { continue };
-            let files = Files(Root::open(path.parent().unwrap()).unwrap());
-            let options = Options { params: &args, ranks };
-            let Some(program) = check(ast, &mut sources, &files, &options, &mut sink) else { continue };
-            for panels in [Panelling::Large, Panelling::Terms(3)] {
-                let options = mgpu::planner::Options { panels, ..Default::default() };
-                let plan = mgpu::planner::plan_with(program.clone(), ranks, options, &mut sink);
-                let again = |p: &Plan| panels == Panelling::Large || p.nests.iter().any(|n| n.panels.is_some());
-                let Some(plan) = plan.filter(again) else { continue };
-                prove(&plan, &format!("{} on {ranks}, {panels:?}", path.display()));
-                plans += 1;
-            }
+    let (next, plans) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, |n| n.get()) {
+            scope.spawn(|| {
+                while let Some(path) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    plans.fetch_add(prove_all(root, path), Ordering::Relaxed);
+                }
+            });
         }
-    }
+    });
+    let plans = plans.into_inner();
     assert!(plans > 300, "only {plans} plans were made");
 }
 

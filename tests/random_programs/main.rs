@@ -1,6 +1,6 @@
 //! Random valid programs: on 1, 2, 3, 4 and 7 ranks they print the same bytes, and what a simple reference computes.
 //!
-//! `MGPU_RANDOM_PROGRAMS` sets how many (20000), `MGPU_RANDOM_SEED` where to begin; with `MGPU_RANDOM_SHOW`
+//! `MGPU_RANDOM_PROGRAMS` sets how many (4000), `MGPU_RANDOM_SEED` where to begin; with `MGPU_RANDOM_SHOW`
 //! the programs are printed. A failure is shrunk by dropping statements
 //! and simplifying expressions while it stays the same kind of failure, then printed with its seed.
 
@@ -113,7 +113,7 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
 #[test]
 fn random_programs_mean_the_same_on_any_number_of_ranks() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 8_000), number("MGPU_RANDOM_SEED", 1));
+    let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 4_000), number("MGPU_RANDOM_SEED", 1));
     let shown = std::env::var_os("MGPU_RANDOM_SHOW").is_some();
     let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
     let found = std::sync::Mutex::new(None);
