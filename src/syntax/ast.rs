@@ -344,6 +344,11 @@ impl AssignOp {
         ("max=", AssignOp::Max),
     ];
 
+    /// How it is written.
+    pub fn text(self) -> &'static str {
+        AssignOp::COMPOUND.iter().find(|(_, op)| *op == self).map_or("=", |(text, _)| text)
+    }
+
     /// Whether a token is `=` or one of its kin.
     pub fn is(token: &str) -> bool {
         token == "=" || AssignOp::COMPOUND.iter().any(|(text, _)| *text == token)

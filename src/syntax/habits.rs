@@ -33,6 +33,15 @@ pub fn function(name: &str) -> Option<String> {
         "int" | "long" => "types are functions too: `i64(x)`, `i32(x)`",
         "astype" => "types are functions too: `f32(x)`",
         "pow" | "power" => "write `x^y`",
+        "square" => "write `x^2`",
+        "ln" => "write `log(x)`",
+        "maximum" | "fmax" => "write `max(x, y)`; over an array, `max[i] u[i]`",
+        "minimum" | "fmin" => "write `min(x, y)`; over an array, `min[i] u[i]`",
+        "fabs" | "absolute" => "write `abs(x)`",
+        "sign" | "sgn" | "signum" => "write `if x > 0 { 1 } else if x < 0 { -1 } else { 0 }`",
+        "clip" => "write `min(max(x, a), b)`",
+        "fmod" | "remainder" => "write `x mod y`",
+        "arcsin" | "arccos" | "arctan" | "arctan2" => "they are `asin`, `acos`, `atan` and `atan2`",
         "rand" | "random" | "randn" | "randint" | "rand_normal" | "default_rng" => {
             "random numbers follow from a seed and an index: `use std.random: uniform`, `uniform(seed, i, 0)`"
         }
@@ -54,6 +63,30 @@ pub fn function(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(help.to_string())
+}
+
+/// A value or a word that other languages have, where a value is wanted.
+pub fn value(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    Some(match lower.as_str() {
+        "true" | "false" | "pi" | "inf" | "nan" | "ranks" => format!("write `{lower}`"),
+        "infinity" | "huge_val" => "write `inf`".into(),
+        "m_pi" => "write `pi`".into(),
+        "none" | "null" | "nil" | "nullptr" => {
+            format!("there is no `{name}`: every value is a number, or `true` or `false`")
+        }
+        _ => return statement(name),
+    })
+}
+
+/// A word that is a statement of other languages.
+pub fn statement(name: &str) -> Option<String> {
+    Some(match name {
+        "continue" | "cycle" => format!("there is no `{name}`: put what it skips into `if not c {{ … }}`"),
+        "pass" => "there is no `pass`: an empty block is `{ }`".into(),
+        "return" => "there is no `return`: a block's last expression is its value, and results have names".into(),
+        _ => return None,
+    })
 }
 
 /// A module of Python in front of a `.`.

@@ -4,6 +4,7 @@ use super::ast::AssignOp;
 use super::explain::{Stop, describe, generic};
 use super::grammar::Rule;
 use super::habits;
+use super::nearly::nearly;
 use super::scan::{Kind, Tok};
 use super::words;
 use crate::diag::{Diagnostic, did_you_mean};
@@ -17,7 +18,7 @@ pub(super) fn hint(stop: &Stop<'_>) -> Option<Diagnostic> {
     if let Some(d) = special.iter().find_map(|f| f(stop)) {
         return Some(d);
     }
-    help(stop).or_else(|| what_to_write(stop)).map(|h| generic(stop).help(h))
+    nearly(stop).or_else(|| help(stop)).or_else(|| what_to_write(stop)).map(|h| generic(stop).help(h))
 }
 
 /// What would stand here, where no habit explains the mistake.
@@ -41,7 +42,9 @@ fn what_to_write(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("a value") => format!("write a value {place}: a number, a name, or an expression in parentheses"),
         _ if e.says("a name") => format!("write a name {place}"),
         _ if e.says("a text in double quotes") && stop.found.is_some_and(|t| t.kind == Kind::Word) => {
-            format!("write the text in double quotes: `\"{found}\"`")
+            let text = stop.found.map_or("", |t| &stop.place.text[t.start..]);
+            let path = text.split(|c: char| c.is_whitespace() || "{});".contains(c)).next().unwrap_or(found);
+            format!("write the text in double quotes: `\"{path}\"`")
         }
         _ if e.says("a text in double quotes") => format!("write a text in double quotes {place}: `\"…\"`"),
         _ => return one_word(&e.sentence()).map(|w| format!("write {w} {place}")),
@@ -105,25 +108,37 @@ fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
     }
     let word = stop.word(stop.found);
     let types = words::types();
-    let near = match word {
-        "float" | "single" | "real" | "float32" => Some("f32"),
-        "double" | "float64" => Some("f64"),
-        "half" | "float16" => Some("f16"),
-        "bfloat16" => Some("bf16"),
-        "int" | "integer" | "long" | "int64" | "isize" | "index" => Some("i64"),
-        "int32" => Some("i32"),
-        "uint" | "usize" | "ulong" | "uint64" => Some("u64"),
-        "unsigned" | "uint32" => Some("u32"),
-        "boolean" => Some("bool"),
-        "complex" | "complex64" => Some("c64"),
-        "complex128" => Some("c128"),
-        _ => did_you_mean(word, types.iter().map(String::as_str)),
-    };
     let d = Diagnostic::error("E0112", format!("there is no type `{word}`"), stop.span(t), "expected a type");
-    Some(match near {
+    Some(match same_type(word).or_else(|| did_you_mean(word, types.iter().map(String::as_str))) {
+        _ if whole_numbers(word) => d.help("the integers are `i32`, `i64`, `u32` and `u64`"),
         Some(n) => d.help(format!("did you mean `{n}`?")),
+        None if word == "float" => d.help("the floats are `f64`, `f32`, `f16` and `bf16`"),
         None => d.help(format!("the types are {}", listed(&types))),
     })
+}
+
+/// What other languages call a type.
+fn same_type(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "single" | "real" | "float32" => "f32",
+        "double" | "float64" => "f64",
+        "half" | "float16" => "f16",
+        "bfloat16" => "bf16",
+        "int" | "integer" | "long" | "int64" | "isize" | "index" => "i64",
+        "int32" => "i32",
+        "uint" | "usize" | "ulong" | "uint64" => "u64",
+        "unsigned" | "uint32" => "u32",
+        "boolean" => "bool",
+        "complex" | "complex64" => "c64",
+        "complex128" => "c128",
+        _ => return None,
+    })
+}
+
+/// Whether a word is a type of integers whose size does not exist here.
+fn whole_numbers(word: &str) -> bool {
+    let size = word.trim_start_matches('u').trim_start_matches("int").trim_start_matches('i');
+    matches!(size, "8" | "16" | "128") && word != size || matches!(word, "byte" | "char" | "short")
 }
 
 /// A reserved word where a name belongs.
@@ -228,7 +243,7 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if e.says("`:`") && first == "param" => "a parameter is `param n: i64 = 64`",
         _ if e.says("`=`") && first == "param" => "every parameter has a default: `param n: i64 = 64`",
         _ if found == "." => return behind_a_point(stop),
-        _ if found == ":" && stop.open.last().is_some_and(|o| o.text(stop.place.text) == "[") => {
+        _ if matches!(found, ":" | "..") && stop.open.last().is_some_and(|o| o.text(stop.place.text) == "[") => {
             "there are no slices: an equation names its elements, as in `u[i] = v[i] for i in 1..n-1`"
         }
         _ if found == ":" && matches!(first, "if" | "while" | "for" | "else" | "elif") => {

@@ -13,6 +13,7 @@ pub mod habits;
 mod hints;
 pub mod lex;
 mod lines;
+mod nearly;
 pub mod parse;
 pub mod print;
 mod scan;

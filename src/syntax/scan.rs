@@ -250,6 +250,7 @@ impl<'a> Scanner<'a> {
                 "f" | "f32" | "f64" | "u" | "l" | "ul" | "i32" | "i64" | "u32" | "u64" => {
                     "a literal takes the type around it; write `f32(…)` where nothing decides".to_string()
                 }
+                "i" | "j" if !hex => self.imaginary(&shown(len), &tail),
                 _ if hex || rest.starts_with(b"0X") => "hexadecimal digits follow a small `0x`: `0xff`".to_string(),
                 _ => format!("write `{} * {tail}` for a product; a name starts with a letter", shown(len)),
             };
@@ -268,6 +269,19 @@ impl<'a> Scanner<'a> {
             return self.push(Kind::Bad, len + 1);
         }
         self.push(Kind::Number, len);
+    }
+
+    /// `1 + 2j`, which may be a product.
+    fn imaginary(&self, number: &str, letter: &str) -> String {
+        let text = |t: &Tok| &self.text[t.start..t.end];
+        let whole = match self.toks.last_chunk::<2>() {
+            Some([a, sign]) if a.kind == Kind::Number && matches!(text(sign), "+" | "-") => {
+                let minus = if text(sign) == "-" { "-" } else { "" };
+                format!("complex({}, {minus}{number})", text(a))
+            }
+            _ => format!("complex(0, {number})"),
+        };
+        format!("write `{whole}` for a complex number, `{number} * {letter}` for a product")
     }
 
     /// A string; it ends on its line.
