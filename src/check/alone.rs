@@ -60,8 +60,22 @@ impl Checker<'_> {
 
     /// Checks one declaration whose type variables stand for these types.
     fn check_alone(&mut self, i: usize, item: &ItemKind, types: &[(String, Ty)]) {
+        self.aside(|c| c.check_item(i, item, types));
+    }
+
+    /// Does something whose effect on the program is dropped.
+    pub(super) fn aside<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
         let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
         self.blocks.push(vec![]);
+        let out = f(self);
+        self.blocks.pop();
+        self.program.arrays.truncate(sizes.0);
+        self.program.scalars.truncate(sizes.1);
+        self.program.nests.truncate(sizes.2);
+        out
+    }
+
+    fn check_item(&mut self, i: usize, item: &ItemKind, types: &[(String, Ty)]) {
         self.builders.push(Builder::new_nest(vec![]));
         self.module = 0;
         self.env = types.iter().fold(Env::default(), |env, (name, ty)| env.with(name, Local::Type(*ty)));
@@ -80,10 +94,6 @@ impl Checker<'_> {
         }
         self.generic = false;
         self.builders.pop();
-        self.blocks.pop();
-        self.program.arrays.truncate(sizes.0);
-        self.program.scalars.truncate(sizes.1);
-        self.program.nests.truncate(sizes.2);
     }
 
     fn check_fn_alone(&mut self, item: usize, f: &FnDecl) {

@@ -55,8 +55,8 @@ impl Checker<'_> {
                 self.values(value, targets.len(), ty)?.into_iter().map(Outcome::Scalar).collect()
             }
             _ => {
-                if let (Some(Some(_)), [target, ..]) = (wanted.first(), targets) {
-                    self.whole_with_equals(op, target)?;
+                if let (Some(Some(array)), [target, ..]) = (wanted.first(), targets) {
+                    self.whole_with_equals(op, target, *array)?;
                 }
                 return self.assign_arrays(targets, &wanted, value);
             }
@@ -78,7 +78,7 @@ impl Checker<'_> {
                     "several targets are plain names",
                     t.span,
                     "subscripted",
-                    "write the names alone, as in `a, b = f(x)`, or one equation for each",
+                    "write the names alone, as in `a, b = f(x)`; elements get an equation each, after a `let` for what another one changes",
                 );
             }
             places.push(self.assignable(&t.name)?);
@@ -95,7 +95,7 @@ impl Checker<'_> {
     }
 
     /// Whole arrays do not accumulate.
-    fn whole_with_equals(&mut self, op: AssignOp, target: &Target) -> Option<()> {
+    fn whole_with_equals(&mut self, op: AssignOp, target: &Target, array: ArrayId) -> Option<()> {
         if op == AssignOp::Set {
             return Some(());
         }
@@ -104,7 +104,12 @@ impl Checker<'_> {
             "a whole array is assigned with `=`",
             target.span,
             "not `=`",
-            format!("write `=`, or an equation of its elements, as in `{}[i] += …`", target.name.name),
+            format!(
+                "write `=`, or an equation of its elements, as in `{}[{}] {} …`",
+                target.name.name,
+                self.indices_of(array),
+                op.text()
+            ),
         )
     }
 
@@ -157,14 +162,7 @@ impl Checker<'_> {
             return self.unknown(&callee.name, callee.span, "kernel");
         }
         let at = wanted.iter().position(|w| w.is_some()).unwrap_or(0);
-        let name = &targets[at].name.name;
-        self.fail_help(
-            "E0522",
-            format!("`{name}` is an array, and the right side is a single value"),
-            e.span,
-            "one value",
-            format!("write `{name}[i] = …` to set every element"),
-        )
+        self.no_whole_array(&targets[at].name.name, wanted[at]?, value)
     }
 
     /// `u = v`: a copy, unless nothing needs `v` any more.
@@ -229,24 +227,25 @@ impl Checker<'_> {
         for ((t, place), o) in targets.iter().zip(places).zip(out) {
             match (place, o) {
                 (Ok(array), Outcome::Array(result)) => {
-                    self.whole_with_equals(op, t)?;
+                    self.whole_with_equals(op, t, array)?;
                     self.take_over(array, result, first_nest, span)?;
                 }
                 (Err((id, ty)), Outcome::Scalar(v)) => {
+                    let compound = self.compound(op, ty, t.span)?;
                     let v = self.convert(v, ty, span)?;
-                    let v = match self.compound(op, ty, t.span)? {
+                    let v = match compound {
                         None => v,
                         Some(op) => self.builder().binary(op, &Val::slot(id, ty), &v),
                     };
                     scalars.push((id, v));
                 }
-                (Ok(_), Outcome::Scalar(_)) => {
+                (Ok(array), Outcome::Scalar(_)) => {
                     return self.fail_help(
                         "E0522",
                         format!("`{}` is an array, and this result is a single value", t.name.name),
                         span,
                         "one value",
-                        format!("write `{}[i] = …` to set every element", t.name.name),
+                        format!("write `{}[{}] = …` to set every element", t.name.name, self.indices_of(array)),
                     );
                 }
                 (Err(_), Outcome::Array(_)) => {
@@ -466,6 +465,15 @@ impl Checker<'_> {
         value: ExprId,
         clause: &Clause,
     ) -> Option<()> {
+        if let Clause::Otherwise(at) = clause {
+            return self.fail_help(
+                "E0276",
+                "`otherwise` belongs to the equations that define a kernel's result",
+                *at,
+                "here it would leave nothing out",
+                "write a range, as in `for i in 1..n`, or write this equation first and the exceptions behind it",
+            );
+        }
         let left = self.left_of(target, array, array)?;
         if self.scatters(&left, clause)? {
             return self.scatter(&left, op, value, clause);

@@ -7,7 +7,8 @@ use super::narrow::Narrowing;
 use crate::ir::kernel::{Affine, BinaryOp as B, Inst, Reg, Sym};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{self, AssignOp, Block, ExprId, Range, StmtKind};
+use crate::syntax::ast::{self, AssignOp, Block, Clause, ExprId, ExprKind, Range, StmtKind};
+use crate::syntax::habits;
 
 /// Loops up to this many rounds are written out.
 const UNROLL: i64 = 16;
@@ -55,7 +56,16 @@ impl Checker<'_> {
                 let done = self.local_var(name, ty.as_ref(), *value);
                 self.broken_unless(done, std::iter::once(name))
             }
-            StmtKind::Assign { targets, op, value, .. } => self.local_assign(targets, *op, *value),
+            StmtKind::Assign { clause: Clause::For(_) | Clause::Otherwise(_), .. } => self.fail_help(
+                "E0271",
+                "a range follows an equation with subscripts",
+                s.span,
+                "this sets one value",
+                "take the range away; a loop is `for k in a..b { … }`",
+            ),
+            StmtKind::Assign { targets, op, value, clause: Clause::Everywhere } => {
+                self.local_assign(targets, *op, *value)
+            }
             StmtKind::For { index, range, body } => self.local_for(index, range, body, loops),
             StmtKind::If { cond, then, otherwise } => {
                 let c = self.expr_as(*cond, Ty::Bool)?;
@@ -85,6 +95,12 @@ impl Checker<'_> {
                 "`while` has none",
                 "write `for k in 0..limit { … if done { break } }`",
             ),
+            StmtKind::Expr(e)
+                if let ExprKind::Name(name) = self.node(*e).kind
+                    && let Some(help) = habits::statement(&name) =>
+            {
+                self.fail_help("E0521", format!("`{name}` is not a statement"), s.span, "unknown here", help)
+            }
             _ => self.fail_help(
                 "E0227",
                 "this statement belongs to a workflow",
@@ -206,8 +222,9 @@ impl Checker<'_> {
         let mut regs = vec![];
         for ((v, (reg, ty)), target) in vals.into_iter().zip(&slots).zip(targets) {
             let at = self.span(value);
+            let compound = self.compound(op, *ty, target.span)?;
             let v = self.convert(v, *ty, at)?;
-            let v = match self.compound(op, *ty, target.span)? {
+            let v = match compound {
                 None => v,
                 Some(op) => self.builder().binary(op, &Val::reg(*reg, *ty), &v),
             };
@@ -229,7 +246,10 @@ impl Checker<'_> {
     pub(super) fn compound(&mut self, op: AssignOp, ty: Ty, span: Span) -> Option<Option<B>> {
         let b = match op {
             AssignOp::Set => return Some(None),
-            _ if ty == Ty::Bool => return self.no_number(span),
+            _ if ty == Ty::Bool => {
+                let help = "set it with `=`, as in `x = x or …`";
+                return self.fail_help("E0213", "arithmetic takes numbers", span, "this is `bool`", help);
+            }
             AssignOp::Add => B::Add,
             AssignOp::Sub => B::Sub,
             AssignOp::Mul => B::Mul,

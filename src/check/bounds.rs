@@ -1,6 +1,7 @@
 //! Reads of arrays and tables: subscripts in affine form, every one proved inside the array or caught by its edge rule.
 
 use super::Checker;
+use super::around::{indices, statements_around, within};
 use super::emit::Val;
 use super::env::{Env, Global, IndexedLet, Local};
 use super::indirect::Computed;
@@ -10,7 +11,7 @@ use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp, Op, Sym, TableId};
 use crate::ir::program::Edge;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
-use crate::syntax::ast::{ExprId, Ident};
+use crate::syntax::ast::{Clause, ExprId, Ident, StmtKind};
 use std::rc::Rc;
 
 /// How far past an edge a read may reach: what lies between is stored.
@@ -253,9 +254,13 @@ impl Checker<'_> {
         } else {
             format!("runs over {}..{}, the extent is {n}", r.lo, r.hi)
         };
-        let elements = if fixed && n > 0 { format!("the elements are 0 to {}; ", n - 1) } else { String::new() };
+        let first = match self.written_range(&text, span).filter(|_| r.hi > n && n > 0) {
+            Some(range) => format!("let the range of `{text}` end at {n}: `{text} in {range}..{n}`; or "),
+            None if fixed && n > 0 => format!("the elements are 0 to {}; ", n - 1),
+            None => String::new(),
+        };
         let mut d = Diagnostic::error("E0302", message, span, label).help(format!(
-            "{elements}give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
+            "{first}give `{name}` an edge (`edge clamp`, `periodic`, `mirror` or `constant(0)`), restrict the equation (`for … in …`), or guard the read (`if … {{ … }} else {{ … }}`)"
         ));
         // In a kernel the extents and edges are those of the call.
         if let Some(call) = self.calls.last().filter(|c| c.file == span.file) {
@@ -263,6 +268,25 @@ impl Checker<'_> {
         }
         self.report(d);
         None
+    }
+
+    /// The beginning of the range that is written for a subscript which is an index of a reduction, an equation or a loop.
+    fn written_range(&self, name: &str, at: Span) -> Option<String> {
+        let ast = self.ast();
+        let reductions = ast.exprs.iter().filter(|e| within(at, e.span)).flat_map(indices);
+        let reduced = reductions.filter(|i| i.0.name == name).last();
+        let around = statements_around(&ast, at);
+        let range = match reduced {
+            Some((_, range)) => range.as_ref()?,
+            None => around.iter().rev().find_map(|s| match &s.kind {
+                StmtKind::For { index, range, .. } if index.name == name => Some(range),
+                StmtKind::Assign { clause: Clause::For(list), .. } => {
+                    list.iter().find(|b| b.0.name == name).map(|b| &b.1)
+                }
+                _ => None,
+            })?,
+        };
+        self.short_text(self.span(range.from)).filter(|_| range.by.is_none())
     }
 
     /// ` when i = 0`, where one index decides the subscript.

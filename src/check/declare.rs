@@ -8,7 +8,10 @@ use crate::ir::kernel::Table;
 use crate::ir::stored::Stored;
 use crate::ir::ty::Ty;
 use crate::ir::ty::Value;
-use crate::syntax::ast::{ArrayBody, ArrayDecl, Ast, ExprId, ExprKind, Ident, ItemKind, Placement, TypeExpr};
+use crate::source::Span;
+use crate::syntax::ast::{
+    ArrayBody, ArrayDecl, Ast, ExprId, ExprKind, FnDecl, Ident, ItemKind, Parameter, Placement, ResultDecl, TypeExpr,
+};
 use std::rc::Rc;
 
 impl Checker<'_> {
@@ -82,9 +85,18 @@ impl Checker<'_> {
         }
         for (i, item) in ast.items.iter().enumerate() {
             match &item.kind {
-                ItemKind::Fn(f) => self.declare(&f.name, Global::Fn(m, i)),
-                ItemKind::Kernel(k) => self.declare(&k.name, Global::Kernel(m, i)),
-                ItemKind::Workflow(w) => self.declare(&w.name, Global::Workflow(m, i)),
+                ItemKind::Fn(f) => {
+                    let sound = self.single_values(f) && self.names_once(&f.params, &[]);
+                    self.declare_code(&f.name, Global::Fn(m, i), sound);
+                }
+                ItemKind::Kernel(k) => {
+                    let sound = self.names_once(&k.params, &k.results);
+                    self.declare_code(&k.name, Global::Kernel(m, i), sound);
+                }
+                ItemKind::Workflow(w) => {
+                    let sound = self.names_once(&w.params, &w.results);
+                    self.declare_code(&w.name, Global::Workflow(m, i), sound);
+                }
                 _ => {}
             }
         }
@@ -93,6 +105,46 @@ impl Checker<'_> {
             self.declaration(&item.kind);
             self.builders.pop();
         }
+    }
+
+    /// A function, kernel or workflow; where its head is faulty, neither calls nor its body are looked at.
+    fn declare_code(&mut self, name: &Ident, code: Global, sound: bool) {
+        if sound {
+            return self.declare(name, code);
+        }
+        if let Global::Fn(m, i) | Global::Kernel(m, i) | Global::Workflow(m, i) = code {
+            self.modules[m].used.insert(i);
+        }
+        self.declare(name, Global::Broken);
+    }
+
+    /// Parameters and results of a `fn` have no extents.
+    fn single_values(&mut self, f: &FnDecl) -> bool {
+        let types = f.params.iter().map(|p| &p.ty).chain(&f.results);
+        let Some(array) = types.into_iter().find(|t| t.shape.is_some()) else { return true };
+        let help = format!("write `kernel {}(…)`, which takes whole arrays, or give the `fn` one element", f.name.name);
+        self.fail_help::<()>("E0222", "a `fn` takes and gives single values", array.span, "a whole array", help);
+        false
+    }
+
+    /// No two parameters and results have one name.
+    fn names_once(&mut self, params: &[Parameter], results: &[ResultDecl]) -> bool {
+        let names: Vec<&Ident> =
+            params.iter().map(|p| &p.name).chain(results.iter().filter_map(|r| r.name.as_ref())).collect();
+        for (k, again) in names.iter().enumerate() {
+            if let Some(first) = names[..k].iter().find(|n| n.name == again.name) {
+                let d = Diagnostic::error(
+                    "E0202",
+                    format!("`{}` is declared twice", again.name),
+                    again.span,
+                    "declared again",
+                )
+                .label(first.span, "first declared here");
+                self.report(d.help("parameters and results are apart: give one of them another name"));
+                return false;
+            }
+        }
+        true
     }
 
     fn declaration(&mut self, item: &ItemKind) {
@@ -196,8 +248,12 @@ impl Checker<'_> {
     }
 
     fn constant_table(&mut self, list: &[ExprId], want: Option<Ty>) -> Option<Global> {
-        let mut vals = vec![];
+        let mut vals: Vec<(Val, Span)> = vec![];
         for &x in list {
+            if let ExprKind::Table(row) = self.node(x).kind {
+                let help = format!("write the rows one after the other, and read `w[{} * i + j]`", row.len());
+                return self.fail_help("E0220", "a table has one dimension", self.span(x), "a table in a table", help);
+            }
             let v = self.expr(x, want)?;
             match v.is_known() {
                 true => vals.push((v, self.span(x))),
@@ -212,6 +268,17 @@ impl Checker<'_> {
                     );
                 }
             }
+        }
+        let condition = |v: &Val| v.ty == Ty::Bool;
+        if let Some(other) = vals.iter().find(|v| want.is_none() && condition(&v.0) != condition(&vals[0].0)) {
+            let kinds = if condition(&other.0) { ["a number", "`bool`"] } else { ["`bool`", "a number"] };
+            return self.fail_help(
+                "E0210",
+                format!("expected {}, found {}", kinds[0], kinds[1]),
+                other.1,
+                format!("the first element is {}", kinds[0]),
+                "a table holds values of one type: numbers, or `true` and `false`",
+            );
         }
         let float = vals.iter().any(|v| v.0.ty.is_float());
         let complex = vals.iter().find(|v| v.0.ty.is_complex()).map(|v| v.0.ty);

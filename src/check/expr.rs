@@ -159,13 +159,8 @@ impl Checker<'_> {
                     "a kernel",
                     format!("write `{name}(…)`"),
                 ),
-                Local::Array(_) | Local::Indexed(_) => self.fail_help(
-                    "E0222",
-                    format!("`{name}` is an array, and one element is needed here"),
-                    span,
-                    "a whole array",
-                    format!("write its subscripts: `{name}[…]`"),
-                ),
+                Local::Array(id) => self.whole_array(name, self.program.arrays[id.0 as usize].extents().len(), span),
+                Local::Indexed(def) => self.whole_array(name, def.indices.len(), span),
                 Local::Unset(at) => {
                     let d = Diagnostic::error("E0223", format!("`{name}` is read before it is set"), span, "read here")
                         .label(at, "declared here");
@@ -177,14 +172,8 @@ impl Checker<'_> {
         match self.modules[self.module].globals.get(name).map(|g| g.0.clone()) {
             Some(Global::Const(v)) => return Some(v),
             Some(Global::Broken) => return None,
-            Some(Global::Array(_)) => {
-                return self.fail_help(
-                    "E0222",
-                    format!("`{name}` is an array, and one element is needed here"),
-                    span,
-                    "a whole array",
-                    format!("write its subscripts: `{name}[…]`"),
-                );
+            Some(Global::Array(id)) => {
+                return self.whole_array(name, self.program.arrays[id.0 as usize].extents().len(), span);
             }
             Some(Global::Table(..)) => {
                 return self.fail_help(
@@ -227,42 +216,15 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports an unknown name with the nearest known one.
-    pub(super) fn unknown<T>(&mut self, name: &str, span: Span, what: &str) -> Option<T> {
-        let globals: Vec<String> = self.modules[self.module].globals.keys().cloned().collect();
-        let near = {
-            let locals = self.env.names();
-            let all =
-                locals.into_iter().chain(globals.iter().map(|s| s.as_str())).chain(super::calls::NAMES.iter().copied());
-            let words = ["block", "replicated"].into_iter().filter(|_| what == "partition");
-            crate::diag::did_you_mean(name, all.chain(words)).map(str::to_string)
-        };
-        let offered = super::modules::offering(name).filter(|_| !matches!(what, "array" | "partition" | "result"));
-        let called = matches!(what, "kernel" | "workflow" | "function");
-        let habit = crate::syntax::habits::function(name).filter(|_| called);
-        let d = Diagnostic::error("E0200", format!("unknown {what} `{name}`"), span, "not declared");
-        let help = match (near, what) {
-            _ if offered.is_some() => format!("the library has it: `use std.{}: {name}`", offered.unwrap_or_default()),
-            _ if let Some(habit) = habit => habit,
-            (Some(n), _) => format!("did you mean `{n}`?"),
-            (None, "name") => format!(
-                "declare it above: `param {name}: i64 = 64` or `let {name} = …`; an index has a value only in its equation or reduction"
-            ),
-            (None, "array") => format!("declare it above: `array {name}: f64[n]`"),
-            (None, "array or variable") => {
-                format!(
-                    "declare it first: `let {name} = …`, `var {name} = …` for a value that changes, or `array {name}: f64[n]`"
-                )
-            }
-            (None, "partition") => format!("declare it above: `partition {name} = (block, *)`"),
-            (None, "kernel") => format!("declare it: `kernel {name}(u: f64[n]) -> v: f64[n] {{ … }}`"),
-            (None, "workflow") => format!("declare it: `workflow {name}(…) {{ … }}`"),
-            (None, "function") => format!("declare it: `fn {name}(x: f64) -> f64 = …`"),
-            (None, "result") => format!("name it behind `->`, as in `-> {name}: f64[n]`"),
-            (None, _) => format!("declare it first: `var {name} = …`"),
-        };
-        self.report(d.help(help));
-        None
+    /// An array without subscripts, where one element is needed.
+    pub(super) fn whole_array<T>(&mut self, name: &str, rank: usize, span: Span) -> Option<T> {
+        self.fail_help(
+            "E0222",
+            format!("`{name}` is an array, and one element is needed here"),
+            span,
+            "a whole array",
+            format!("write its subscripts, as in `{name}[{}]`", self.indices_for(rank, span)),
+        )
     }
 
     fn unary(&mut self, op: UnaryOp, arg: ExprId, expected: Option<Ty>) -> Option<Val> {
@@ -317,6 +279,9 @@ impl Checker<'_> {
         use BinaryOp as O;
         match op {
             O::And | O::Or => {
+                if let Some((name, at)) = self.behind_its_term(left, right) {
+                    return self.unknown(&name, at, "name");
+                }
                 if let Some(v) = self.guarded_logic(op == O::And, left, right) {
                     return v;
                 }
@@ -336,13 +301,20 @@ impl Checker<'_> {
         }
         let (a, b) = self.operands(left, right, expected)?;
         let (at, bt) = (self.span(left), self.span(right));
+        if matches!(op, O::Add | O::Sub | O::Mul | O::Div | O::IntDiv | O::Mod) {
+            let other = |v: &Val| if v.is_flex() { expected.unwrap_or(v.ty) } else { v.ty };
+            match (a.ty, b.ty) {
+                (Ty::Bool, _) => return self.no_number(at, other(&b)),
+                (_, Ty::Bool) => return self.no_number(bt, other(&a)),
+                _ => {}
+            }
+        }
         if matches!(op, O::Shl | O::Shr) {
             let b = self.convert(b, a.ty, bt)?;
             return self.integers(if op == O::Shl { B::Shl } else { B::Shr }, a, b, op_span);
         }
         let (a, b) = self.lift_integers(a, b, (at, bt), expected)?;
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
-        let boolean = a.ty == Ty::Bool;
         let op = match op {
             O::Add => B::Add,
             O::Sub => B::Sub,
@@ -372,14 +344,15 @@ impl Checker<'_> {
             }
             _ => B::Mod,
         };
-        if boolean {
-            return self.no_number(at);
-        }
         Some(self.arithmetic(op, &a, &b))
     }
 
-    pub(super) fn no_number<T>(&mut self, at: Span) -> Option<T> {
-        self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", "write `i32(…)` for 0 and 1")
+    /// Arithmetic with a condition, beside a value of type `other`.
+    pub(super) fn no_number<T>(&mut self, at: Span, other: Ty) -> Option<T> {
+        let ty = if other == Ty::Bool { Ty::I32 } else { other };
+        let text = self.short_text(at).unwrap_or_else(|| "…".into());
+        let help = format!("write `{ty}({text})` for 0 and 1");
+        self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", help)
     }
 
     /// The two sides of a comparison in one type.
@@ -388,7 +361,11 @@ impl Checker<'_> {
         let (at, bt) = (self.span(left), self.span(right));
         let (a, b) = self.lift_integers(a, b, (at, bt), None)?;
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
-        if a.ty == Ty::Bool && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) { self.no_number(at) } else { Some((a, b)) }
+        if a.ty == Ty::Bool && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
+            self.no_number(at, Ty::I32)
+        } else {
+            Some((a, b))
+        }
     }
 
     /// An integer beside a float literal becomes the float that is expected.

@@ -206,18 +206,22 @@ impl Checker<'_> {
                 "write `{ out[i, j] = … }`",
             );
         };
-        let mut ok = true;
-        for s in &block.stmts {
-            ok &= self.kernel_stmt(s, &mut pending).is_some();
-        }
+        let mut ok = self.kernel_stmts(&block.stmts, &mut pending);
         if let Some(v) = block.value {
             let at = self.span(v);
+            let result = match &decl.results[0] {
+                ast::ResultDecl { name: Some(name), ty } => match &ty.shape {
+                    Some(dims) => format!("{}[{}]", name.name, self.free_indices(dims.len())),
+                    None => name.name.clone(),
+                },
+                _ => "out[i]".into(),
+            };
             self.fail_help::<()>(
                 "E0249",
                 "a kernel with named results has no value",
                 at,
                 "this expression is not used",
-                "define a result with it, as in `out[i] = …`, or take it away",
+                format!("define a result with it, as in `{result} = …`, or take it away"),
             );
             ok = false;
         }
@@ -273,10 +277,7 @@ impl Checker<'_> {
         let v = match &decl.body {
             KernelBody::Expr(e) => self.expr_as(*e, ty)?,
             KernelBody::Block(block) => {
-                let mut ok = true;
-                for s in &block.stmts {
-                    ok &= self.kernel_stmt(s, &mut []).is_some();
-                }
+                let ok = self.kernel_stmts(&block.stmts, &mut []);
                 match block.value {
                     Some(v) if ok => self.expr_as(v, ty)?,
                     Some(_) => return None,
@@ -296,6 +297,17 @@ impl Checker<'_> {
         Some(vec![Outcome::Scalar(v)])
     }
 
+    fn kernel_stmts(&mut self, stmts: &[ast::Stmt], pending: &mut [Pending]) -> bool {
+        let mut ok = true;
+        for (k, s) in stmts.iter().enumerate() {
+            ok &= match &s.kind {
+                ast::StmtKind::Var { name, .. } => self.kernel_var(name, s.span, &stmts[k + 1..]).is_some(),
+                _ => self.kernel_stmt(s, pending).is_some(),
+            };
+        }
+        ok
+    }
+
     fn kernel_stmt(&mut self, s: &ast::Stmt, pending: &mut [Pending]) -> Option<()> {
         match &s.kind {
             ast::StmtKind::Let { targets, ty, value } => {
@@ -313,6 +325,11 @@ impl Checker<'_> {
                     );
                 };
                 self.kernel_equation(target, *op, *value, clause, pending)
+            }
+            ast::StmtKind::For { body, .. }
+                if self.accumulates(body).is_some_and(|(t, ..)| self.is_broken(&t.name)) =>
+            {
+                None
             }
             ast::StmtKind::For { .. } | ast::StmtKind::While { .. } | ast::StmtKind::If { .. } => self.fail_help(
                 "E0227",
@@ -386,18 +403,7 @@ impl Checker<'_> {
         pending: &mut [Pending],
     ) -> Option<()> {
         let name = &target.name.name;
-        let Some(k) = pending.iter().position(|p| p.result.name == *name) else {
-            return match self.env.find(name) {
-                Some(Local::Array(_)) => self.fail_help(
-                    "E0229",
-                    format!("`{name}` is a parameter, and parameters are not written"),
-                    target.span,
-                    "written here",
-                    "name a result after `->` and define that",
-                ),
-                _ => self.unknown(name, target.name.span, "result"),
-            };
-        };
+        let Some(k) = pending.iter().position(|p| p.result.name == *name) else { return self.no_result(target) };
         let Some(array) = pending[k].result.array else {
             if target.subscripts.is_some() {
                 return self.fail_help(

@@ -5,6 +5,7 @@
 
 mod alone;
 mod arg_reduce;
+mod around;
 mod assign;
 mod bind;
 mod block;
@@ -27,6 +28,7 @@ mod infer;
 mod kernel;
 mod left;
 mod long_fold;
+mod mistaken;
 mod modules;
 mod narrow;
 mod outcome;
@@ -43,6 +45,7 @@ mod subscript;
 mod template;
 mod test_block;
 mod types;
+mod unknown;
 mod workflow;
 
 pub use calls::NAMES as BUILTIN_FUNCTIONS;
@@ -129,6 +132,8 @@ pub struct Checker<'a> {
     read_only: Vec<ArrayId>,
     /// The test of the main module that is checked in place of `main`.
     test: Option<usize>,
+    /// Unknown names that were reported, and where nothing more is said of them.
+    told: Vec<(String, Span)>,
     /// What editors want to know, where one asks.
     facts: Option<&'a mut Facts>,
 }
@@ -209,6 +214,7 @@ fn bound(
         scalar_facts: vec![],
         read_only: vec![],
         test,
+        told: vec![],
         facts,
     };
     checker.program(ast);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 
+use super::around::names_of;
 use super::calls::is_elementary;
 use super::env::{Global, Globals};
 use super::{Checker, Module};
@@ -136,6 +137,16 @@ impl Checker<'_> {
 
     /// Brings the names of a `use` into scope.
     pub(super) fn use_names(&mut self, path: &UsePath, names: &[Ident], span: Span) {
+        if let UsePath::File(path) = path
+            && self.is_this_file(&path.text)
+        {
+            let help = "take the line away: what a file declares is known everywhere in it";
+            self.fail_help::<()>("E0293", format!("`{}` uses itself", path.text), path.span, "this file", help);
+            let ast = self.ast();
+            let own = |n: &&Ident| ast.items.iter().flat_map(names_of).any(|o| o.name == n.name);
+            names.iter().filter(|n| !own(n)).for_each(|n| self.declare(n, Global::Broken));
+            return;
+        }
         let module = match path {
             UsePath::Library(segments) => {
                 let text: Vec<&str> = segments.iter().map(|s| s.name.as_str()).collect();
@@ -177,6 +188,12 @@ impl Checker<'_> {
             };
             self.declare(n, global);
         }
+    }
+
+    /// Whether a path in a `use` is that of the file with the `use`.
+    fn is_this_file(&self, path: &str) -> bool {
+        let own = &self.sources.file(self.modules[self.module].ast.file).name;
+        own.rsplit_once('/').map_or(own.as_str(), |(_, name)| name) == path
     }
 
     fn file_module(&mut self, path: &str, span: Span) -> Option<usize> {

@@ -9,6 +9,7 @@ use crate::ir::program::Array;
 use crate::ir::ty::Value;
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprId, ExprKind, Ident, ItemKind, Target};
+use crate::syntax::habits;
 
 impl Checker<'_> {
     pub(super) fn workflow_let(&mut self, targets: &[Target], ty: Option<&ast::TypeExpr>, value: ExprId) -> Option<()> {
@@ -217,6 +218,9 @@ impl Checker<'_> {
                 "not a statement",
                 "an assignment is written with one `=`",
             ),
+            ExprKind::Name(name) if let Some(help) = habits::statement(name) => {
+                self.fail_help("E0521", format!("`{name}` is not a statement"), span, "unknown here", help)
+            }
             _ => self.fail_help(
                 "E0521",
                 "this value is not used",

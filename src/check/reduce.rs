@@ -122,6 +122,11 @@ impl Checker<'_> {
                 // The range is not known because the array is not.
                 return if self.is_broken(&base) { None } else { self.unknown(&base.name, base.span, "array") };
             }
+            if let Some(&(array, at)) = self.arrays_in(term).first() {
+                let rank = self.program.arrays[array.0 as usize].extents().len();
+                let text = self.sources.text(at).to_string();
+                return self.whole_array(&text, rank, at);
+            }
             return self.fail_help(
                 "E0260",
                 format!("the range of `{}` is not known", name.name),

@@ -70,6 +70,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0273", include_str!("../../docs/errors/E0273.md")),
     ("E0274", include_str!("../../docs/errors/E0274.md")),
     ("E0275", include_str!("../../docs/errors/E0275.md")),
+    ("E0276", include_str!("../../docs/errors/E0276.md")),
     ("E0280", include_str!("../../docs/errors/E0280.md")),
     ("E0281", include_str!("../../docs/errors/E0281.md")),
     ("E0282", include_str!("../../docs/errors/E0282.md")),

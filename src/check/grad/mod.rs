@@ -17,6 +17,7 @@ mod read;
 mod reverse;
 mod scatter;
 
+use super::emit::Builder;
 use super::env::{Env, Global};
 use super::kernel::{Arg, Outcome};
 use super::{Checker, Module};
@@ -95,10 +96,26 @@ impl Checker<'_> {
                 }
             }
         }
-        let made = self.derivative(module, item, &wrt, Given { edges, sizes, bound })?;
-        let mut out = self.expand_kernel(made, 0, args, targets, span)?;
+        let before = self.sink.items.len();
+        let made = self.derivative(module, item, &wrt, Given { edges, sizes, bound });
+        let out = made.and_then(|made| self.expand_kernel(made, 0, args.clone(), targets, span));
+        if self.sink.items.len() > before {
+            self.reports_of_source((module, item), args, before, span);
+        }
+        let mut out = out?;
         out.truncate(wrt.len());
         Some(out)
+    }
+
+    /// What is wrong with a kernel is told of its own text, in place of the reports from `before` on, which are of its derivative.
+    fn reports_of_source(&mut self, (module, item): (usize, usize), args: Vec<Arg>, before: usize, span: Span) {
+        let of_derivative = self.sink.items.split_off(before);
+        self.builders.push(Builder::new(vec![]));
+        self.aside(|c| c.expand_kernel(module, item, args, &[], span));
+        self.builders.pop();
+        if self.sink.items.len() == before {
+            self.sink.items.extend(of_derivative);
+        }
     }
 
     /// The parameters behind the names after `for`: those of arguments of the call, else those of parameters.
