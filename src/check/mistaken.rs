@@ -65,24 +65,9 @@ impl Checker<'_> {
 
     /// `c = a * b` and `c = 0`.
     pub(super) fn no_whole_array(&mut self, name: &str, array: ArrayId, value: ExprId) -> Option<()> {
-        let (at, indices) = (self.span(value), self.indices_of(array));
-        let arrays = self.arrays_in(value);
-        let fit = |&(id, _): &(ArrayId, Span)| {
-            let rank = |id: ArrayId| self.program.arrays[id.0 as usize].extents().len();
-            rank(id) == rank(array)
-        };
-        let right = match (self.short_text(at), arrays.iter().all(fit)) {
-            (Some(mut text), true) => {
-                // From the last to the first, so that places stay.
-                for (_, s) in arrays.iter().rev() {
-                    text.insert_str((s.end - at.start) as usize, &format!("[{indices}]"));
-                }
-                text
-            }
-            _ => "…".into(),
-        };
-        let equation = format!("{name}[{indices}] = {right}");
-        match arrays.is_empty() {
+        let at = self.span(value);
+        let equation = self.equation_for(name, array, value);
+        match self.arrays_in(value).is_empty() {
             true => self.fail_help(
                 "E0522",
                 format!("`{name}` is an array, and the right side is a single value"),
@@ -100,7 +85,32 @@ impl Checker<'_> {
         }
     }
 
-    /// The arrays that stand without subscripts in an expression, in the order of the text.
+    /// `let c = a * b`
+    pub(super) fn no_whole_let(&mut self, name: &str, array: ArrayId, value: ExprId) -> Option<()> {
+        let equation = self.equation_for(name, array, value);
+        let help = format!("declare `array {name}: …` and write the equation of one element: `{equation}`");
+        self.fail_help("E0222", "arrays are not computed as wholes", self.span(value), "whole arrays", help)
+    }
+
+    /// The equation of one element of `name`, which has the dimensions of `array`.
+    fn equation_for(&self, name: &str, array: ArrayId, value: ExprId) -> String {
+        let (at, indices) = (self.span(value), self.indices_of(array));
+        let arrays = self.arrays_in(value);
+        let rank = |id: ArrayId| self.program.arrays[id.0 as usize].extents().len();
+        let right = match self.short_text(at).filter(|_| arrays.iter().all(|a| rank(a.0) == rank(array))) {
+            Some(mut text) => {
+                // From the last to the first, so that places stay.
+                for (_, s) in arrays.iter().rev() {
+                    text.insert_str((s.end - at.start) as usize, &format!("[{indices}]"));
+                }
+                text
+            }
+            None => "…".into(),
+        };
+        format!("{name}[{indices}] = {right}")
+    }
+
+    /// The arrays that stand without subscripts in an expression, in the order of the text; not those in a reduction's term.
     pub(super) fn arrays_in(&self, id: ExprId) -> Vec<(ArrayId, Span)> {
         let ast = self.ast();
         let e = ast.expr(id);
@@ -108,6 +118,7 @@ impl Checker<'_> {
             ExprKind::Name(name) => self.array_if_named(name).map(|id| (id, e.span)).into_iter().collect(),
             // The arguments of a kernel are whole arrays.
             ExprKind::Call { callee, .. } if self.gives_outcomes(callee) => vec![],
+            ExprKind::Reduce { .. } | ExprKind::Scan { .. } | ExprKind::Combine { .. } => vec![],
             _ => super::infer::children(&ast, id).into_iter().flat_map(|c| self.arrays_in(c)).collect(),
         };
         out.sort_by_key(|a| a.1.start);

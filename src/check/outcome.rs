@@ -64,6 +64,9 @@ impl Checker<'_> {
             self.env = self.env.with(&t.name.name, Local::Array(id));
             return Some(());
         }
+        if let ([t], [(array, _), ..]) = (targets, &self.arrays_in(value)[..]) {
+            return self.no_whole_let(&t.name.name, *array, value);
+        }
         let vals = self.values(value, targets.len(), want)?;
         let (mut locals, mut new) = (vec![], vec![]);
         for (t, v) in targets.iter().zip(vals) {
