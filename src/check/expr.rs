@@ -349,9 +349,10 @@ impl Checker<'_> {
 
     /// Arithmetic with a condition, beside a value of type `other`.
     pub(super) fn no_number<T>(&mut self, at: Span, other: Ty) -> Option<T> {
-        let ty = if other == Ty::Bool { Ty::I32 } else { other };
-        let text = self.short_text(at).unwrap_or_else(|| "…".into());
-        let help = format!("write `{ty}({text})` for 0 and 1");
+        let help = match self.short_text(at).filter(|_| other != Ty::Bool) {
+            Some(text) => format!("write `{other}({text})` for 0 and 1"),
+            None => "conditions are joined by `and` and `or`; `i32(…)` gives 0 and 1".into(),
+        };
         self.fail_help("E0213", "arithmetic takes numbers", at, "this is `bool`", help)
     }
 
@@ -362,7 +363,7 @@ impl Checker<'_> {
         let (a, b) = self.lift_integers(a, b, (at, bt), None)?;
         let (a, b) = self.unify((a, at), (b, bt), &format!("`{}`", operator(op)))?;
         if a.ty == Ty::Bool && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
-            self.no_number(at, Ty::I32)
+            self.no_number(at, Ty::Bool)
         } else {
             Some((a, b))
         }

@@ -116,8 +116,8 @@ impl Checker<'_> {
         let e = ast.expr(id);
         let mut out: Vec<(ArrayId, Span)> = match &e.kind {
             ExprKind::Name(name) => self.array_if_named(name).map(|id| (id, e.span)).into_iter().collect(),
-            // The arguments of a kernel are whole arrays.
-            ExprKind::Call { callee, .. } if self.gives_outcomes(callee) => vec![],
+            // What else is called may take whole arrays.
+            ExprKind::Call { callee, .. } if !super::calls::NAMES.contains(&callee.name.as_str()) => vec![],
             ExprKind::Reduce { .. } | ExprKind::Scan { .. } | ExprKind::Combine { .. } => vec![],
             _ => super::infer::children(&ast, id).into_iter().flat_map(|c| self.arrays_in(c)).collect(),
         };

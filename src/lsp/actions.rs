@@ -62,10 +62,13 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
         }
         "E0105" if d.message.contains("end with a point") => quoted("write `").map(replace).into_iter().collect(),
         "E0106" if help == "write `=` to define" => vec![replace("=".into())],
-        "E0104" | "E0106" => punctuation(help, (start, end), text),
+        "E0104" | "E0106" => punctuation(help, (start, end)),
         "E0108" => chain(view, d, help).into_iter().collect(),
         "E0113" | "E0204" => quoted("choose another name, such as `").map(replace).into_iter().collect(),
-        "E0200" => import(view, text).into_iter().collect(),
+        "E0200" => match help.strip_prefix("write `").and_then(|h| h.strip_suffix('`')) {
+            Some(word) if word.bytes().all(|b| b.is_ascii_alphanumeric()) => vec![replace(word.into())],
+            _ => import(view, text).into_iter().collect(),
+        },
         "E0210" => match quoted("narrowing is written: `").or_else(|| quoted("write `")) {
             Some(new) if new.ends_with("(…)") => vec![replace(new.replace('…', text))],
             None => with_place(help, "write a comparison, such as `", text).map(replace).into_iter().collect(),
@@ -82,8 +85,11 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
                 vec![]
             }
         }
-        "E0213" if d.message.contains("number") => with_place(help, "write `", text).map(replace).into_iter().collect(),
-        "E0222" => with_subscripts(view, help, text).map(replace).into_iter().collect(),
+        "E0213" if d.message.contains("number") => match quoted("write `") {
+            Some(new) if new.contains('…') => with_place(help, "write `", text).map(replace).into_iter().collect(),
+            new => new.map(replace).into_iter().collect(),
+        },
+        "E0222" => quoted("write its subscripts, as in `").map(replace).into_iter().collect(),
         "E0229" if help == "declare it with `var`" => as_variable(view, start).into_iter().collect(),
         "E0240" => element(view, start, end).into_iter().collect(),
         "E0274" => quoted("write `")
@@ -92,7 +98,11 @@ fn fixes(view: &View, d: &Diagnostic, span: Span) -> Vec<Fix> {
             .into_iter()
             .collect(),
         "E0521" if help.contains("one `=`") => compares(view, start, end).into_iter().collect(),
-        "E0522" => quoted("write `").and_then(|h| subscripted(view, &h, start)).into_iter().collect(),
+        "E0522" => quoted("write `")
+            .or_else(|| quoted("write the equation of one element: `").filter(|h| !h.contains('…')))
+            .and_then(|h| equation(view, &h, (start, end)))
+            .into_iter()
+            .collect(),
         "E0523" => assigned(view, end).into_iter().collect(),
         "E0261" => quoted("write its range: `").map(replace).into_iter().collect(),
         "E0302" => edges(view, help),
@@ -107,7 +117,7 @@ fn is_operator(text: &str) -> bool {
 }
 
 /// What a help says to write before or behind the token that is marked, or in its place.
-fn punctuation(help: &str, (start, end): (usize, usize), text: &str) -> Vec<Fix> {
+fn punctuation(help: &str, (start, end): (usize, usize)) -> Vec<Fix> {
     let fix = |title: &str, at: (usize, usize), new: String| {
         vec![Fix { title: title.into(), edits: vec![(at.0, at.1, new)] }]
     };
@@ -129,8 +139,10 @@ fn punctuation(help: &str, (start, end): (usize, usize), text: &str) -> Vec<Fix>
     }
     match help {
         "write `else if`" => fix(help, (start, end), "else if".into()),
-        _ if help.starts_with("write the text in double quotes") => {
-            fix("put it in quotes", (start, end), format!("\"{text}\""))
+        _ if let Some(path) =
+            help.strip_prefix("write the text in double quotes: `\"").and_then(|h| h.strip_suffix("\"`")) =>
+        {
+            fix("put it in quotes", (start, start + path.len()), format!("\"{path}\""))
         }
         _ if help.starts_with("a statement ends with its line") && help.contains("begin a new line before") => {
             fix("begin a new line", (start, start), "\n".into())
@@ -167,15 +179,6 @@ fn converted(view: &View, d: &Diagnostic, help: &str) -> Vec<Fix> {
         }
     }
     out
-}
-
-/// An array's name with as many indices as it has dimensions: `u[i, j]`.
-fn with_subscripts(view: &View, help: &str, text: &str) -> Option<String> {
-    let name = help.strip_prefix("write its subscripts: `")?.split('[').next()?;
-    let symbol = view.now.names.symbols.iter().find(|s| s.name == name && matches!(s.kind, Kind::Array))?;
-    let extents = symbol.detail.split_once('[')?.1.split_once(']')?.0;
-    let indices = ["i", "j", "k", "l"].get(..extents.split(',').count())?;
-    (text == name).then(|| format!("{name}[{}]", indices.join(", ")))
 }
 
 /// `var` in place of the `let` that declared the name at a place.
@@ -219,14 +222,16 @@ fn compares(view: &View, start: usize, end: usize) -> Option<Fix> {
     Some(Fix { title: "write `=`".into(), edits: vec![(at, at + 2, "=".into())] })
 }
 
-/// Subscripts for the array on the left, which stands before the value that is marked.
-fn subscripted(view: &View, help: &str, value: usize) -> Option<Fix> {
-    let new = help.strip_suffix(" = …")?;
-    let name = new.split('[').next()?;
-    let line = view.now.text.get(..value)?.rfind('\n').map_or(0, |n| n + 1);
-    let at = line + view.now.text[line..value].rfind(name)?;
-    let alone = view.now.text[at + name.len()..value].trim() == "=";
-    alone.then(|| Fix { title: format!("write `{new}`"), edits: vec![(at, at + name.len(), new.to_string())] })
+/// Subscripts for the array on the left, which stands before the value that is marked, and for those in the value.
+fn equation(view: &View, help: &str, (start, end): (usize, usize)) -> Option<Fix> {
+    let (left, right) = help.split_once(" = ")?;
+    let name = left.split('[').next()?;
+    let line = view.now.text.get(..start)?.rfind('\n').map_or(0, |n| n + 1);
+    let at = line + view.now.text[line..start].rfind(name)?;
+    let alone = view.now.text[at + name.len()..start].trim() == "=";
+    let mut edits = vec![(at, at + name.len(), left.to_string())];
+    edits.extend((right != "…").then(|| (start, end, right.to_string())));
+    alone.then(|| Fix { title: format!("write `{left}`"), edits })
 }
 
 /// `=` in place of the operator behind a whole array.
@@ -262,7 +267,7 @@ fn import(view: &View, name: &str) -> Option<Fix> {
 
 /// An edge for the array that is read past its end.
 fn edges(view: &View, help: &str) -> Vec<Fix> {
-    let Some(name) = help.strip_prefix("give `").and_then(|h| h.split('`').next()) else { return vec![] };
+    let Some(name) = help.split_once("give `").and_then(|h| h.1.split('`').next()) else { return vec![] };
     let names = &view.now.names;
     let Some(s) = names.symbols.iter().find(|s| s.name == name && s.kind == Kind::Array) else { return vec![] };
     if s.detail.contains(" edge ") || s.ty.is_none() {

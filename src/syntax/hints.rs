@@ -111,8 +111,8 @@ fn unknown_type(stop: &Stop<'_>) -> Option<Diagnostic> {
     let d = Diagnostic::error("E0112", format!("there is no type `{word}`"), stop.span(t), "expected a type");
     Some(match same_type(word).or_else(|| did_you_mean(word, types.iter().map(String::as_str))) {
         _ if whole_numbers(word) => d.help("the integers are `i32`, `i64`, `u32` and `u64`"),
+        _ if word == "float" => d.help("did you mean `f32`, or `f64`?"),
         Some(n) => d.help(format!("did you mean `{n}`?")),
-        None if word == "float" => d.help("the floats are `f64`, `f32`, `f16` and `bf16`"),
         None => d.help(format!("the types are {}", listed(&types))),
     })
 }

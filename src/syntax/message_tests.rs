@@ -50,7 +50,7 @@ fn faulty_declarations() {
         ("parm n: i64 = 4", (1, 1), "expected a declaration, found `parm`", "did you mean `param`?"),
         ("array u: i16[8]", (1, 10), "there is no type `i16`", "the integers are `i32`"),
         ("array u: uint8[8]", (1, 10), "there is no type `uint8`", "the integers are"),
-        ("array u: float[8]", (1, 10), "there is no type `float`", "the floats are `f64`"),
+        ("array u: float[8]", (1, 10), "there is no type `float`", "did you mean `f32`, or `f64`?"),
         ("array u: double[8]", (1, 10), "there is no type `double`", "did you mean `f64`?"),
         ("array u: f64(8, n)", (1, 13), "expected `[`", "square brackets: `f64[8, n]`"),
         ("array u: f64[8] edge clamp in (block)", (1, 28), "expected", "`array u: f64[8] in (block) edge clamp`"),
