@@ -118,7 +118,8 @@ impl Checker<'_> {
         let ast = self.ast();
         let name = |id: &ExprId| if let ExprKind::Name(n) = &ast.expr(*id).kind { Some(n.clone()) } else { None };
         let reductions = ast.exprs.iter().filter(|e| within(at, e.span)).map(indices).filter(|i| i.len() == rank);
-        let reduced = reductions.map(|list| list.iter().map(|i| i.0.name.clone()).collect::<Vec<_>>()).last();
+        // What is inside comes first in the arena.
+        let reduced = reductions.map(|list| list.iter().map(|i| i.0.name.clone()).collect::<Vec<_>>()).next();
         let equation = statements_around(&ast, at).last().and_then(|s| match &s.kind {
             StmtKind::Assign { targets, .. } => targets.first()?.subscripts.as_ref()?.iter().map(name).collect(),
             _ => None,

@@ -273,8 +273,9 @@ impl Checker<'_> {
     /// The beginning of the range that is written for a subscript which is an index of a reduction, an equation or a loop.
     fn written_range(&self, name: &str, at: Span) -> Option<String> {
         let ast = self.ast();
-        let reductions = ast.exprs.iter().filter(|e| within(at, e.span)).flat_map(indices);
-        let reduced = reductions.filter(|i| i.0.name == name).last();
+        // What is inside comes first in the arena.
+        let mut reductions = ast.exprs.iter().filter(|e| within(at, e.span)).flat_map(indices);
+        let reduced = reductions.find(|i| i.0.name == name);
         let around = statements_around(&ast, at);
         let range = match reduced {
             Some((_, range)) => range.as_ref()?,
