@@ -5,6 +5,7 @@
 
 use mgpu::check::{Loader, Options, check};
 use mgpu::diag::{Sink, render};
+use mgpu::ir::stored::Stored;
 use mgpu::ir::ty::Ty;
 use mgpu::source::SourceMap;
 use mgpu::syntax::parse::parse;
@@ -20,8 +21,8 @@ impl Loader for NoFiles {
     fn source(&self, _: &str) -> Result<String, String> {
         Err("no files here".into())
     }
-    fn array(&self, _: &str) -> Result<(Ty, Vec<i64>), String> {
-        Ok((Ty::F32, vec![40, 30]))
+    fn array(&self, _: &str) -> Result<(Stored, Vec<i64>), String> {
+        Ok((Stored::Of(Ty::F32), vec![40, 30]))
     }
 }
 

@@ -7,7 +7,7 @@ use super::env::{Env, Global, IndexedLet, Local};
 use super::indirect::Computed;
 use crate::diag::Diagnostic;
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp, Op, Sym, TableId};
+use crate::ir::kernel::{Access, Affine, ArrayId, BinaryOp, Op, Sym};
 use crate::ir::program::Edge;
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -51,7 +51,7 @@ impl Checker<'_> {
         }
         match self.modules[self.module].globals.get(&base.name).map(|g| g.0.clone()) {
             Some(Global::Array(id)) => self.read(id, subscripts, span),
-            Some(Global::Table(id, ty, len)) => self.table(base, id, ty, len, subscripts, span),
+            Some(Global::Table(id, ty, shape)) => self.table(base, (id, ty), &shape, subscripts, span),
             Some(Global::Broken) => None,
             Some(Global::Kernel(..) | Global::Fn(..)) => self.fail_help(
                 "E0250",
@@ -343,68 +343,5 @@ impl Checker<'_> {
         });
         self.depth -= 1;
         v
-    }
-
-    fn table(&mut self, base: &Ident, id: TableId, ty: Ty, len: usize, ids: &[ExprId], span: Span) -> Option<Val> {
-        let [sub] = ids else {
-            return self.fail_help(
-                "E0252",
-                format!("`{}` is a table of one dimension", base.name),
-                span,
-                super::counted(ids.len(), "subscript"),
-                "write one subscript, as in `w[3 * i + j]`",
-            );
-        };
-        let v = self.expr_as(*sub, Ty::I64)?;
-        let at = self.span(*sub);
-        let value = |k: usize| self.program.tables[id.0 as usize].values.get(k).copied();
-        if let Some(k) = v.as_const().and_then(|c| usize::try_from(c.as_int()?).ok()).filter(|k| *k < len) {
-            // Literals stay literals: the element takes the type around it.
-            return match ty.is_complex() {
-                true => Some(Val::complex(Val::constant(value(2 * k)?), Val::constant(value(2 * k + 1)?))),
-                false => value(k).map(Val::flex),
-            };
-        }
-        let mut v = v;
-        if self.known_range(&v).is_none() && !self.generic {
-            v = self.checked_subscript(v, base, len as i64, at)?;
-        }
-        match self.known_range(&v) {
-            _ if self.generic => {}
-            None if self.builder().nest => v = self.checked_in_place(v, base, len as i64, at),
-            None => {
-                let what =
-                    "a table read, where a condition holds outside of equations, at a subscript of unknown range";
-                return self.not_yet(what, at);
-            }
-            Some(r) if !r.is_empty() && (r.lo < 0 || r.hi > len as i64) => {
-                let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
-                let text = self.sources.text(at).to_string();
-                let has = format!("the table has {}", super::counted(len, "element"));
-                let (message, label) = match v.as_const() {
-                    Some(_) => (format!("the table `{}` has no element {worst}", base.name), has),
-                    None => (
-                        format!("subscript `{text}` of the table `{}` reaches {worst}", base.name),
-                        format!("runs over {}..{}, {has}", r.lo, r.hi),
-                    ),
-                };
-                let help = "restrict the index, take it `mod` the number of elements, or guard the read (`if … { … } else { … }`)";
-                return self.fail_help("E0302", message, at, label, help);
-            }
-            Some(_) => {}
-        }
-        let b = self.builder();
-        if ty.is_complex() {
-            // Its parts follow one another.
-            let first = b.binary(BinaryOp::Mul, &v, &Val::constant(Value::i64(2)));
-            let [re, im] = [0, 1].map(|part| {
-                let at = b.binary(BinaryOp::Add, &first, &Val::constant(Value::i64(part)));
-                let index = b.materialise(&at);
-                Val::reg(b.emit(ty.part(), Op::Table { table: id, index }), ty.part())
-            });
-            return Some(Val::complex(re, im));
-        }
-        let index = b.materialise(&v);
-        Some(Val::reg(b.emit(ty, Op::Table { table: id, index }), ty))
     }
 }

@@ -4,11 +4,9 @@ use super::emit::{Builder, Val};
 use super::env::{Env, Global};
 use super::{Checker, Module};
 use crate::diag::Diagnostic;
-use crate::ir::kernel::Table;
 use crate::ir::stored::Stored;
 use crate::ir::ty::Ty;
 use crate::ir::ty::Value;
-use crate::source::Span;
 use crate::syntax::ast::{
     ArrayBody, ArrayDecl, Ast, ExprId, ExprKind, FnDecl, Ident, ItemKind, Parameter, Placement, ResultDecl, TypeExpr,
 };
@@ -245,56 +243,6 @@ impl Checker<'_> {
             );
         }
         Some(Global::Const(v))
-    }
-
-    fn constant_table(&mut self, list: &[ExprId], want: Option<Ty>) -> Option<Global> {
-        let mut vals: Vec<(Val, Span)> = vec![];
-        for &x in list {
-            if let ExprKind::Table(row) = self.node(x).kind {
-                let help = format!("write the rows one after the other, and read `w[{} * i + j]`", row.len());
-                return self.fail_help("E0220", "a table has one dimension", self.span(x), "a table in a table", help);
-            }
-            let v = self.expr(x, want)?;
-            match v.is_known() {
-                true => vals.push((v, self.span(x))),
-                false => {
-                    let at = self.span(x);
-                    return self.fail_help(
-                        "E0221",
-                        "a table holds constants",
-                        at,
-                        "this value changes while the program runs",
-                        "write numbers, `param`s and `let`s of the top in it; values that change stand in an array",
-                    );
-                }
-            }
-        }
-        let condition = |v: &Val| v.ty == Ty::Bool;
-        if let Some(other) = vals.iter().find(|v| want.is_none() && condition(&v.0) != condition(&vals[0].0)) {
-            let kinds = if condition(&other.0) { ["a number", "`bool`"] } else { ["`bool`", "a number"] };
-            return self.fail_help(
-                "E0210",
-                format!("expected {}, found {}", kinds[0], kinds[1]),
-                other.1,
-                format!("the first element is {}", kinds[0]),
-                "a table holds values of one type: numbers, or `true` and `false`",
-            );
-        }
-        let float = vals.iter().any(|v| v.0.ty.is_float());
-        let complex = vals.iter().find(|v| v.0.ty.is_complex()).map(|v| v.0.ty);
-        let fixed = vals.iter().find(|v| !v.0.is_flex()).map(|v| v.0.ty);
-        let ty = want.or(complex).or(fixed).unwrap_or(if float { Ty::F64 } else { Ty::I64 });
-        let mut values: Vec<Value> = vec![];
-        let len = vals.len();
-        for (v, at) in vals {
-            let v = self.convert(v, ty, at)?;
-            match v.parts() {
-                Some((re, im)) => values.extend([re, im].iter().filter_map(Val::as_const)),
-                None => values.extend(v.as_const()),
-            }
-        }
-        self.program.tables.push(Table { ty: ty.part(), values });
-        Some(Global::Table(crate::ir::kernel::TableId(self.program.tables.len() as u32 - 1), ty, len))
     }
 
     fn top_arrays(&mut self, decl: &ArrayDecl) {

@@ -94,7 +94,8 @@ impl Env {
 #[derive(Clone, Debug)]
 pub enum Global {
     Const(Val),
-    Table(TableId, Ty, usize),
+    /// With its extents.
+    Table(TableId, Ty, Vec<i64>),
     Partition(Placement),
     Array(ArrayId),
     /// Module and item index of a declaration.

@@ -131,7 +131,7 @@ impl Checker<'_> {
                         Some((Global::Array(a), _)) => {
                             out.extend(self.program.arrays[a.0 as usize].extents().get(k).map(|&n| (n, e.span)))
                         }
-                        Some((Global::Table(_, _, n), _)) => out.push((*n as i64, e.span)),
+                        Some((Global::Table(_, _, shape), _)) => out.extend(shape.get(k).map(|&n| (n, e.span))),
                         _ => {}
                     },
                 }

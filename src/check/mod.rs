@@ -42,6 +42,7 @@ mod shared;
 mod single;
 mod space;
 mod subscript;
+mod table;
 mod template;
 mod test_block;
 mod types;

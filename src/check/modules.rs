@@ -200,8 +200,8 @@ impl Checker<'_> {
         // Relative to the file that uses it.
         let user = self.sources.file(self.modules[self.module].ast.file).name.clone();
         let path = &match user.rsplit_once('/') {
-            Some((folder, _)) if self.module != 0 => format!("{folder}/{path}"),
-            _ => path.to_string(),
+            Some((folder, _)) if self.module != 0 => tidy(&format!("{folder}/{path}")),
+            _ => tidy(path),
         };
         if self.loading.iter().any(|p| p == path) {
             return self.fail_help(
@@ -231,4 +231,26 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// A path without `.` and, where it does not begin there, without `..`: a file is one module by whichever path it is named.
+fn tidy(path: &str) -> String {
+    let mut parts: Vec<&str> = vec![];
+    for (k, part) in path.split('/').enumerate() {
+        match part {
+            "." => {}
+            "" if k > 0 => {}
+            ".." if parts.last().is_some_and(|p| !p.is_empty() && *p != "..") => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[test]
+fn a_file_has_one_path() {
+    let paths = ["./a.mgpu", "lib/../a.mgpu", "lib//.//b.mgpu", "../up.mgpu", "lib/../../up.mgpu", "/etc/x", "/../x"];
+    assert_eq!(paths.map(tidy), ["a.mgpu", "a.mgpu", "lib/b.mgpu", "../up.mgpu", "../up.mgpu", "/etc/x", "/../x"]);
 }

@@ -172,7 +172,7 @@ impl Checker<'_> {
             (Some(Local::Array(a)), _) => array(a),
             (Some(_), _) => None,
             (None, Some((Global::Array(a), _))) => array(a),
-            (None, Some((Global::Table(_, _, n), _))) => Some(*n as i64),
+            (None, Some((Global::Table(_, _, shape), _))) => shape.get(k).copied(),
             _ => None,
         }
     }

@@ -251,7 +251,7 @@ pub enum Stmt {
         target: String,
         left: Vec<Left>,
         op: &'static str,
-        value: Complex,
+        value: Box<Complex>,
         axes: Vec<Axis>,
         clause: bool,
     },

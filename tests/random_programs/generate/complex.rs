@@ -49,7 +49,7 @@ impl Generator {
             if self.r.chance(30) { self.part(&z.shape) } else { (plain(&z.shape), whole(&z.shape), false) };
         let mut inner = scope.clone();
         self.enter(&mut inner, &axes);
-        let value = self.complex(&inner, z.ty, 2);
+        let value = Box::new(self.complex(&inner, z.ty, 2));
         let op = self.r.word(&["=", "=", "=", "+=", "*="]);
         Some(Stmt::OfComplex { target: z.name, left, op, value, axes, clause })
     }
