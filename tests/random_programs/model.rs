@@ -219,10 +219,11 @@ pub struct Total {
     pub value: Expr,
 }
 
-/// `let wK = [values]`
+/// `let tableK = [values]`, in rows where it has more than one dimension.
 #[derive(Clone, Debug)]
 pub struct Table {
     pub name: String,
+    pub shape: Vec<i64>,
     pub values: Vec<i64>,
 }
 
@@ -390,8 +391,7 @@ impl Program {
     fn declarations(&self) -> String {
         let mut out = String::new();
         for t in &self.tables {
-            let values: Vec<String> = t.values.iter().map(|v| v.to_string()).collect();
-            let _ = writeln!(out, "let {} = [{}]", t.name, values.join(", "));
+            let _ = writeln!(out, "let {} = {}", t.name, rows(&t.shape, &t.values));
         }
         for (k, f) in self.functions.iter().enumerate() {
             let params: Vec<String> = f.params.iter().map(|(n, t)| format!("{n}: {t}")).collect();
@@ -442,6 +442,12 @@ impl Program {
         }
         out + "}\n"
     }
+}
+
+fn rows(shape: &[i64], values: &[i64]) -> String {
+    let Some((_, inner)) = shape.split_first() else { return values[0].to_string() };
+    let each = values.chunks(inner.iter().product::<i64>() as usize).map(|v| rows(inner, v));
+    format!("[{}]", each.collect::<Vec<_>>().join(", "))
 }
 
 fn array(a: &Array) -> String {

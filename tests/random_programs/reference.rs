@@ -41,7 +41,8 @@ pub fn run(program: &Program) -> String {
     for t in &program.tables {
         m.tables.insert(t.name.clone(), m.arrays.len());
         let data = t.values.iter().map(|v| Value::i64(*v)).collect();
-        m.arrays.push(Stored { ty: Ty::I64, shape: vec![t.values.len() as i64], edges: vec![Edge::None], data });
+        let (shape, edges) = (t.shape.clone(), vec![Edge::None; t.shape.len()]);
+        m.arrays.push(Stored { ty: Ty::I64, shape, edges, data });
     }
     for a in &program.arrays {
         m.scope.arrays.insert(a.name.clone(), m.arrays.len());

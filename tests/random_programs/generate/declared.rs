@@ -13,8 +13,10 @@ pub(super) struct Known {
 impl Generator {
     pub(super) fn tables(&mut self) {
         for k in 0..self.r.range(0, 3) {
-            let values = (0..self.r.range(2, 9)).map(|_| self.r.range(0, 10)).collect();
-            self.program.tables.push(Table { name: format!("table{k}"), values });
+            let rank = *self.r.pick(&[1, 1, 2, 3]);
+            let shape: Vec<i64> = (0..rank).map(|_| self.r.range(1, 10 - 2 * rank)).collect();
+            let values = (0..shape.iter().product()).map(|_| self.r.range(0, 10)).collect();
+            self.program.tables.push(Table { name: format!("table{k}"), shape, values });
         }
     }
 
@@ -25,8 +27,8 @@ impl Generator {
             return None;
         }
         let t = self.r.pick(&tables);
-        let at = self.sub(scope, 0, t.values.len() as i64, Edge::None);
-        let read = Expr::Read(Ty::I64, t.name.clone(), vec![at]);
+        let at = t.shape.iter().enumerate().map(|(d, &n)| self.sub(scope, d, n, Edge::None)).collect();
+        let read = Expr::Read(Ty::I64, t.name.clone(), at);
         Some(if ty == Ty::I64 { read } else { Expr::Cast(ty, Box::new(read)) })
     }
 
