@@ -28,12 +28,11 @@ fn kernels_of_every_example_compile() {
         return;
     }
     let wrong = Mutex::new(vec![]);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut programs: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut programs: Vec<_> = std::fs::read_dir(root.join("examples")).unwrap().map(|e| e.unwrap().path()).collect();
     programs.retain(|p| p.extension().is_some_and(|e| e == "mgpu"));
     assert!(programs.len() > 10);
     // And the tiles of contractions of every kind.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     programs.extend(
         ["kinds", "blocks", "sizes", "tensor"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))),
     );
@@ -41,8 +40,10 @@ fn kernels_of_every_example_compile() {
     let kinds = ["half/moves", "half/products", "half/sums", "complex/everywhere"];
     programs.extend(kinds.map(|n| root.join(format!("tests/suite/run/{n}.mgpu"))));
     programs.extend(["product", "product64", "training", "page_rank"].map(|n| root.join(format!("bench/{n}.mgpu"))));
-    let settings = [("sm_80", "1"), ("sm_90", "1"), ("sm_90", "3")];
-    let work: Vec<_> = programs.iter().flat_map(|p| settings.map(|s| (p, s))).collect();
+    // Examples on both architectures and on several ranks; the others, which take the longest, on one rank or several.
+    let settings = [("sm_80", "3"), ("sm_90", "1"), ("sm_90", "3")];
+    let of = |p: &Path| &settings[..if p.starts_with(root.join("examples")) { 3 } else { 2 }];
+    let work: Vec<_> = programs.iter().flat_map(|p| of(p).iter().map(move |s| (p, s))).collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, |n| n.get()) {
