@@ -52,12 +52,11 @@ impl Generator {
         }
     }
 
-    /// The subscripts of a read. Ghost cells of many dimensions multiply, so only short ranges reach into those.
+    /// The subscripts of a read. Ghost cells of several dimensions multiply, so only short ranges reach into those.
     pub(super) fn subs(&mut self, scope: &Scope, a: &Array) -> Vec<Sub> {
         let mut near = scope.clone();
-        if a.shape.len() > 3 {
-            near.indices.retain(|i| i.lo > -4 && i.hi < 8);
-        }
+        let most = [150, 150, 150, 41, 8, 8][a.shape.len()];
+        near.indices.retain(|i| a.shape.len() < 3 || i.lo > -4 && i.hi < most);
         a.shape.iter().zip(&a.edges).enumerate().map(|(d, (&n, &e))| self.sub(&near, d, n, e)).collect()
     }
 
