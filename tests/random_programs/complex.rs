@@ -1,7 +1,8 @@
 //! Complex numbers as the language page defines them: two floats, every operation rounded.
 
 use crate::model::{Complex, Expr, Fold, Left};
-use crate::reference::{Machine, binary, negate};
+use crate::reference::Machine;
+use crate::values::{binary, negate};
 use mgpu::ir::ty::{Ty, Value};
 
 type Pair = (Value, Value);

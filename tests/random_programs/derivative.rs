@@ -1,7 +1,8 @@
 //! The derivative of a loss by one element at a time: every value goes with its change.
 
 use crate::model::Expr;
-use crate::reference::{Machine, Scope, literal};
+use crate::reference::{Machine, Scope};
+use crate::values::literal;
 use mgpu::ir::ty::{Ty, Value};
 
 impl Machine<'_> {

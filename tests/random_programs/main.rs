@@ -11,6 +11,8 @@ mod generate;
 mod minimise;
 mod model;
 mod reference;
+mod text;
+mod values;
 
 use mgpu::check::{NoFiles, Options, check};
 use mgpu::diag::{Sink, render};

@@ -1,6 +1,7 @@
 //! Shrinks a failing program: drops statements, arrays' uses and parts of expressions while the failure stays.
 
 use crate::model::*;
+use crate::text::expr;
 use crate::{Kind, examine};
 
 /// The smallest program found that fails in the same way.
