@@ -9,6 +9,7 @@ pub mod half;
 pub mod index_box;
 pub mod kernel;
 pub mod layout;
+pub mod pair;
 pub mod plan;
 pub mod program;
 pub mod stored;

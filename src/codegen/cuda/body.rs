@@ -85,25 +85,36 @@ impl<'a> Writer<'a> {
 
     /// The head of a kernel up to its opening brace, and the names that arguments give.
     pub fn head(&self, out: &mut String, name: &str, words: &[Word], bounds: &str) {
+        let parameters = self.parameters(words).into_iter().map(|(ty, name)| ty + &name).collect::<Vec<_>>();
+        let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));
+        self.pointers(out);
+    }
+
+    /// Types and names of the parameters for a kernel's arguments.
+    pub fn parameters(&self, words: &[Word]) -> Vec<(String, String)> {
         let mut parameters = vec![];
         for w in words {
             parameters.push(match w {
-                Word::Lo(d) => format!("i64 lo{d}"),
-                Word::Hi(d) => format!("i64 hi{d}"),
+                Word::Lo(d) => ("i64 ".to_string(), format!("lo{d}")),
+                Word::Hi(d) => ("i64 ".into(), format!("hi{d}")),
                 Word::Group(g) => {
                     let ty = c_memory(self.memory_ty(*g));
                     let constant = if self.groups[*g].store { "" } else { "const " };
                     let restrict = if self.aliased(*g) || words.contains(&Word::Rim) { "" } else { "__restrict__ " };
-                    format!("{constant}{ty} *{restrict}a{g}")
+                    (format!("{constant}{ty} *{restrict}"), format!("a{g}"))
                 }
-                Word::Scalars => "const u64 *__restrict__ scalars".into(),
-                Word::Value(s) => format!("u64 value{}", s.0),
-                Word::Accumulator(r) => format!("u64 *acc{r}"),
-                Word::Shift => "i64 shift".into(),
-                Word::Rim => "const __grid_constant__ mg_rim rim".into(),
+                Word::Scalars => ("const u64 *__restrict__ ".into(), "scalars".into()),
+                Word::Value(s) => ("u64 ".into(), format!("value{}", s.0)),
+                Word::Accumulator(r) => ("u64 *".into(), format!("acc{r}")),
+                Word::Shift => ("i64 ".into(), "shift".into()),
+                Word::Rim => ("const __grid_constant__ mg_rim ".into(), "rim".into()),
             });
         }
-        let _ = writeln!(out, "extern \"C\" __global__ void {bounds} {name}({}) {{", parameters.join(", "));
+        parameters
+    }
+
+    /// The pointers of the groups, with what scalars add.
+    pub fn pointers(&self, out: &mut String) {
         for g in 0..self.groups.len() {
             let mut from = format!("a{g}");
             let symbols = self.groups[g].index.iter().flat_map(|a| a.terms.iter().map(|t| t.0));

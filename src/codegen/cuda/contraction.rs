@@ -195,9 +195,10 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     Some(Kernel { name, words, groups: w.w.groups, form: Form::Product(tiles) })
 }
 
-struct Generator<'a> {
-    w: Writer<'a>,
-    c: &'a Contraction,
+/// Writes what a product's kernel is made of.
+pub struct Generator<'a> {
+    pub w: Writer<'a>,
+    pub c: &'a Contraction,
 }
 
 impl Generator<'_> {
@@ -254,7 +255,7 @@ impl Generator<'_> {
 
     /// Appends the function of a factor: an element's address, or its value where it is computed. Returns the condition under
     /// which its elements travel as vectors.
-    fn factor(&self, out: &mut String, name: &str, f: &Factor, dim: usize) -> String {
+    pub fn factor(&self, out: &mut String, name: &str, f: &Factor, dim: usize) -> String {
         let head = format!("const auto {name} = [&](i64 x{dim}, i64 r{})", self.c.chain.counter.0);
         let Some(access) = self.read(f) else {
             let _ = writeln!(out, "    {head} {{");
@@ -285,18 +286,20 @@ impl Generator<'_> {
 
     /// Appends the function that carries out what stands around the loop for one result.
     fn results(&self, out: &mut String, row: usize, column: usize) {
+        let ty = c_ty(self.c.chain.ty);
+        let _ = writeln!(out, "    const auto results = [&](i64 x{row}, i64 x{column}, {ty} value) {{");
+        self.result(out, 8);
+        out.push_str("    };\n");
+    }
+
+    /// Appends what stands around the loop, for the result `value`.
+    pub fn result(&self, out: &mut String, indent: usize) {
         let nest = self.w.nest;
         let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
-        let _ = writeln!(
-            out,
-            "    const auto results = [&](i64 x{row}, i64 x{column}, {} value) {{",
-            c_ty(self.c.chain.ty)
-        );
-        registers(out, self.w.nest, &[before, behind].concat(), 8);
-        out.push_str(&code(&self.w, before, 2));
-        let _ = writeln!(out, "        r{} = value;", self.c.chain.acc.0);
-        out.push_str(&code(&self.w, behind, 2));
-        self.w.stores(out, 8);
-        out.push_str("    };\n");
+        registers(out, self.w.nest, &[before, behind].concat(), indent);
+        out.push_str(&code(&self.w, before, indent / 4));
+        let _ = writeln!(out, "{:indent$}r{} = value;", "", self.c.chain.acc.0);
+        out.push_str(&code(&self.w, behind, indent / 4));
+        self.w.stores(out, indent);
     }
 }

@@ -3,7 +3,7 @@
 //! A nest becomes a kernel in a general form: [`points`] runs any nest, a thread a point; [`leaves`] runs float sums
 //! and products, some threads a leaf, in the order that `runtime::device::exact_sum` fixes; [`march`] is the fast form of
 //! sweeps whose arrays lie alike: vectors along the last dimension, rows carried in registers; [`contraction`] is the fast form
-//! of products of matrices, [`chains`] that of long loops in few elements. Strides are numbers in the
+//! of products of matrices, [`chains`] that of long loops in few elements, [`mod@pair`] that of two products that share a matrix. Strides are numbers in the
 //! text; parts, addresses and scalars are arguments, listed by [`Kernel::words`], so that all ranks share one text.
 
 mod body;
@@ -13,6 +13,7 @@ mod fold;
 pub mod gemm;
 mod leaves;
 mod march;
+pub mod pair;
 mod points;
 mod reduce;
 pub mod scatter;
@@ -124,6 +125,8 @@ pub struct Program<'a> {
     /// Scalar code that a device may have to evaluate.
     pub scalar_code: Vec<(&'a Code, &'a [(Reg, ScalarId)])>,
     pub scalar_types: Vec<crate::ir::ty::Ty>,
+    /// Nests that run right behind one another: by number, the first and the second.
+    pub neighbours: Vec<(usize, usize)>,
     /// The kernels that scatters need.
     pub takes: Vec<scatter::Take>,
     /// Loops run on the device by themselves.
@@ -151,6 +154,8 @@ pub struct Placed<'a> {
 pub struct Unit {
     pub text: String,
     pub kernels: Vec<Kernels>,
+    /// Kernels for two nests at once.
+    pub pairs: Vec<pair::Pair>,
 }
 
 /// Generates the kernels of a program.
@@ -189,10 +194,17 @@ pub fn unit(program: &Program) -> Unit {
         let moving = read.intersection(program.moving).copied().collect();
         kernels.push(Kernels { general, fast, linked, moving });
     }
+    let mut both = String::new();
+    let pair = |n: &(usize, usize)| pair::write(&mut both, *n, &program.nests, program.moving);
+    let pairs: Vec<pair::Pair> = program.neighbours.iter().filter_map(pair).collect();
+    if !pairs.is_empty() {
+        text.push_str(pair::PRELUDE);
+        text.push_str(&both);
+    }
     if program.rounds {
         text.push_str(include_str!("rounds.cu"));
     }
     points::write_scalars(&mut text, &program.scalar_code);
     scatter::write(&mut text, &program.takes);
-    Unit { text, kernels }
+    Unit { text, kernels, pairs }
 }

@@ -14,6 +14,7 @@ use super::engine::{Stop, alone, device_code};
 use super::exchange::{List, Packed, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
+use super::pairs::Pairs;
 use super::queue::Queue;
 use super::record::Recorder;
 use super::reduce::PEERS;
@@ -62,6 +63,7 @@ pub struct CudaDevice<'a> {
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
     pub(super) beside: Beside,
+    pub(super) pairs: Pairs,
     /// Loops that run by themselves, and the kernel that looks at their conditions.
     pub(super) alone: Alone,
     pub(super) again: Option<Function>,
@@ -173,6 +175,7 @@ impl<'a> CudaDevice<'a> {
             let id = PlanNestId(k as u32);
             work.push(work_of(plan, id, me, kernels, &module, &mut gpu, beside.nests.contains(&id)).map_err(bad)?);
         }
+        let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
         let edges = Edges::of(plan);
         let schedule = |e: usize| {
             let needless = |item: &Item, piece: &Piece| edges.needless(item, piece);
@@ -198,6 +201,7 @@ impl<'a> CudaDevice<'a> {
             table: vec![None; plan.program.scalars.len()],
             work,
             beside,
+            pairs,
             again: None,
             alone: alone(plan),
             rounds: Rounds::default(),
@@ -301,7 +305,14 @@ impl<'a> CudaDevice<'a> {
             Some(launch) => launch.clone(),
             None => around.general(&kernels.general, work.general),
         };
-        self.sweeps(PlanNestId(k as u32), fast, launch)
+        if self.join_pair(k, &launch) {
+            return Ok(());
+        }
+        self.sweeps(PlanNestId(k as u32), fast, launch)?;
+        if let Some(number) = self.queue.last() {
+            self.pairs.queued(k, number);
+        }
+        Ok(())
     }
 }
 
@@ -476,6 +487,9 @@ impl Device for CudaDevice<'_> {
         self.ended = true;
         if self.verbose && self.rounds.done > 0 {
             eprintln!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done);
+        }
+        if self.verbose && self.pairs.joined > 0 {
+            eprintln!("rank {}: {} launches made two products that share a matrix", self.me, self.pairs.joined);
         }
         if self.verbose && self.delivered + self.carried > 0 {
             let (me, all, own) = (self.me, self.delivered + self.carried, self.delivered);

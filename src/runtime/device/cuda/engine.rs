@@ -236,10 +236,32 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         tables: &plan.program.tables,
         moving: &moving,
         scalar_code: device_code(plan),
+        neighbours: neighbours(&plan.steps),
         rounds: !alone(plan).is_empty(),
         takes: scatter::takes(plan).into_iter().map(|t| t.1).collect(),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
+}
+
+/// Nests that run right behind one another, with no message between them.
+fn neighbours(steps: &[Step]) -> Vec<(usize, usize)> {
+    let mut out: Vec<(usize, usize)> = vec![];
+    for two in steps.windows(2) {
+        if let [StepKind::Compute { nest: a, .. }, StepKind::Compute { nest: b, overlap: None }] =
+            [&two[0].kind, &two[1].kind]
+            && !out.contains(&(a.0 as usize, b.0 as usize))
+        {
+            out.push((a.0 as usize, b.0 as usize));
+        }
+    }
+    for inner in steps.iter().flat_map(|s| s.kind.blocks()) {
+        for two in neighbours(inner) {
+            if !out.contains(&two) {
+                out.push(two);
+            }
+        }
+    }
+    out
 }
 
 /// Nests in loops that read or write an array whose ghost cells come from other ranks.

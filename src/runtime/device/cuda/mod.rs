@@ -13,6 +13,7 @@ mod graphs;
 mod launch;
 mod link;
 pub mod nvrtc;
+mod pairs;
 mod queue;
 pub mod record;
 mod reduce;

@@ -118,6 +118,11 @@ impl Queue {
         self.count - 1
     }
 
+    /// The number of the last launch, if it has not gone out yet.
+    pub fn last(&self) -> Option<u64> {
+        if self.pending.is_empty() { None } else { Some(self.count - 1) }
+    }
+
     /// A launch that has not gone out yet.
     pub fn waiting(&mut self, number: u64) -> Option<&mut Launch> {
         let at = self.place(number)?;
