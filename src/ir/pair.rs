@@ -6,9 +6,10 @@
 //! ```
 //!
 //! This is the derivative of a model that is linear in its weights: `r` are the residuals of the samples `x`, and `g` adds up to the
-//! gradient. One who runs both at once reads `x` once.
+//! gradient. One who runs both at once reads `x` once. A third nest may ride along that adds up `r` itself, in the same blocks:
+//! `s[l, c] = sum[i in block l] r[i, c]`.
 
-use crate::ir::contraction::{Chain, Contraction, Factor, product};
+use crate::ir::contraction::{Chain, Contraction, Factor, chain, product};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{AccessId, Affine, BinaryOp, Inst, Nest, Op, OperandId, Reg, Sym};
 use crate::ir::ty::Ty;
@@ -61,13 +62,39 @@ pub fn of(a: &Nest, b: &Nest) -> Option<Pair> {
         return None;
     }
     // Blocks of the second run while rows of the first are still to come: nothing else passes from one to the other.
-    let operands = |n: &Nest| (0..n.operands.len() as u32).map(OperandId).collect::<Vec<_>>();
-    let taken = |o: &OperandId| *o != r && a.stores.iter().any(|s| array(a, s.operand) == array(b, *o));
-    let given = |o: &OperandId| b.stores.iter().any(|s| array(b, s.operand) == array(a, *o));
-    if operands(b).iter().any(taken) || operands(a).iter().any(given) {
+    if passes(a, b, Some(r)) || passes(b, a, None) {
         return None;
     }
     Some(Pair { first, second, terms, shared: (x, again), stored, read: r })
+}
+
+/// The chain of the nest that rides along with the pair of `a` and `b`, right behind them, and `r` as its operand.
+pub fn rider(a: &Nest, b: &Nest, pair: &Pair, c: &Nest) -> Option<(Chain, OperandId)> {
+    let chain = chain(c)?;
+    let array = |n: &Nest, o: OperandId| n.operands[o.0 as usize].array;
+    let r = (0..c.operands.len() as u32).map(OperandId).find(|o| array(c, *o) == array(b, pair.read))?;
+    if c.domain.dims[..] != [b.domain.dims[0], b.domain.dims[2]] || chain.start.is_none() || chain.limits.contains(&1) {
+        return None;
+    }
+    let at = [Affine::sym(Sym::Counter(chain.counter)), Affine::sym(Sym::Dim(1))];
+    let mut code = chain.terms.iter().flat_map(|f| &f.code);
+    let own = code.all(|i| match i {
+        Inst::Op { op: Op::Load(k), .. } => {
+            let access = &c.accesses[k.0 as usize];
+            access.operand == r && access.index[..] == at
+        }
+        Inst::Op { .. } => true,
+        _ => false,
+    });
+    let free = !passes(a, c, Some(r)) && !passes(c, a, None) && !passes(b, c, None) && !passes(c, b, None);
+    (own && free && c.operands[r.0 as usize].ty == Ty::F32).then_some((chain, r))
+}
+
+/// Whether `to` reads or writes what `from` writes, other than by this operand.
+fn passes(from: &Nest, to: &Nest, but: Option<OperandId>) -> bool {
+    let array = |n: &Nest, o: OperandId| n.operands[o.0 as usize].array;
+    let touches = |o: OperandId| Some(o) != but && from.stores.iter().any(|s| array(from, s.operand) == array(to, o));
+    (0..to.operands.len() as u32).map(OperandId).any(touches)
 }
 
 /// The operand that a factor is an element of, read at these subscripts, if it is nothing else.

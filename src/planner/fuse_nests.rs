@@ -3,15 +3,20 @@
 //! Input: homes are chosen. Output: fewer nests; temporaries that only passed values on are no longer stored. Invariant: every
 //! element and every reduction has the bits that it had.
 //!
+//! A nest further behind moves up if nothing in between minds and it needs no message.
+//!
 //! Before: `a[i] = f(x[i])`, `b[i] = g(a[i])`, `s = sum[i] b[i]`: three sweeps. After: one sweep that reads `x` and adds up.
 
+use super::join_messages::{computed, may_precede};
 use super::schedule_steps::code_scalars;
 use crate::ir::contraction::product;
 use crate::ir::kernel::*;
-use crate::ir::plan::{Home, Plan, PlanNest};
-use crate::ir::program::{NestId, PrintPart, Stmt, StmtKind};
+use crate::ir::plan::{Home, Plan, PlanNest, PlanNestId};
+use crate::ir::program::{NestId, Placement, PrintPart, Stmt, StmtKind};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Nests further behind are not looked at.
+const FAR: usize = 32;
 /// A sweep with more reads than this is not joined further: it would run out of registers.
 const MOST_ACCESSES: usize = 40;
 
@@ -42,7 +47,7 @@ fn fuse_block(plan: &mut Plan, body: &mut Vec<Stmt>) {
     let mut k = 0;
     while k < body.len() {
         // A joined nest stands at `k` or behind it: look again from the same place.
-        if !fuse_with_next(plan, body, k) {
+        if !fuse_with_next(plan, body, k) && !fuse_with_later(plan, body, k) {
             k += 1;
         }
     }
@@ -100,6 +105,30 @@ fn fuse_with_next(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
     let nest = body[k].clone();
     body.splice(k..k + 2 + count, before.into_iter().chain([nest]).chain(behind));
     true
+}
+
+/// Joins the nest at `k` with one that stands behind other nests, which it may precede.
+fn fuse_with_later(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
+    let run: Vec<PlanNestId> = body[k..].iter().map_while(computed).take(FAR).collect();
+    for m in 2..run.len() {
+        let (first, later) = (&plan.nests[run[0].0 as usize], &plan.nests[run[m].0 as usize]);
+        if !reads_where_it_is(plan, &later.nest) || !run[1..m].iter().all(|j| may_precede(plan, run[m], *j)) {
+            continue;
+        }
+        if let Some(joined) = join(first, later) {
+            plan.nests[run[0].0 as usize] = joined;
+            body.remove(k + m);
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a nest reads elements at its own points only, or what every rank has: it waits for no message.
+fn reads_where_it_is(plan: &Plan, nest: &Nest) -> bool {
+    let own = |a: &Access| a.index.iter().enumerate().all(|(d, x)| *x == Affine::sym(Sym::Dim(d)));
+    let everywhere = |a: &Access| plan.array(array_of(nest, a.operand)).array.placement == Placement::Replicated;
+    nest.accesses.iter().all(|a| own(a) || everywhere(a))
 }
 
 /// Whether a statement behind a nest may run before it.

@@ -15,12 +15,11 @@ impl Scheduler<'_> {
     /// Behind a nest that waits for a view: the next nest that waits for nothing, and that it and those between may follow. Run
     /// first, it lets what reads its result join the same messages.
     pub(super) fn ready_behind(&self, body: &[Stmt]) -> Option<usize> {
-        let nest = |s: &Stmt| if let StmtKind::Compute(n) = s.kind { Some(PlanNestId(n.0)) } else { None };
-        let first = nest(body.first()?)?;
+        let first = computed(body.first()?)?;
         if !self.stale_items(first).iter().any(|i| matches!(i, Item::View(_))) {
             return None;
         }
-        let run: Vec<PlanNestId> = body.iter().map_while(nest).take(FAR).collect();
+        let run: Vec<PlanNestId> = body.iter().map_while(computed).take(FAR).collect();
         (1..run.len()).find(|&m| {
             run[..m].iter().all(|j| may_precede(self.plan, run[m], *j))
                 && !self.guards.contains_key(&run[m])
@@ -75,8 +74,13 @@ impl Scheduler<'_> {
     }
 }
 
+/// The nest that a statement runs.
+pub(super) fn computed(s: &Stmt) -> Option<PlanNestId> {
+    if let StmtKind::Compute(n) = s.kind { Some(PlanNestId(n.0)) } else { None }
+}
+
 /// Whether a nest may run before another one that stands before it.
-fn may_precede(plan: &Plan, nest: PlanNestId, before: PlanNestId) -> bool {
+pub(super) fn may_precede(plan: &Plan, nest: PlanNestId, before: PlanNestId) -> bool {
     let (x, y) = (&plan.nest(nest).nest, &plan.nest(before).nest);
     let touched = |n: &Nest| -> BTreeSet<ArrayId> { n.operands.iter().map(|o| o.array).collect() };
     let made: BTreeSet<ScalarId> = y.reductions.iter().map(|r| r.into).collect();

@@ -10,6 +10,7 @@ mod inspect_views;
 mod join_messages;
 mod keep_places;
 mod panel_products;
+mod ride_along;
 mod schedule_steps;
 mod slice;
 mod work_beside;
@@ -84,6 +85,7 @@ pub fn plan_with(program: Program, ranks: i64, options: Options, sink: &mut Sink
     }
     if options.fused {
         fuse_nests::fuse_nests(&mut plan);
+        ride_along::ride_along(&mut plan);
     }
     panel_products::panel_products(&mut plan, options.panels);
     let kept = keep_places::keep_places(&mut plan);

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{c_const, c_ty};
 use crate::codegen::cuda::body::Writer;
-use crate::codegen::cuda::contraction::{Tiles, code, registers};
+use crate::codegen::cuda::contraction::{Tiles, around, code, registers};
 use crate::codegen::cuda::{Form, Kernel, Placed};
 use crate::ir::contraction::{Chain, chain};
 use crate::ir::kernel::{Inst, Op, ScalarId, Sym};
@@ -93,13 +93,8 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let step = Inst::Op { dst: c.acc, op: c.next.clone() };
     out.push_str(&code(&w, std::slice::from_ref(&step), 2));
     let _ = writeln!(out, "        return r{};\n    }};", c.acc.0);
-    let (before, behind) = (&nest.code.body[..c.at], &nest.code.body[c.at + 1..]);
     let _ = writeln!(out, "{}{{", head("results", &format!("{ty} value")));
-    registers(out, nest, &[before, behind].concat(), 8);
-    out.push_str(&code(&w, before, 2));
-    let _ = writeln!(out, "        r{} = value;", c.acc.0);
-    out.push_str(&code(&w, behind, 2));
-    w.stores(out, 8);
+    around(out, &w, &c, &[], 8);
     out.push_str("    };\n");
     let _ = writeln!(
         out,

@@ -13,8 +13,8 @@ use crate::codegen::c_body::{Body, assigns, c_ty};
 use crate::codegen::cuda::body::Writer;
 use crate::codegen::cuda::gemm::{self, Gemm};
 use crate::codegen::cuda::{Form, Kernel, Placed};
-use crate::ir::contraction::{Contraction, Factor, product};
-use crate::ir::kernel::{AccessId, Inst, Nest, Op, ScalarId, Sym};
+use crate::ir::contraction::{Chain, Contraction, Factor, product};
+use crate::ir::kernel::{AccessId, Inst, Nest, Op, Reg, ScalarId, Sym};
 use crate::ir::ty::Ty;
 
 /// The text in front of units with contractions.
@@ -167,6 +167,27 @@ pub fn code(w: &Writer, code: &[Inst], indent: usize) -> String {
     Body::new(w, names, indent).write(code)
 }
 
+/// Appends what stands around a nest's loop, for the result `value`. What these read is in `ahead` already.
+pub fn around(out: &mut String, w: &Writer, chain: &Chain, ahead: &[Reg], indent: usize) {
+    let body = &w.nest.code.body;
+    let (before, behind) = (&body[..chain.at], &body[chain.at + 1..]);
+    registers(out, w.nest, &[before, behind].concat(), indent);
+    let part = |out: &mut String, insts: &[Inst]| {
+        for i in insts {
+            match i {
+                Inst::Op { dst, op: Op::Load(_) } if ahead.contains(dst) => {
+                    let _ = writeln!(out, "{:indent$}r{} = ahead.r{};", "", dst.0, dst.0);
+                }
+                _ => out.push_str(&code(w, std::slice::from_ref(i), indent / 4)),
+            }
+        }
+    };
+    part(out, before);
+    let _ = writeln!(out, "{:indent$}r{} = value;", "", chain.acc.0);
+    part(out, behind);
+    w.stores(out, indent);
+}
+
 /// Appends the kernel of a nest that is a product of matrices.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
     let c = product(placed.nest).filter(|c| c.chain.start.is_some())?;
@@ -288,18 +309,7 @@ impl Generator<'_> {
     fn results(&self, out: &mut String, row: usize, column: usize) {
         let ty = c_ty(self.c.chain.ty);
         let _ = writeln!(out, "    const auto results = [&](i64 x{row}, i64 x{column}, {ty} value) {{");
-        self.result(out, 8);
+        around(out, &self.w, &self.c.chain, &[], 8);
         out.push_str("    };\n");
-    }
-
-    /// Appends what stands around the loop, for the result `value`.
-    pub fn result(&self, out: &mut String, indent: usize) {
-        let nest = self.w.nest;
-        let (before, behind) = (&nest.code.body[..self.c.chain.at], &nest.code.body[self.c.chain.at + 1..]);
-        registers(out, self.w.nest, &[before, behind].concat(), indent);
-        out.push_str(&code(&self.w, before, indent / 4));
-        let _ = writeln!(out, "{:indent$}r{} = value;", "", self.c.chain.acc.0);
-        out.push_str(&code(&self.w, behind, indent / 4));
-        self.w.stores(out, indent);
     }
 }

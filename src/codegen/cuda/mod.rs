@@ -195,7 +195,8 @@ pub fn unit(program: &Program) -> Unit {
         kernels.push(Kernels { general, fast, linked, moving });
     }
     let mut both = String::new();
-    let pair = |n: &(usize, usize)| pair::write(&mut both, *n, &program.nests, program.moving);
+    let behind = |k: usize| program.neighbours.iter().find(|n| n.0 == k).map(|n| n.1);
+    let pair = |n: &(usize, usize)| pair::write(&mut both, *n, behind(n.1), &program.nests, program.moving);
     let pairs: Vec<pair::Pair> = program.neighbours.iter().filter_map(pair).collect();
     if !pairs.is_empty() {
         text.push_str(pair::PRELUDE);

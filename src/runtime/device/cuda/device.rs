@@ -489,7 +489,11 @@ impl Device for CudaDevice<'_> {
             eprintln!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done);
         }
         if self.verbose && self.pairs.joined > 0 {
-            eprintln!("rank {}: {} launches made two products that share a matrix", self.me, self.pairs.joined);
+            let (joined, riders) = (self.pairs.joined, self.pairs.riders);
+            eprintln!(
+                "rank {}: {joined} launches made two products that share a matrix, {riders} of them a sum too",
+                self.me
+            );
         }
         if self.verbose && self.delivered + self.carried > 0 {
             let (me, all, own) = (self.me, self.delivered + self.carried, self.delivered);

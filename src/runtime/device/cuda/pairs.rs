@@ -1,12 +1,12 @@
 //! Two products that share a matrix go out as one launch: see [`crate::ir::pair`].
 //!
-//! The first one waits in the queue. If the second is next, the launch becomes that of both.
+//! The first one waits in the queue. If the second is next, the launch becomes that of both; the one behind may ride along.
 
 use super::device::CudaDevice;
 use super::driver::{Call, CudaError, Function, Launch, Module};
 use super::work::Work;
 use crate::codegen::cuda::Unit;
-use crate::codegen::cuda::pair::{Pair, THREADS};
+use crate::codegen::cuda::pair::{self as generate, Pair};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::OperandId;
 use crate::ir::pair::range;
@@ -18,8 +18,9 @@ pub struct Pairs {
     ready: Vec<Ready>,
     /// The nest that was queued last, and the number of its launch.
     last: Option<(usize, u64)>,
-    /// Launches that became those of two nests.
+    /// Launches that became those of two nests, and those in which a third one rides along.
     pub joined: u64,
+    pub riders: u64,
 }
 
 /// A pair whose parts fit one another here.
@@ -27,10 +28,21 @@ struct Ready {
     first: usize,
     second: usize,
     function: Function,
-    /// Blocks of rows.
+    /// Blocks of rows, and threads of each.
     blocks: u32,
+    threads: u32,
     /// `r` as an operand of the second nest.
     read: OperandId,
+    rider: Option<Rider>,
+}
+
+/// A nest that may ride along.
+struct Rider {
+    nest: usize,
+    /// It has as many blocks as the second nest here.
+    fits: bool,
+    read: OperandId,
+    words: usize,
 }
 
 impl Pairs {
@@ -39,10 +51,17 @@ impl Pairs {
         for p in &unit.pairs {
             if let Some(blocks) = blocks(plan, p, work) {
                 let function = module.function(&p.name)?.with_shared(p.shared)?;
-                ready.push(Ready { first: p.first, second: p.second, function, blocks, read: p.pair.read });
+                let rider = p.rider.as_ref().map(|r| Rider {
+                    nest: r.nest,
+                    fits: rides(p, r, work).is_some(),
+                    read: r.read,
+                    words: r.words,
+                });
+                let (first, second, threads) = (p.first, p.second, p.threads);
+                ready.push(Ready { first, second, function, blocks, threads, read: p.pair.read, rider });
             }
         }
-        Ok(Pairs { ready, last: None, joined: 0 })
+        Ok(Pairs { ready, ..Pairs::default() })
     }
 
     /// A launch was queued: of this nest, with this number.
@@ -79,33 +98,64 @@ fn blocks(plan: &Plan, p: &Pair, work: &[Work]) -> Option<u32> {
     u32::try_from(part.dims[0].len() + (rows.dims[0].hi - end + length - 1) / length).ok()
 }
 
+/// Whether a rider's part here is that of the second nest, block by block.
+fn rides(p: &Pair, r: &generate::Rider, work: &[Work]) -> Option<()> {
+    let (b, c) = (&work[p.second], &work[r.nest]);
+    let (part, own) = (b.part.as_ref()?, c.part.as_ref()?);
+    let same = own.dims[..] == [part.dims[0], part.dims[2]]
+        && b.places[p.pair.read.0 as usize] == c.places[r.read.0 as usize]
+        && (own.dims[0].lo..own.dims[0].hi).all(|l| range(&r.chain, l) == range(&p.pair.second.chain, l));
+    same.then_some(())
+}
+
 impl CudaDevice<'_> {
-    /// Lets the last launch run this nest too, whose own launch is given, if they are a pair; says whether it does.
+    /// Lets the last launch run this nest too, whose own launch is given, if they are a pair or this one rides along; says whether it does.
     pub(super) fn join_pair(&mut self, nest: usize, launch: &Launch) -> bool {
-        let Some((first, number)) = self.pairs.last.take() else { return false };
-        let Some(pair) = self.pairs.ready.iter().find(|p| p.first == first && p.second == nest) else { return false };
+        let Some((before, number)) = self.pairs.last.take() else { return false };
         let product = |k: usize, call: Call| self.work[k].fast.is_some_and(|f| call == Call::Kernel(f));
-        let last = self.due.is_none() && self.queue.last() == Some(number);
-        if !last || !product(nest, launch.call) || self.shares_memory(pair) {
+        if self.due.is_some() || self.queue.last() != Some(number) || !product(nest, launch.call) {
             return false;
         }
-        let Some(waiting) = self.queue.waiting(number).filter(|l| product(first, l.call)) else { return false };
-        waiting.call = Call::Kernel(pair.function);
-        (waiting.grid, waiting.block) = ((pair.blocks, 1, 1), (THREADS, 1));
-        waiting.words.extend(&launch.words);
-        self.pairs.joined += 1;
+        let fits = |p: &&Ready| match &p.rider {
+            _ if p.first == before && p.second == nest => !self.clash((p.first, p.second), Some(p.read)),
+            Some(r) if p.second == before && r.nest == nest && r.fits => {
+                !self.clash((p.first, nest), Some(r.read)) && !self.clash((p.second, nest), None)
+            }
+            _ => false,
+        };
+        let Some(pair) = self.pairs.ready.iter().find(fits) else { return false };
+        let Some(waiting) = self.queue.waiting(number) else { return false };
+        if pair.second == nest {
+            if !product(before, waiting.call) {
+                return false;
+            }
+            waiting.call = Call::Kernel(pair.function);
+            (waiting.grid, waiting.block) = ((pair.blocks, 1, 1), (pair.threads, 1));
+            waiting.words.extend(&launch.words);
+            waiting.words.extend(pair.rider.iter().flat_map(|r| vec![0; r.words + 1]));
+            self.pairs.joined += 1;
+            // The next one may ride along.
+            self.pairs.last = Some((nest, number));
+        } else {
+            if waiting.call != Call::Kernel(pair.function) {
+                return false;
+            }
+            let at = waiting.words.len() - launch.words.len() - 1;
+            waiting.words[at..].copy_from_slice(&[&launch.words[..], &[1]].concat());
+            self.pairs.riders += 1;
+        }
         true
     }
 
-    /// Whether one nest of a pair writes where the other reads or writes, other than the array that passes between them: arrays that
-    /// are not in use at one time may have one block of memory.
-    fn shares_memory(&self, p: &Ready) -> bool {
+    /// Whether one of two nests writes where the other reads or writes, other than by operand `but` of the second: arrays that are not in
+    /// use at one time may have one block of memory.
+    fn clash(&self, (a, b): (usize, usize), but: Option<OperandId>) -> bool {
         let address = |nest: usize, o: OperandId| self.address(self.work[nest].places[o.0 as usize]);
         let all = |nest: usize| (0..self.plan.nests[nest].nest.operands.len() as u32).map(OperandId);
-        let stored = |nest: usize| self.plan.nests[nest].nest.stores.iter().map(|s| s.operand);
-        let clash = |a: usize, b: usize| {
-            stored(a).any(|x| all(b).any(|y| address(a, x) == address(b, y) && !(b == p.second && y == p.read)))
+        let stores = |nest: usize| self.plan.nests[nest].nest.stores.iter().map(|s| s.operand);
+        let met = |x: usize, y: usize, but: Option<OperandId>| {
+            stores(x).any(|s| all(y).any(|o| Some(o) != but && address(x, s) == address(y, o)))
         };
-        clash(p.first, p.second) || clash(p.second, p.first)
+        met(a, b, but) || met(b, a, None)
     }
 }
