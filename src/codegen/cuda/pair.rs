@@ -93,7 +93,7 @@ pub fn write(
     if let Some(r) = &riding {
         parameters.push(format!("{}, u64 rides", r.prefixed));
     }
-    let threads = 128 + if rider.is_some() { 32 } else { 0 };
+    let threads = if rider.is_some() { 192 } else { 160 };
     let _ = writeln!(
         out,
         "extern \"C\" __global__ void __launch_bounds__({threads}, 2) {name}({}) {{",

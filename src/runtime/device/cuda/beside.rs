@@ -1,8 +1,13 @@
 //! Reductions whose results nobody asks for before the next sweep has begun, such as a norm that is printed at the end. They are
 //! finished, and the scalars that follow from them computed, beside that sweep, so that ranks need not wait for one another there.
+//!
+//! Sweeps of few blocks, one right behind the other, run beside one another if neither writes what the other touches: small steps are
+//! bound by latency.
 
 use std::collections::BTreeSet;
 
+use super::device::CudaDevice;
+use super::driver::{Call, Launch};
 use super::engine::reads;
 use crate::ir::kernel::{Code, ScalarId};
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
@@ -66,6 +71,37 @@ impl Beside {
                 }
                 _ => return,
             }
+        }
+    }
+}
+
+/// More blocks than this fill a GPU by themselves.
+const FEW: u64 = 132;
+
+/// A sweep of few blocks in the queue.
+pub struct Small {
+    pub nest: usize,
+    /// The number of its launch.
+    pub number: u64,
+    /// The words that it uses, and where its arrays begin.
+    pub words: Vec<u64>,
+}
+
+/// Whether a launch leaves room for another.
+pub fn few_blocks(launch: &Launch) -> bool {
+    let (x, y, z) = launch.grid;
+    matches!(launch.call, Call::Kernel(_)) && u64::from(x) * u64::from(y) * u64::from(z) <= FEW
+}
+
+impl CudaDevice<'_> {
+    /// Lets the last launch run beside that of this nest, which is about to be queued, if both are small and have nothing to do with one
+    /// another.
+    pub(super) fn beside_last(&mut self, nest: usize, launch: &Launch) {
+        let Some(last) = self.small.take() else { return };
+        let reduces = |k: usize| !self.plan.nests[k].nest.reductions.is_empty();
+        let alone = self.queue.last() == Some(last.number) && few_blocks(launch);
+        if alone && !reduces(last.nest) && !reduces(nest) && !self.clash((last.nest, nest), None) {
+            self.queue.let_beside(last.words);
         }
     }
 }

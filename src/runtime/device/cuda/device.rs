@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::beside::Beside;
+use super::beside::{Beside, Small};
 use super::blas::Math;
 use super::by_hand::scratch_bytes;
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
@@ -64,6 +64,8 @@ pub struct CudaDevice<'a> {
     pub(super) work: Vec<Work>,
     pub(super) beside: Beside,
     pub(super) pairs: Pairs,
+    /// The last launch, if it is a sweep of few blocks.
+    pub(super) small: Option<Small>,
     /// Loops that run by themselves, and the kernel that looks at their conditions.
     pub(super) alone: Alone,
     pub(super) again: Option<Function>,
@@ -202,6 +204,7 @@ impl<'a> CudaDevice<'a> {
             work,
             beside,
             pairs,
+            small: None,
             again: None,
             alone: alone(plan),
             rounds: Rounds::default(),

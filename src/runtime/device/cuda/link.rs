@@ -5,6 +5,7 @@
 //! The launch of a sweep waits in the queue, so it can still be changed when its exchange comes. What cannot be linked travels by
 //! the kernel that carries messages, with the same counters, so both ends decide for themselves.
 
+use super::beside::{Small, few_blocks};
 use super::carry;
 use super::device::{CudaDevice, lost};
 use super::driver::{Call, Launch};
@@ -238,10 +239,14 @@ impl CudaDevice<'_> {
     pub(super) fn sweeps(&mut self, id: PlanNestId, fast: Option<Launch>, launch: Launch) -> Result<(), Failure> {
         let k = id.0 as usize;
         let scalars = self.work[k].moving.iter().map(|s| self.scalar(*s));
-        let words: Vec<u64> = self.work[k].accumulators.iter().copied().chain(scalars).collect();
+        let places = self.work[k].places.iter().map(|p| self.address(*p));
+        let words: Vec<u64> = self.work[k].accumulators.iter().copied().chain(scalars).chain(places).collect();
         let Some(plain) = fast.filter(|_| self.unit.kernels[k].linked.is_some()) else {
             self.settle()?;
-            self.queue.push_using(launch, &words);
+            self.beside_last(k, &launch);
+            let few = few_blocks(&launch);
+            let number = self.queue.push_sweep(launch, &words);
+            self.small = few.then_some(Small { nest: k, number, words });
             self.sweep = None;
             return Ok(());
         };
@@ -256,7 +261,7 @@ impl CudaDevice<'_> {
                 None => self.settle()?,
             }
         }
-        let number = self.queue.push_using(launch, &words);
+        let number = self.queue.push_sweep(launch, &words);
         let place = |s: &Store| self.address(self.work[k].places[s.operand.0 as usize]);
         let stores = self.plan.nest(id).nest.stores.iter().map(place).collect();
         self.sweep = Some(Sweep { number, nest: id, plain, rim, stores });

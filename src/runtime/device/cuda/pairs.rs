@@ -125,6 +125,8 @@ impl CudaDevice<'_> {
         };
         let Some(pair) = self.pairs.ready.iter().find(fits) else { return false };
         let Some(waiting) = self.queue.waiting(number) else { return false };
+        // What is noted of the launch would not be all that it uses.
+        self.small = None;
         if pair.second == nest {
             if !product(before, waiting.call) {
                 return false;
@@ -149,7 +151,7 @@ impl CudaDevice<'_> {
 
     /// Whether one of two nests writes where the other reads or writes, other than by operand `but` of the second: arrays that are not in
     /// use at one time may have one block of memory.
-    fn clash(&self, (a, b): (usize, usize), but: Option<OperandId>) -> bool {
+    pub(super) fn clash(&self, (a, b): (usize, usize), but: Option<OperandId>) -> bool {
         let address = |nest: usize, o: OperandId| self.address(self.work[nest].places[o.0 as usize]);
         let all = |nest: usize| (0..self.plan.nests[nest].nest.operands.len() as u32).map(OperandId);
         let stores = |nest: usize| self.plan.nests[nest].nest.stores.iter().map(|s| s.operand);

@@ -2,7 +2,7 @@
 //! traced run each launch goes out alone, with a clock before and behind it.
 //!
 //! What nobody asks for at once, such as a norm that is only printed at the end, runs beside the launches behind it; those that use
-//! the same words of memory wait for it.
+//! the same words of memory wait for it. So do sweeps of few blocks, beside others that touch none of their arrays.
 
 use std::collections::HashMap;
 
@@ -37,6 +37,15 @@ fn hash(batch: &[Launch]) -> u64 {
     h
 }
 
+/// A launch beside others.
+struct Side {
+    number: u64,
+    /// The words that it uses, or the first ones of what it uses.
+    words: Vec<u64>,
+    /// It works on arrays: only sweeps say whether they use the same ones.
+    sweep: bool,
+}
+
 /// Launches in order.
 #[derive(Default)]
 pub struct Queue {
@@ -50,8 +59,8 @@ pub struct Queue {
     /// The steps of the pending launches, and how they stand to one another.
     steps: Vec<u32>,
     lanes: Vec<Lane>,
-    /// Launches beside others that nobody waits for yet: the number of each, and the words that it uses.
-    beside: Vec<(u64, Vec<u64>)>,
+    /// Launches beside others that nobody waits for yet.
+    beside: Vec<Side>,
     /// Where the last launch takes numbers of scalar code: the first of two words.
     codes: Option<usize>,
     /// How many launches there have been.
@@ -67,20 +76,38 @@ impl Queue {
     pub fn push(&mut self, launch: Launch) -> u64 {
         let last = self.beside.pop();
         self.beside.clear();
-        self.add(launch, false, last.map(|l| l.0))
+        self.add(launch, false, last.map(|l| l.number))
     }
 
-    /// Adds a launch that uses, of the words that launches beside others may use, just these.
+    /// Adds a launch that uses, of the words that launches beside others may use, just these, and any array.
     pub fn push_using(&mut self, launch: Launch, words: &[u64]) -> u64 {
-        let last = self.beside.iter().rposition(|b| b.1.iter().any(|w| words.contains(w)));
+        self.push_behind(launch, &|b| b.sweep || b.words.iter().any(|w| words.contains(w)))
+    }
+
+    /// Adds a sweep that uses just these words and the arrays that begin with them.
+    pub fn push_sweep(&mut self, launch: Launch, words: &[u64]) -> u64 {
+        self.push_behind(launch, &|b| b.words.iter().any(|w| words.contains(w)))
+    }
+
+    fn push_behind(&mut self, launch: Launch, waits: &dyn Fn(&Side) -> bool) -> u64 {
+        let last = self.beside.iter().rposition(waits);
         let after = last.and_then(|k| self.beside.drain(..=k).next_back());
-        self.add(launch, false, after.map(|b| b.0))
+        self.add(launch, false, after.map(|b| b.number))
+    }
+
+    /// The last launch, a sweep that follows all others and uses these words and arrays, turns out to be one that those behind it need not
+    /// wait for, unless they use the same.
+    pub fn let_beside(&mut self, words: Vec<u64>) {
+        if let Some(lane) = self.lanes.last_mut() {
+            lane.beside = true;
+            self.beside.push(Side { number: self.count - 1, words, sweep: true });
+        }
     }
 
     /// Adds a launch that those behind it need not wait for, unless they use one of these words.
     pub fn push_beside(&mut self, launch: Launch, words: Vec<u64>) {
         let number = self.add(launch, true, None);
-        self.beside.push((number, words));
+        self.beside.push(Side { number, words, sweep: false });
     }
 
     /// The last launch runs scalar code too, up to [`CODES`] pieces, whose numbers stand in two words from this one on.
@@ -103,7 +130,7 @@ impl Queue {
         };
         launch.words[word] |= number << shift;
         if let Some(last) = self.beside.last_mut() {
-            last.1.extend(words);
+            last.words.extend(words);
         }
         true
     }
@@ -145,7 +172,7 @@ impl Queue {
         let sent = self.flush(gpu);
         (self.pending, self.steps, self.lanes) = rest.unwrap_or_default();
         let first = self.count - self.pending.len() as u64;
-        self.beside = beside.into_iter().filter(|b| b.0 >= first).collect();
+        self.beside = beside.into_iter().filter(|b| b.number >= first).collect();
         sent
     }
 
