@@ -126,3 +126,44 @@ fn products_that_a_library_can_carry_out() {
         assert_eq!(text.contains("gives this product to cuBLAS"), wanted, "{equation}");
     }
 }
+
+/// A program that runs these statements after one another in a loop: `x` is 9000 by 40, `w` 40 by 8.
+#[cfg(feature = "cuda")]
+fn regression(statements: &str) -> String {
+    format!(
+        "array x: f32[9000, 40] in (block, *)\narray r, y: f32[9000, 8] in (block, *)\narray w, g: f32[40, 8]\n\
+         array b, s: f32[8]\nworkflow main {{\n    for t in 0..3 {{\n{statements}\n    }}\n}}\n"
+    )
+}
+
+#[test]
+#[cfg(feature = "cuda")]
+fn two_products_that_share_a_matrix_are_one_kernel() {
+    let r = "r[i, c] = (sum[k] x[i, k] * w[k, c]) + b[c]";
+    let g = "g[k, c] = sum[i] x[i, k] * r[i, c]";
+    let (s, step) = ("s[c] = sum[i] r[i, c]", "w[k, c] -= g[k, c]");
+    let kernel = |statements: &[&str]| {
+        let cuda = mgpu(&["emit", "cuda"], &regression(&statements.join("\n")));
+        let at = cuda.find("mg_pair<40, MG_PAIR_ROWS, ");
+        at.map(|at| cuda[at..].lines().next().unwrap_or_default().contains("true"))
+    };
+    // The sum of the residuals rides along, wherever it stands behind the gradient.
+    assert_eq!(kernel(&[r, g]), Some(false));
+    assert_eq!(kernel(&[r, g, s]), Some(true));
+    assert_eq!(kernel(&[r, g, step, s]), Some(true));
+    // Something else stands between them; what passes on is not the residuals; the rows are not those of the first.
+    assert_eq!(kernel(&[r, "b[c] = b[c] * 2", g]), None);
+    assert_eq!(kernel(&[r, "g[k, c] = sum[i] x[i, k] * y[i, c]"]), None);
+    assert_eq!(kernel(&[r, "g[k, c] = sum[i in 0..8999] x[i+1, k] * r[i, c]"]), None);
+}
+
+#[test]
+fn an_update_joins_the_sum_that_it_follows_over_other_sweeps() {
+    let program = "array x: f32[900, 4] in (block, *)\narray r: f32[900] in (block)\narray w, g: f32[4]\narray b, s: f32[8]\n\
+                   workflow main {\n    g[k] = sum[i] x[i, k] * r[i]\n    s[c] = b[c] + 1\n    w[k] -= g[k]\n    b[c] -= s[c]\n}\n";
+    let plan = mgpu(&["plan"], program);
+    assert!(plan.contains("compute g, w over [0..4]") && plan.contains("compute s, b over [0..8]"), "{plan}");
+    // Not over one that changes what it reads.
+    let plan = mgpu(&["plan"], &program.replace("s[c] = b[c] + 1", "w[k] = w[k] * r[k]"));
+    assert!(plan.contains("compute g over [0..4]"), "{plan}");
+}

@@ -126,6 +126,8 @@ pub fn program(seed: u64) -> Program {
     }
     body.extend(parts);
     g.program.body = body;
+    g.program.generic = if g.r.chance(30) { g.r.range(1, 3) as usize } else { 0 };
+    g.program.module = g.r.chance(20);
     g.program
 }
 

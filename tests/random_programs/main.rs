@@ -6,6 +6,7 @@
 
 mod complex;
 mod derivative;
+mod elementary;
 mod exact;
 mod generate;
 mod minimise;
@@ -14,8 +15,9 @@ mod reference;
 mod text;
 mod values;
 
-use mgpu::check::{NoFiles, Options, check};
+use mgpu::check::{Loader, Options, check};
 use mgpu::diag::{Sink, render};
+use mgpu::ir::stored::Stored;
 use mgpu::planner::Panelling;
 use mgpu::runtime::device::{Executor, OnHost, native::Native, vm::Vm};
 use mgpu::runtime::io::root::Root;
@@ -29,6 +31,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const RANKS: [&[i64]; 4] = [&[1, 2, 3, 4, 7], &[1, 4, 7], &[1, 2, 3, 4, 7], &[1, 2, 3]];
 /// One program in so many runs as native C too.
 const NATIVE_EVERY: u64 = 400;
+
+/// A loader for programs with one module and no arrays from files.
+struct Module(String);
+
+impl Loader for Module {
+    fn source(&self, _: &str) -> Result<String, String> {
+        Ok(self.0.clone())
+    }
+    fn array(&self, _: &str) -> Result<(Stored, Vec<i64>), String> {
+        Err("no arrays here".into())
+    }
+}
 
 /// Kinds of failure; shrinking keeps the kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,17 +67,17 @@ fn spent() -> f64 {
 /// Compiles and runs a program everywhere; `Err` says what is wrong.
 pub fn examine(program: &Program, native: bool, ranks: &'static [i64]) -> Result<(), (Kind, String)> {
     let wanted = reference::run(program);
-    let text = program.text();
-    let caught = std::panic::catch_unwind(|| runs(&text, native, ranks, &wanted));
+    let (text, module) = program.text();
+    let caught = std::panic::catch_unwind(|| runs(&text, module, native, ranks, &wanted));
     caught.unwrap_or_else(|_| Err((Kind::Failed, "the compiler panicked".into())))
 }
 
-fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Kind, String)> {
+fn runs(text: &str, module: String, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Kind, String)> {
     let (mut sources, mut sink) = (SourceMap::default(), Sink::default());
     let begun = spent();
     let id = sources.add("random.mgpu", text);
     let bound = parse(id, text, &mut sink)
-        .and_then(|ast| check(ast, &mut sources, &NoFiles, &Options { params: &[], ranks: 1 }, &mut sink));
+        .and_then(|ast| check(ast, &mut sources, &Module(module), &Options { params: &[], ranks: 1 }, &mut sink));
     let Some(bound) = bound else {
         let told: Vec<String> = sink.items.iter().map(|d| render::render(d, &sources, false)).collect();
         let code = sink.items.first().and_then(|d| d.code[1..].parse().ok()).unwrap_or(0);
@@ -74,7 +88,8 @@ fn runs(text: &str, native: bool, ranks: &[i64], wanted: &str) -> Result<(), (Ki
         _ => Ok(()),
     };
     slow("checking".into(), begun)?;
-    let root = Root::open(std::env::temp_dir()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::open(folder.path().to_path_buf()).unwrap();
     for &n in ranks {
         let (mut sink, begun) = (Sink::default(), spent());
         // Products panel by panel, of another size on every number of ranks.
@@ -127,7 +142,7 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
             }
             let program = generate::program(seed);
             if shown {
-                eprintln!("seed {seed}\n{}", program.text());
+                eprintln!("seed {seed}\n{}", program.whole_text());
             }
             let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
             if let Err((kind, why)) = examine(&program, native, ranks) {
@@ -135,7 +150,7 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
                 eprintln!("seed {seed}: {kind:?}, {why}\nmaking it smaller");
                 let small = minimise::minimise(program, kind, native, ranks);
                 let why = examine(&small, native, ranks).err().map_or(String::new(), |e| e.1);
-                *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.text()));
+                *found.lock().unwrap() = Some(format!("seed {seed}: {kind:?}\n{}\n{why}", small.whole_text()));
             }
         }
     };
@@ -153,6 +168,6 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
 #[test]
 fn the_reference_and_the_texts_are_not_empty() {
     let program = generate::program(5);
-    assert!(program.text().contains("workflow main"));
+    assert!(program.whole_text().contains("workflow main"));
     assert!(!reference::run(&program).is_empty());
 }

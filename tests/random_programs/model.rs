@@ -86,7 +86,7 @@ pub enum Expr {
     Scan(Ty, (Fold, bool), String, i64, Box<Expr>),
     /// The reduction or scan, written with a function of the program that combines like it.
     By(Box<Expr>),
-    /// A function of the language that is exact, of one to three values.
+    /// A function of the language that is exact, of one to three values, or an elementary one ([`ELEMENTARY`]).
     Built(Ty, &'static str, Vec<Expr>),
     /// `a^k`
     Power(Ty, Box<Expr>, i64),
@@ -261,8 +261,8 @@ pub enum Stmt {
         wrt: usize,
         rank: usize,
     },
-    /// `to = from`
-    Copy(String, String),
+    /// `to = from`, by way of a file of this number if there is one.
+    Copy(String, String, Option<usize>),
     /// `let name = array`
     Keep(String, String),
     Call {
@@ -270,6 +270,8 @@ pub enum Stmt {
         targets: Vec<String>,
         arrays: Vec<String>,
         scalars: Vec<Expr>,
+        /// The kernel is handed to a workflow, which calls it with the first array.
+        handed: bool,
     },
     CallWorkflow {
         workflow: usize,
@@ -327,8 +329,20 @@ pub struct Program {
     pub tables: Vec<Table>,
     /// Arrays of complex numbers, which nothing prints.
     pub complex: Vec<Array>,
+    /// Functions and kernels whose types are variables where they can be: those with a number that this one divides (0: none).
+    pub generic: usize,
+    /// Functions, kernels and tables stand in a file of their own.
+    pub module: bool,
     pub body: Vec<Stmt>,
 }
 
 /// Reductions of a type that any function could make: their order does not show.
 pub const FREE: &[Fold] = &[Fold::Sum, Fold::Prod, Fold::Min, Fold::Max, Fold::Any, Fold::All];
+
+/// Elementary functions of one value.
+pub const ELEMENTARY: &[&str] = &[
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
+    "cosh", "tanh", "erf", "cbrt",
+];
+/// Those of two.
+pub const OF_TWO: &[&str] = &["atan2", "pow", "hypot"];

@@ -142,7 +142,7 @@ impl Machine<'_> {
                 let data = self.derivative(*loss, &places, *wrt);
                 self.arrays[at].data = data;
             }
-            Stmt::Copy(to, from) => {
+            Stmt::Copy(to, from, _) => {
                 let data = self.arrays[self.scope.arrays[from]].data.clone();
                 let at = self.scope.arrays[to];
                 self.arrays[at].data = data;
@@ -152,7 +152,7 @@ impl Machine<'_> {
                 self.scope.arrays.insert(name.clone(), self.arrays.len());
                 self.arrays.push(copy);
             }
-            Stmt::Call { kernel, targets, arrays, scalars } => self.call(*kernel, targets, arrays, scalars),
+            Stmt::Call { kernel, targets, arrays, scalars, .. } => self.call(*kernel, targets, arrays, scalars),
             Stmt::CallWorkflow { workflow, target, array } => self.call_workflow(*workflow, target, array),
             Stmt::Scalar { name, value, .. } => {
                 let v = self.eval(value);

@@ -5,6 +5,8 @@ use mgpu::ir::ty::Ty;
 use std::fmt::Write;
 
 const ITEM: &str = "    ";
+/// The file of the module.
+pub const MODULE: &str = "module.mgpu";
 
 /// The name of the function that combines like a reduction.
 fn function(op: Fold, ty: Ty) -> String {
@@ -52,25 +54,45 @@ fn functions(text: &str) -> String {
 }
 
 impl Program {
-    /// The program's text.
-    pub fn text(&self) -> String {
-        let text = self.declarations();
-        functions(&text) + &text
+    /// The program's text, and that of its module.
+    pub fn text(&self) -> (String, String) {
+        let (shared, names) = self.shared();
+        let own = self.own();
+        if self.module && !names.is_empty() {
+            let head = format!("use \"{MODULE}\": {}\n{}", names.join(", "), functions(&own));
+            return (head + &own, functions(&shared) + &shared);
+        }
+        let text = shared + &own;
+        (functions(&text) + &text, String::new())
     }
 
-    fn declarations(&self) -> String {
-        let mut out = String::new();
+    /// Both in one, to be read.
+    pub fn whole_text(&self) -> String {
+        let (text, module) = self.text();
+        if module.is_empty() { text } else { format!("{text}--- {MODULE}\n{module}") }
+    }
+
+    /// What may stand in a module, and the names of it.
+    fn shared(&self) -> (String, Vec<String>) {
+        let (mut out, mut names) = (String::new(), vec![]);
+        names.extend(self.tables.iter().map(|t| t.name.clone()));
+        names.extend((0..self.functions.len()).map(|k| format!("f{k}")));
+        names.extend(self.kernels.iter().map(|k| k.name.clone()));
+        names.extend((0..self.totals.len()).map(|k| format!("h{k}")));
+        names.extend((0..self.losses.len()).map(|k| format!("g{k}")));
         for t in &self.tables {
             let _ = writeln!(out, "let {} = {}", t.name, rows(&t.shape, &t.values));
         }
         for (k, f) in self.functions.iter().enumerate() {
-            let params: Vec<String> = f.params.iter().map(|(n, t)| format!("{n}: {t}")).collect();
-            let _ = writeln!(out, "fn f{k}({}) -> {} = {}", params.join(", "), f.value.ty(), expr(&f.value));
+            let seen = self.seen(k, f.params[0].1);
+            let params: Vec<String> = f.params.iter().map(|(n, t)| format!("{n}: {}", seen(*t))).collect();
+            let _ = writeln!(out, "fn f{k}({}) -> {} = {}", params.join(", "), seen(f.value.ty()), expr(&f.value));
         }
-        self.arrays.iter().chain(&self.complex).for_each(|a| out += &format!("{}\n", array(a)));
-        for k in &self.kernels {
+        for (number, k) in self.kernels.iter().enumerate() {
+            let seen = self.seen(number, k.params.first().map_or(Ty::Bool, |p| p.ty));
+            let port = |p: &Port| format!("{}: {}[{}]", p.name, seen(p.ty), p.extents.join(", "));
             let mut params: Vec<String> = k.params.iter().map(port).collect();
-            params.extend(k.scalars.iter().map(|(n, t)| format!("{n}: {t}")));
+            params.extend(k.scalars.iter().map(|(n, t)| format!("{n}: {}", seen(*t))));
             let results: Vec<String> = k.results.iter().map(port).collect();
             let _ = writeln!(out, "kernel {}({}) -> {} {{", k.name, params.join(", "), results.join(", "));
             for (place, e) in k.body.iter().enumerate() {
@@ -100,13 +122,41 @@ impl Program {
                 expr(&g.term)
             );
         }
+        (out, names)
+    }
+
+    /// The name of a type in the declaration with this number: a variable where it is that of the first argument.
+    fn seen(&self, number: usize, first: Ty) -> impl Fn(Ty) -> String {
+        let generic = self.generic > 0 && number % self.generic == 0 && first != Ty::Bool;
+        move |ty: Ty| if generic && ty == first { "T".to_string() } else { ty.to_string() }
+    }
+
+    /// Whether a kernel's results follow from its first array, so that a workflow may be handed it.
+    pub fn may_be_handed(&self, kernel: usize) -> bool {
+        let k = &self.kernels[kernel];
+        let Some(first) = k.params.first() else { return false };
+        k.results.len() == 1 && k.results[0].extents.iter().all(|n| first.extents.contains(n))
+    }
+
+    /// What stands in the program's own file.
+    fn own(&self) -> String {
+        let mut out = String::new();
+        self.arrays.iter().chain(&self.complex).for_each(|a| out += &format!("{}\n", array(a)));
         for w in &self.workflows {
             let _ = writeln!(out, "workflow {}({}) -> {} {{", w.name, port(&w.param), port(&w.result));
-            stmts(&w.body, 1, &mut out);
+            self.stmts(&w.body, 1, &mut out);
             out += "}\n";
         }
-        out += "workflow main {\n";
-        stmts(&self.body, 1, &mut out);
+        let mut main = "workflow main {\n".to_string();
+        self.stmts(&self.body, 1, &mut main);
+        for (k, kernel) in self.kernels.iter().enumerate() {
+            if main.contains(&format!("= with{k}(")) {
+                let (from, to) = (port(&kernel.params[0]), Port { name: "x".into(), ..kernel.results[0].clone() });
+                let from = from.replacen(&kernel.params[0].name, "a", 1);
+                let _ = writeln!(out, "workflow with{k}(op: kernel, {from}) -> {} {{ x = op(a) }}", port(&to));
+            }
+        }
+        out += &main;
         for a in &self.arrays {
             let _ = writeln!(out, "{ITEM}print \"{} {{{}}}\"", a.name, a.name);
         }
@@ -295,62 +345,72 @@ pub fn expr(e: &Expr) -> String {
     }
 }
 
-fn stmts(list: &[Stmt], depth: usize, out: &mut String) {
-    for s in list {
-        let pad = ITEM.repeat(depth);
-        let _ = match s {
-            Stmt::Equation(e) => writeln!(out, "{pad}{}", equation(e)),
-            Stmt::OfComplex { target, left, op, value, axes, clause } => {
-                let clause = if *clause { ranges(axes) } else { String::new() };
-                writeln!(out, "{pad}{} {op} {}{clause}", place(target, left), complex(value))
-            }
-            Stmt::Grad { loss, target, arrays, wrt, rank } => {
-                let _ = writeln!(out, "{pad}{target} = grad g{loss}({}) for p{wrt}", arrays.join(", "));
-                let all: Vec<&str> = ["i", "j", "k", "l", "h"].into_iter().take(*rank).collect();
-                writeln!(out, "{pad}{target}[{}] += 0", all.join(", "))
-            }
-            Stmt::Copy(to, from) => writeln!(out, "{pad}{to} = {from}"),
-            Stmt::Keep(name, array) => writeln!(out, "{pad}let {name} = {array}"),
-            Stmt::Call { kernel, targets, arrays, scalars } => {
-                let args: Vec<String> = arrays.iter().cloned().chain(scalars.iter().map(expr)).collect();
-                writeln!(out, "{pad}{} = k{kernel}({})", targets.join(", "), args.join(", "))
-            }
-            Stmt::CallWorkflow { workflow, target, array } => writeln!(out, "{pad}{target} = w{workflow}({array})"),
-            Stmt::Scalar { name, new, value, .. } => {
-                writeln!(out, "{pad}{}{name} = {}", if *new { "var " } else { "" }, expr(value))
-            }
-            Stmt::For { index, lo, hi, by, body } => {
-                let by = if *by == 1 { String::new() } else { format!(" by {by}") };
-                let _ = writeln!(out, "{pad}for {index} in {lo}..{hi}{by} {{");
-                stmts(body, depth + 1, out);
-                writeln!(out, "{pad}}}")
-            }
-            Stmt::While { counter, rounds, body } => {
-                let _ = writeln!(out, "{pad}var {counter} = 0");
-                let _ = writeln!(out, "{pad}while {counter} < {rounds} {{\n{pad}{ITEM}{counter} += 1");
-                stmts(body, depth + 1, out);
-                writeln!(out, "{pad}}}")
-            }
-            Stmt::If { cond, then, otherwise } => {
-                let _ = writeln!(out, "{pad}if {} {{", expr(cond));
-                stmts(then, depth + 1, out);
-                if !otherwise.is_empty() {
-                    let _ = writeln!(out, "{pad}}} else {{");
-                    stmts(otherwise, depth + 1, out);
+impl Program {
+    fn stmts(&self, list: &[Stmt], depth: usize, out: &mut String) {
+        for s in list {
+            let pad = ITEM.repeat(depth);
+            let _ = match s {
+                Stmt::Equation(e) => writeln!(out, "{pad}{}", equation(e)),
+                Stmt::OfComplex { target, left, op, value, axes, clause } => {
+                    let clause = if *clause { ranges(axes) } else { String::new() };
+                    writeln!(out, "{pad}{} {op} {}{clause}", place(target, left), complex(value))
                 }
-                writeln!(out, "{pad}}}")
-            }
-            Stmt::Declare(a) => writeln!(out, "{pad}{}", array(a)),
-            Stmt::Places { names, op, axes, term } => {
-                let axes: Vec<String> = axes.iter().map(range).collect();
-                writeln!(out, "{pad}let {} = {}[{}] ({})", names.join(", "), word(*op), axes.join(", "), expr(term))
-            }
-            Stmt::BreakIf(c) => writeln!(out, "{pad}if {} {{ break }}", expr(c)),
-            Stmt::Print(list) => {
-                let holes: Vec<String> = list.iter().map(|e| format!("{{{}}}", expr(e))).collect();
-                writeln!(out, "{pad}print \"{}\"", holes.join(" "))
-            }
-            Stmt::PrintArray(a) => writeln!(out, "{pad}print \"{{{a}}}\""),
-        };
+                Stmt::Grad { loss, target, arrays, wrt, rank } => {
+                    let _ = writeln!(out, "{pad}{target} = grad g{loss}({}) for p{wrt}", arrays.join(", "));
+                    let all: Vec<&str> = ["i", "j", "k", "l", "h"].into_iter().take(*rank).collect();
+                    writeln!(out, "{pad}{target}[{}] += 0", all.join(", "))
+                }
+                Stmt::Copy(to, from, None) => writeln!(out, "{pad}{to} = {from}"),
+                Stmt::Copy(to, from, Some(k)) => {
+                    writeln!(out, "{pad}save {from} to \"file{k}.npy\"\n{pad}load {to} from \"file{k}.npy\"")
+                }
+                Stmt::Keep(name, array) => writeln!(out, "{pad}let {name} = {array}"),
+                Stmt::Call { kernel, targets, arrays, scalars, handed } if *handed && self.may_be_handed(*kernel) => {
+                    let rest: Vec<String> = arrays[1..].iter().cloned().chain(scalars.iter().map(expr)).collect();
+                    let args = [vec!["_".to_string()], rest].concat().join(", ");
+                    writeln!(out, "{pad}{} = with{kernel}(k{kernel}({args}), {})", targets[0], arrays[0])
+                }
+                Stmt::Call { kernel, targets, arrays, scalars, .. } => {
+                    let args: Vec<String> = arrays.iter().cloned().chain(scalars.iter().map(expr)).collect();
+                    writeln!(out, "{pad}{} = k{kernel}({})", targets.join(", "), args.join(", "))
+                }
+                Stmt::CallWorkflow { workflow, target, array } => writeln!(out, "{pad}{target} = w{workflow}({array})"),
+                Stmt::Scalar { name, new, value, .. } => {
+                    writeln!(out, "{pad}{}{name} = {}", if *new { "var " } else { "" }, expr(value))
+                }
+                Stmt::For { index, lo, hi, by, body } => {
+                    let by = if *by == 1 { String::new() } else { format!(" by {by}") };
+                    let _ = writeln!(out, "{pad}for {index} in {lo}..{hi}{by} {{");
+                    self.stmts(body, depth + 1, out);
+                    writeln!(out, "{pad}}}")
+                }
+                Stmt::While { counter, rounds, body } => {
+                    let _ = writeln!(out, "{pad}var {counter} = 0");
+                    let _ = writeln!(out, "{pad}while {counter} < {rounds} {{\n{pad}{ITEM}{counter} += 1");
+                    self.stmts(body, depth + 1, out);
+                    writeln!(out, "{pad}}}")
+                }
+                Stmt::If { cond, then, otherwise } => {
+                    let _ = writeln!(out, "{pad}if {} {{", expr(cond));
+                    self.stmts(then, depth + 1, out);
+                    if !otherwise.is_empty() {
+                        let _ = writeln!(out, "{pad}}} else {{");
+                        self.stmts(otherwise, depth + 1, out);
+                    }
+                    writeln!(out, "{pad}}}")
+                }
+                Stmt::Declare(a) => writeln!(out, "{pad}{}", array(a)),
+                Stmt::Places { names, op, axes, term } => {
+                    let axes: Vec<String> = axes.iter().map(range).collect();
+                    writeln!(out, "{pad}let {} = {}[{}] ({})", names.join(", "), word(*op), axes.join(", "), expr(term))
+                }
+                Stmt::BreakIf(c) => writeln!(out, "{pad}if {} {{ break }}", expr(c)),
+                Stmt::Print(list) => {
+                    let holes: Vec<String> = list.iter().map(|e| format!("{{{}}}", expr(e))).collect();
+                    writeln!(out, "{pad}print \"{}\"", holes.join(" "))
+                }
+                Stmt::PrintArray(a) => writeln!(out, "{pad}print \"{{{a}}}\""),
+            };
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What operations on single values give, by their definitions.
 
+use crate::elementary;
 use crate::model::Fold;
 use mgpu::ir::ty::{Ty, Value};
 
@@ -185,7 +186,7 @@ pub fn power(a: Value, k: i64) -> Value {
     (1..k).fold(a, |v, _| binary("*", v, a))
 }
 
-/// The exact functions.
+/// The functions of the language.
 pub fn built(f: &str, args: &[Value]) -> Value {
     let a = args[0];
     if a.ty.is_half() && f != "select" {
@@ -213,7 +214,7 @@ pub fn built(f: &str, args: &[Value]) -> Value {
             Value::int(a.ty, (product >> (8 * a.ty.size())) as i128)
         }
         "min" | "max" => args[1..].iter().fold(a, |v, b| binary(f, v, *b)),
-        _ => panic!("{f}"),
+        _ => elementary::eval(f, args),
     }
 }
 

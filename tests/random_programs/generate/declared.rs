@@ -71,7 +71,11 @@ impl Generator {
                 if self.r.chance(25) {
                     return Expr::Built(ty, "fma", (0..3).map(|_| arg(self, ty)).collect());
                 }
-                let f = self.r.word(&["sqrt", "floor", "ceil", "round", "trunc", "abs"]);
+                if self.r.chance(15) {
+                    return Expr::Built(ty, self.r.word(OF_TWO), (0..2).map(|_| arg(self, ty)).collect());
+                }
+                let exact = ["sqrt", "floor", "ceil", "round", "trunc", "abs"];
+                let f = if self.r.chance(50) { self.r.word(&exact) } else { self.r.word(ELEMENTARY) };
                 Expr::Built(ty, f, vec![arg(self, ty)])
             }
             ty if self.r.chance(50) && (ty.is_float() || ty.is_signed()) => Expr::Built(ty, "abs", vec![arg(self, ty)]),

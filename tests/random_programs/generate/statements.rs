@@ -78,7 +78,8 @@ impl Generator {
             return vec![Stmt::Keep(name, a.name)];
         }
         let same: Vec<Array> = scope.arrays.iter().filter(|b| b.shape == a.shape && b.ty == a.ty).cloned().collect();
-        vec![Stmt::Copy(a.name, self.r.pick(&same).name.clone())]
+        let file = if self.r.chance(60) { Some(self.r.range(0, 3) as usize) } else { None };
+        vec![Stmt::Copy(a.name, self.r.pick(&same).name.clone(), file)]
     }
 
     /// An equation of the workflow: whole, part, strided, or a pick.
@@ -267,7 +268,8 @@ impl Generator {
         let args = scalars.iter().map(|(_, ty)| self.expr_outside(scope, *ty)).collect();
         let kernel = self.program.kernels.len();
         self.program.kernels.push(Kernel { name: format!("k{kernel}"), params: ports, scalars, results, locals, body });
-        Some(Stmt::Call { kernel, targets: names(&targets), arrays: names(&params), scalars: args })
+        let handed = self.r.chance(30);
+        Some(Stmt::Call { kernel, targets: names(&targets), arrays: names(&params), scalars: args, handed })
     }
 
     fn expr_outside(&mut self, scope: &Scope, ty: Ty) -> Expr {
@@ -289,7 +291,7 @@ impl Generator {
         }
         let mut known = vec![];
         calls(&self.program.body, &mut known);
-        let Stmt::Call { kernel, targets, arrays, scalars } = known.pop()? else { return None };
+        let Stmt::Call { kernel, targets, arrays, scalars, handed } = known.pop()? else { return None };
         let like = |g: &mut Generator, name: &String| -> Option<String> {
             let a = scope.arrays.iter().find(|a| a.name == *name)?.clone();
             let same: Vec<Array> = scope
@@ -305,7 +307,7 @@ impl Generator {
         if (0..targets.len()).any(|k| targets[..k].contains(&targets[k])) || !scalars.is_empty() {
             return None;
         }
-        Some(Stmt::Call { kernel, targets, arrays, scalars })
+        Some(Stmt::Call { kernel, targets, arrays, scalars, handed })
     }
 
     /// Equations that define every element of a result once.
