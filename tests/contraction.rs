@@ -159,11 +159,11 @@ fn two_products_that_share_a_matrix_are_one_kernel() {
 
 #[test]
 fn an_update_joins_the_sum_that_it_follows_over_other_sweeps() {
-    let program = "array x: f32[900, 4] in (block, *)\narray r: f32[900] in (block)\narray w, g: f32[4]\narray b, s: f32[8]\n\
+    let program = "array x: f32[900, 4] in (block, *)\narray r: f32[900] in (block)\narray w, g: f32[4] in replicated\narray b, s: f32[8] in replicated\n\
                    workflow main {\n    g[k] = sum[i] x[i, k] * r[i]\n    s[c] = b[c] + 1\n    w[k] -= g[k]\n    b[c] -= s[c]\n}\n";
     let plan = mgpu(&["plan"], program);
     assert!(plan.contains("compute g, w over [0..4]") && plan.contains("compute s, b over [0..8]"), "{plan}");
     // Not over one that changes what it reads.
-    let plan = mgpu(&["plan"], &program.replace("s[c] = b[c] + 1", "w[k] = w[k] * r[k]"));
+    let plan = mgpu(&["plan"], &program.replace("s[c] = b[c] + 1", "w[k] = b[k] for k in 1..4"));
     assert!(plan.contains("compute g over [0..4]"), "{plan}");
 }
