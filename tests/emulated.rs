@@ -1,7 +1,8 @@
 //! The templates of matrix products for GPUs on the CPU, without a GPU: every shape of tiles, every order of memory, as late and as
-//! early as asynchronous copies may arrive, against the chain that defines a product (`emulated/product.cpp`).
+//! early as asynchronous copies may arrive, against the chains that define a product (`emulated/product.cpp`), and two products that
+//! share a matrix (`emulated/pair.cpp`).
 
-use mgpu::codegen::cuda::contraction;
+use mgpu::codegen::cuda::{contraction, pair};
 use std::path::Path;
 use std::process::Command;
 
@@ -44,4 +45,26 @@ fn products_of_every_shape_are_their_chains() {
             s.spawn(|| half.into_iter().for_each(|(_, shape)| run(shape)));
         }
     });
+}
+
+#[test]
+fn pairs_of_products_are_their_chains() {
+    if Command::new("c++").arg("--version").output().is_err() {
+        println!("SKIPPED: there is no C++ compiler");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (templates, program) = (folder.path().join("templates.inc"), folder.path().join("pair"));
+    let start = pair::PRELUDE.find("/* TERMS columns of x").expect("the template");
+    std::fs::write(&templates, &pair::PRELUDE[start..]).unwrap();
+    let made = Command::new("c++")
+        .args(["-std=c++17", "-O1", "-march=native", "-ffp-contract=off", "-w", "-o"])
+        .arg(&program)
+        .arg(format!("-DTEMPLATES=\"{}\"", templates.display()))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulated/pair.cpp"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let done = Command::new(&program).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
 }

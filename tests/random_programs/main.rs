@@ -89,7 +89,7 @@ fn runs(text: &str, module: String, native: bool, ranks: &[i64], wanted: &str) -
     };
     slow("checking".into(), begun)?;
     let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path().to_path_buf()).unwrap();
+    let root = Root::open(folder.path()).unwrap();
     for &n in ranks {
         let (mut sink, begun) = (Sink::default(), spent());
         // Products panel by panel, of another size on every number of ranks.

@@ -127,7 +127,7 @@ impl Program {
 
     /// The name of a type in the declaration with this number: a variable where it is that of the first argument.
     fn seen(&self, number: usize, first: Ty) -> impl Fn(Ty) -> String {
-        let generic = self.generic > 0 && number % self.generic == 0 && first != Ty::Bool;
+        let generic = self.generic > 0 && number.is_multiple_of(self.generic) && first != Ty::Bool;
         move |ty: Ty| if generic && ty == first { "T".to_string() } else { ty.to_string() }
     }
 

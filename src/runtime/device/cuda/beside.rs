@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::device::CudaDevice;
 use super::driver::{Call, Launch};
 use super::engine::reads;
+use super::pairs::Touched;
 use crate::ir::kernel::{Code, ScalarId};
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind};
 
@@ -85,6 +86,7 @@ pub struct Small {
     pub number: u64,
     /// The words that it uses, and where its arrays begin.
     pub words: Vec<u64>,
+    pub touched: Touched,
 }
 
 /// Whether a launch leaves room for another.
@@ -100,7 +102,7 @@ impl CudaDevice<'_> {
         let Some(last) = self.small.take() else { return };
         let reduces = |k: usize| !self.plan.nests[k].nest.reductions.is_empty();
         let alone = self.queue.last() == Some(last.number) && few_blocks(launch);
-        if alone && !reduces(last.nest) && !reduces(nest) && !self.clash((last.nest, nest), None) {
+        if alone && !reduces(last.nest) && !reduces(nest) && !last.touched.clashes(&self.touched(nest), None) {
             self.queue.let_beside(last.words);
         }
     }

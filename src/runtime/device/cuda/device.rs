@@ -312,9 +312,7 @@ impl<'a> CudaDevice<'a> {
             return Ok(());
         }
         self.sweeps(PlanNestId(k as u32), fast, launch)?;
-        if let Some(number) = self.queue.last() {
-            self.pairs.queued(k, number);
-        }
+        self.may_be_joined(k);
         Ok(())
     }
 }

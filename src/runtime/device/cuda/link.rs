@@ -246,7 +246,7 @@ impl CudaDevice<'_> {
             self.beside_last(k, &launch);
             let few = few_blocks(&launch);
             let number = self.queue.push_sweep(launch, &words);
-            self.small = few.then_some(Small { nest: k, number, words });
+            self.small = few.then(|| Small { nest: k, number, words, touched: self.touched(k) });
             self.sweep = None;
             return Ok(());
         };

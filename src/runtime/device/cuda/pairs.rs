@@ -16,11 +16,42 @@ use crate::ir::plan::Plan;
 #[derive(Default)]
 pub struct Pairs {
     ready: Vec<Ready>,
-    /// The nest that was queued last, and the number of its launch.
-    last: Option<(usize, u64)>,
+    /// The nest that was queued last, if it is one of a pair.
+    last: Option<Last>,
     /// Launches that became those of two nests, and those in which a third one rides along.
     pub joined: u64,
     pub riders: u64,
+}
+
+/// What a nest's launch works on: the address of each operand, and which it writes. Arrays change their places while programs run.
+pub struct Touched {
+    all: Vec<u64>,
+    stored: Vec<OperandId>,
+}
+
+impl Touched {
+    fn at(&self, o: OperandId) -> u64 {
+        self.all[o.0 as usize]
+    }
+
+    /// Whether one of two nests writes where the other reads or writes, other than by operand `but` of the other: arrays that are not
+    /// in use at one time may have one block of memory.
+    pub fn clashes(&self, other: &Touched, but: Option<OperandId>) -> bool {
+        let met = |a: &Touched, b: &Touched, but: Option<OperandId>| {
+            let others = (0..b.all.len() as u32).map(OperandId).filter(|o| Some(*o) != but);
+            others.into_iter().any(|o| a.stored.iter().any(|s| a.at(*s) == b.at(o)))
+        };
+        met(self, other, but) || met(other, self, None)
+    }
+}
+
+/// The nest that was queued last, of a pair.
+struct Last {
+    nest: usize,
+    /// The number of its launch.
+    number: u64,
+    /// What the launch's nests work on: the first one, the second.
+    touched: Vec<Touched>,
 }
 
 /// A pair whose parts fit one another here.
@@ -31,7 +62,9 @@ struct Ready {
     /// Blocks of rows, and threads of each.
     blocks: u32,
     threads: u32,
-    /// `r` as an operand of the second nest.
+    /// `x` as an operand of both, `r` as one of the first and of the second nest.
+    shared: (OperandId, OperandId),
+    made: OperandId,
     read: OperandId,
     rider: Option<Rider>,
 }
@@ -57,16 +90,20 @@ impl Pairs {
                     read: r.read,
                     words: r.words,
                 });
-                let (first, second, threads) = (p.first, p.second, p.threads);
-                ready.push(Ready { first, second, function, blocks, threads, read: p.pair.read, rider });
+                ready.push(Ready {
+                    first: p.first,
+                    second: p.second,
+                    function,
+                    blocks,
+                    threads: p.threads,
+                    shared: p.pair.shared,
+                    made: plan.nests[p.first].nest.stores[p.pair.stored].operand,
+                    read: p.pair.read,
+                    rider,
+                });
             }
         }
         Ok(Pairs { ready, ..Pairs::default() })
-    }
-
-    /// A launch was queued: of this nest, with this number.
-    pub fn queued(&mut self, nest: usize, number: u64) {
-        self.last = Some((nest, number));
     }
 }
 
@@ -109,26 +146,45 @@ fn rides(p: &Pair, r: &generate::Rider, work: &[Work]) -> Option<()> {
 }
 
 impl CudaDevice<'_> {
+    /// What a nest would work on now.
+    pub(super) fn touched(&self, nest: usize) -> Touched {
+        let stores = &self.plan.nests[nest].nest.stores;
+        Touched {
+            all: self.work[nest].places.iter().map(|p| self.address(*p)).collect(),
+            stored: stores.iter().map(|s| s.operand).collect(),
+        }
+    }
+
+    /// A nest's launch was queued: another may join it.
+    pub(super) fn may_be_joined(&mut self, nest: usize) {
+        if let Some(number) = self.queue.last().filter(|_| self.pairs.ready.iter().any(|p| p.first == nest)) {
+            self.pairs.last = Some(Last { nest, number, touched: vec![self.touched(nest)] });
+        }
+    }
+
     /// Lets the last launch run this nest too, whose own launch is given, if they are a pair or this one rides along; says whether it does.
     pub(super) fn join_pair(&mut self, nest: usize, launch: &Launch) -> bool {
-        let Some((before, number)) = self.pairs.last.take() else { return false };
+        let Some(mut last) = self.pairs.last.take() else { return false };
         let product = |k: usize, call: Call| self.work[k].fast.is_some_and(|f| call == Call::Kernel(f));
-        if self.due.is_some() || self.queue.last() != Some(number) || !product(nest, launch.call) {
+        if self.due.is_some() || self.queue.last() != Some(last.number) || !product(nest, launch.call) {
             return false;
         }
-        let fits = |p: &&Ready| match &p.rider {
-            _ if p.first == before && p.second == nest => !self.clash((p.first, p.second), Some(p.read)),
-            Some(r) if p.second == before && r.nest == nest && r.fits => {
-                !self.clash((p.first, nest), Some(r.read)) && !self.clash((p.second, nest), None)
+        let own = self.touched(nest);
+        let fits = |p: &&Ready| match (&p.rider, &last.touched[..]) {
+            (_, [a]) => {
+                let same = a.at(p.shared.0) == own.at(p.shared.1) && a.at(p.made) == own.at(p.read);
+                p.first == last.nest && p.second == nest && same && !a.clashes(&own, Some(p.read))
+            }
+            (Some(r), [a, b]) if r.fits => {
+                let free = !a.clashes(&own, Some(r.read)) && !b.clashes(&own, None);
+                p.second == last.nest && r.nest == nest && a.at(p.made) == own.at(r.read) && free
             }
             _ => false,
         };
         let Some(pair) = self.pairs.ready.iter().find(fits) else { return false };
-        let Some(waiting) = self.queue.waiting(number) else { return false };
-        // What is noted of the launch would not be all that it uses.
-        self.small = None;
+        let Some(waiting) = self.queue.waiting(last.number) else { return false };
         if pair.second == nest {
-            if !product(before, waiting.call) {
+            if !product(last.nest, waiting.call) {
                 return false;
             }
             waiting.call = Call::Kernel(pair.function);
@@ -137,7 +193,9 @@ impl CudaDevice<'_> {
             waiting.words.extend(pair.rider.iter().flat_map(|r| vec![0; r.words + 1]));
             self.pairs.joined += 1;
             // The next one may ride along.
-            self.pairs.last = Some((nest, number));
+            last.nest = nest;
+            last.touched.push(own);
+            self.pairs.last = Some(last);
         } else {
             if waiting.call != Call::Kernel(pair.function) {
                 return false;
@@ -146,18 +204,8 @@ impl CudaDevice<'_> {
             waiting.words[at..].copy_from_slice(&[&launch.words[..], &[1]].concat());
             self.pairs.riders += 1;
         }
+        // What is noted of the launch would not be all that it uses.
+        self.small = None;
         true
-    }
-
-    /// Whether one of two nests writes where the other reads or writes, other than by operand `but` of the second: arrays that are not in
-    /// use at one time may have one block of memory.
-    pub(super) fn clash(&self, (a, b): (usize, usize), but: Option<OperandId>) -> bool {
-        let address = |nest: usize, o: OperandId| self.address(self.work[nest].places[o.0 as usize]);
-        let all = |nest: usize| (0..self.plan.nests[nest].nest.operands.len() as u32).map(OperandId);
-        let stores = |nest: usize| self.plan.nests[nest].nest.stores.iter().map(|s| s.operand);
-        let met = |x: usize, y: usize, but: Option<OperandId>| {
-            stores(x).any(|s| all(y).any(|o| Some(o) != but && address(x, s) == address(y, o)))
-        };
-        met(a, b, but) || met(b, a, None)
     }
 }
