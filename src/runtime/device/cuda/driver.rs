@@ -454,6 +454,12 @@ impl Module {
 pub struct Function(sys::CUfunction, u32);
 
 impl Function {
+    /// No kernel, for tests of what is queued.
+    #[cfg(test)]
+    pub fn none() -> Function {
+        Function(std::ptr::null_mut(), 0)
+    }
+
     /// The kernel with so many bytes of shared memory, which may be more than it could declare, or with all that the GPU gives
     /// a block.
     pub fn with_shared(self, bytes: u32) -> Result<Function> {

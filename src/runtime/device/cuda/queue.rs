@@ -222,3 +222,49 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::device::cuda::driver::Function;
+
+    fn launch(word: u64) -> Launch {
+        Launch::single(Function::none(), vec![word])
+    }
+
+    /// Which launch the last one waits for, besides those that all wait for.
+    fn waits_for(q: &Queue) -> Option<u64> {
+        let after = q.lanes.last().map_or(0, |l| l.after);
+        (after > 0).then(|| q.count - 1 - u64::from(after))
+    }
+
+    #[test]
+    fn a_sweep_beside_others_is_waited_for_by_what_uses_its_arrays() {
+        let mut q = Queue::default();
+        let beside = q.push_sweep(launch(1), &[100, 200]);
+        q.let_beside(vec![100, 200]);
+        assert!(q.lanes[0].beside);
+        // Another array, then one of its own, which is waited for once.
+        q.push_sweep(launch(2), &[300]);
+        assert_eq!(waits_for(&q), None);
+        q.push_sweep(launch(3), &[200]);
+        assert_eq!(waits_for(&q), Some(beside));
+        q.push_sweep(launch(4), &[200]);
+        assert_eq!(waits_for(&q), None);
+    }
+
+    #[test]
+    fn what_is_no_sweep_waits_for_sweeps_beside_others() {
+        let mut q = Queue::default();
+        let beside = q.push_sweep(launch(1), &[100]);
+        q.let_beside(vec![100]);
+        q.push_using(launch(2), &[]);
+        assert_eq!(waits_for(&q), Some(beside));
+        // A norm that is finished beside others says which words it uses.
+        q.push_beside(launch(3), vec![7]);
+        q.push_using(launch(4), &[]);
+        assert_eq!(waits_for(&q), None);
+        q.push_using(launch(5), &[7]);
+        assert_eq!(waits_for(&q), Some(beside + 2));
+    }
+}
