@@ -124,11 +124,12 @@ fn fuse_with_later(plan: &mut Plan, body: &mut Vec<Stmt>, k: usize) -> bool {
     false
 }
 
-/// Whether a nest reads elements at its own points only, or what every rank has: it waits for no message.
+/// Whether a nest reads elements at its own points only, or what every rank has, and checks nothing: it waits for no message, and no
+/// report comes before another one's.
 fn reads_where_it_is(plan: &Plan, nest: &Nest) -> bool {
     let own = |a: &Access| a.index.iter().enumerate().all(|(d, x)| *x == Affine::sym(Sym::Dim(d)));
     let everywhere = |a: &Access| plan.array(array_of(nest, a.operand)).array.placement == Placement::Replicated;
-    nest.accesses.iter().all(|a| own(a) || everywhere(a))
+    nest.checks.is_empty() && nest.accesses.iter().all(|a| a.checks.is_empty() && (own(a) || everywhere(a)))
 }
 
 /// Whether a statement behind a nest may run before it.

@@ -170,6 +170,10 @@ impl CudaDevice<'_> {
             return false;
         }
         let own = self.touched(nest);
+        // The last launch does not wait for it.
+        if self.queue.runs_beside(&own.all) {
+            return false;
+        }
         let fits = |p: &&Ready| match (&p.rider, &last.touched[..]) {
             (_, [a]) => {
                 let same = a.at(p.shared.0) == own.at(p.shared.1) && a.at(p.made) == own.at(p.read);

@@ -89,6 +89,11 @@ impl Queue {
         self.push_behind(launch, &|b| b.words.iter().any(|w| words.contains(w)))
     }
 
+    /// Whether a launch beside others, which the last one does not wait for, uses one of these words.
+    pub fn runs_beside(&self, words: &[u64]) -> bool {
+        self.beside.iter().any(|b| b.words.iter().any(|w| words.contains(w)))
+    }
+
     fn push_behind(&mut self, launch: Launch, waits: &dyn Fn(&Side) -> bool) -> u64 {
         let last = self.beside.iter().rposition(waits);
         let after = last.and_then(|k| self.beside.drain(..=k).next_back());
@@ -247,10 +252,12 @@ mod tests {
         // Another array, then one of its own, which is waited for once.
         q.push_sweep(launch(2), &[300]);
         assert_eq!(waits_for(&q), None);
+        assert!(q.runs_beside(&[200]) && !q.runs_beside(&[300]));
         q.push_sweep(launch(3), &[200]);
         assert_eq!(waits_for(&q), Some(beside));
         q.push_sweep(launch(4), &[200]);
         assert_eq!(waits_for(&q), None);
+        assert!(!q.runs_beside(&[200]));
     }
 
     #[test]
