@@ -2,6 +2,7 @@
 
 use crate::model::*;
 use mgpu::ir::ty::Ty;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 const ITEM: &str = "    ";
@@ -84,12 +85,13 @@ impl Program {
             let _ = writeln!(out, "let {} = {}", t.name, rows(&t.shape, &t.values));
         }
         for (k, f) in self.functions.iter().enumerate() {
-            let seen = self.seen(k, f.params[0].1);
+            let name = format!("f{k}");
+            let seen = self.seen(&name, k, f.params[0].1);
             let params: Vec<String> = f.params.iter().map(|(n, t)| format!("{n}: {}", seen(*t))).collect();
             let _ = writeln!(out, "fn f{k}({}) -> {} = {}", params.join(", "), seen(f.value.ty()), expr(&f.value));
         }
         for (number, k) in self.kernels.iter().enumerate() {
-            let seen = self.seen(number, k.params.first().map_or(Ty::Bool, |p| p.ty));
+            let seen = self.seen(&k.name, number, k.params.first().map_or(Ty::Bool, |p| p.ty));
             let port = |p: &Port| format!("{}: {}[{}]", p.name, seen(p.ty), p.extents.join(", "));
             let mut params: Vec<String> = k.params.iter().map(port).collect();
             params.extend(k.scalars.iter().map(|(n, t)| format!("{n}: {}", seen(*t))));
@@ -125,10 +127,36 @@ impl Program {
         (out, names)
     }
 
-    /// The name of a type in the declaration with this number: a variable where it is that of the first argument.
-    fn seen(&self, number: usize, first: Ty) -> impl Fn(Ty) -> String {
-        let generic = self.generic > 0 && number.is_multiple_of(self.generic) && first != Ty::Bool;
+    /// The name of a type in the declaration with this number: a variable where it is that of the first argument. What nobody calls is
+    /// checked with types of its own.
+    fn seen(&self, name: &str, number: usize, first: Ty) -> impl Fn(Ty) -> String {
+        let wanted = self.generic > 0 && number.is_multiple_of(self.generic) && first != Ty::Bool;
+        let generic = wanted && self.called().contains(name);
         move |ty: Ty| if generic && ty == first { "T".to_string() } else { ty.to_string() }
+    }
+
+    /// The functions and kernels that the program's own statements call, and those that these do.
+    fn called(&self) -> BTreeSet<String> {
+        let plain = Program { generic: 0, module: false, ..self.clone() };
+        let (mut text, mut out) = (plain.own(), BTreeSet::new());
+        let lines = plain.shared().0;
+        let bodies: Vec<(String, &str)> = ["fn ", "kernel "]
+            .iter()
+            .flat_map(|word| {
+                lines
+                    .match_indices(word)
+                    .filter(|(at, _)| *at == 0 || lines.as_bytes()[at - 1] == b'\n')
+                    .map(|(at, _)| at + word.len())
+            })
+            .map(|at| (lines[at..].split('(').next().unwrap_or_default().to_string(), &lines[at..]))
+            .collect();
+        loop {
+            let found = bodies.iter().find(|(name, _)| !out.contains(name) && text.contains(&format!("{name}(")));
+            let Some((name, rest)) = found else { return out };
+            let end = ["\nfn ", "\nkernel "].iter().filter_map(|w| rest.find(w)).min().unwrap_or(rest.len());
+            text += &rest[name.len() + 1..end];
+            out.insert(name.clone());
+        }
     }
 
     /// Whether a kernel's results follow from its first array, so that a workflow may be handed it.
