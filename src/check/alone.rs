@@ -9,8 +9,9 @@ use crate::ir::program::{Array, Edge};
 use crate::ir::ty::{Ty, Value};
 use crate::syntax::ast::{ExprId, ExprKind, FnDecl, ItemKind, KernelDecl, Parameter, ResultDecl, WorkflowDecl};
 
-/// The first made-up extent, and how far the next ones lie apart: distinct, and large enough for any stencil.
-const EXTENT: i64 = 1009;
+/// The first made-up extent, and how far the next ones lie apart: distinct, large enough for any stencil, and an array of five is not
+/// too large.
+const EXTENT: i64 = 509;
 const APART: i64 = 10;
 
 /// Types for the variables of a declaration, one choice after the other: all `f64`, then with `i64` among them.

@@ -108,7 +108,7 @@ impl Val {
 type Key = (Ty, String);
 
 /// One nest or scalar computation in the making.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Builder {
     pub regs: Vec<Ty>,
     /// Instruction lists: the last is the one being written.

@@ -266,7 +266,9 @@ impl Checker<'_> {
     ) -> Option<Val> {
         let c = self.expr_as(cond, Ty::Bool)?;
         if let Some(k) = c.as_const() {
-            return self.expr(if k.as_bool() { then } else { otherwise }, expected);
+            let (taken, other) = if k.as_bool() { (then, otherwise) } else { (otherwise, then) };
+            let v = self.expr(taken, expected)?;
+            return if v.is_flex() && expected.is_none() { self.like_branch(v, taken, other) } else { Some(v) };
         }
         let (yes, no) = (self.narrowing(cond, true), self.narrowing(cond, false));
         let (first, second) =
@@ -286,6 +288,24 @@ impl Checker<'_> {
         };
         let (yes, no) = if flip { (b, a) } else { (a, b) };
         Some(self.choose(&c, yes, no))
+    }
+
+    /// A literal as the other branch of an `if`, which is not computed, would have it.
+    fn like_branch(&mut self, v: Val, id: ExprId, other: ExprId) -> Option<Val> {
+        let (held, reports) = (self.builder().clone(), self.sink.items.len());
+        self.builders.push(held);
+        let o = self.aside(|c| c.expr(other, None));
+        self.builders.pop();
+        // It may be wrong where it is not computed.
+        self.sink.items.truncate(reports);
+        let at = self.span(id);
+        match o {
+            Some(o) if o.is_flex() && o.ty == Ty::F64 && v.ty != Ty::F64 => {
+                Some(v.as_const().map_or(v.clone(), |c| Val::flex(Value::f64(c.as_f64()))))
+            }
+            Some(o) if !o.is_flex() && self.can_convert(&v, o.ty) => self.convert(v, o.ty, at),
+            _ => Some(v),
+        }
     }
 
     /// `if c { yes } else { no }`: both computed where that is harmless, else one.

@@ -268,7 +268,7 @@ impl Checker<'_> {
         None
     }
 
-    fn can_convert(&mut self, v: &Val, ty: Ty) -> bool {
+    pub(super) fn can_convert(&mut self, v: &Val, ty: Ty) -> bool {
         widens(v.ty, ty) || (v.ty.is_int() && self.fits_float(v, ty.part()))
     }
 
