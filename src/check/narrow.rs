@@ -268,7 +268,7 @@ impl Checker<'_> {
         if let Some(k) = c.as_const() {
             let (taken, other) = if k.as_bool() { (then, otherwise) } else { (otherwise, then) };
             let v = self.expr(taken, expected)?;
-            return if v.is_flex() && expected.is_none() { self.like_branch(v, taken, other) } else { Some(v) };
+            return if v.is_flex() { self.like_branch(v, taken, other, expected) } else { Some(v) };
         }
         let (yes, no) = (self.narrowing(cond, true), self.narrowing(cond, false));
         let (first, second) =
@@ -291,19 +291,18 @@ impl Checker<'_> {
     }
 
     /// A literal as the other branch of an `if`, which is not computed, would have it.
-    fn like_branch(&mut self, v: Val, id: ExprId, other: ExprId) -> Option<Val> {
+    fn like_branch(&mut self, v: Val, id: ExprId, other: ExprId, expected: Option<Ty>) -> Option<Val> {
         let (held, reports) = (self.builder().clone(), self.sink.items.len());
         self.builders.push(held);
-        let o = self.aside(|c| c.expr(other, None));
+        let o = self.aside(|c| c.expr(other, expected));
         self.builders.pop();
         // It may be wrong where it is not computed.
         self.sink.items.truncate(reports);
         let at = self.span(id);
-        match o {
-            Some(o) if o.is_flex() && o.ty == Ty::F64 && v.ty != Ty::F64 => {
-                Some(v.as_const().map_or(v.clone(), |c| Val::flex(Value::f64(c.as_f64()))))
-            }
-            Some(o) if !o.is_flex() && self.can_convert(&v, o.ty) => self.convert(v, o.ty, at),
+        let ty = o.as_ref().filter(|o| !o.is_flex()).map(|o| o.ty).or(expected);
+        match (o, ty) {
+            (_, Some(ty)) if self.can_convert(&v, ty) => self.convert(v, ty, at),
+            (Some(o), None) if o.ty == Ty::F64 => Some(v.as_const().map_or(v, |c| Val::flex(Value::f64(c.as_f64())))),
             _ => Some(v),
         }
     }

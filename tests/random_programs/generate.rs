@@ -75,6 +75,8 @@ pub struct Generator {
     names: usize,
     /// A whole reduction is drawn, with nothing around it.
     top: bool,
+    /// An intermediate is drawn, which may be read at a place that follows no index.
+    intermediate: bool,
     /// Elements computed so far, loops counted: keeps programs quick.
     cost: i64,
 }
@@ -89,6 +91,7 @@ pub fn program(seed: u64) -> Program {
         large: false,
         names: 0,
         top: false,
+        intermediate: false,
         cost: 0,
     };
     let kinds = g.r.range(1, 4);

@@ -135,7 +135,10 @@ impl Generator {
             self.enter(&mut inner, &axes);
             inner.indices.iter_mut().for_each(|i| i.halves = false);
             let depth = self.r.range(1, 3) as usize;
-            self.expr(&inner, ty, depth)
+            self.intermediate = true;
+            let value = self.expr(&inner, ty, depth);
+            self.intermediate = false;
+            value
         };
         scope.locals.push(Known { name: name.clone(), ty: value.ty(), ranges });
         Intermediate { name, indices, value }

@@ -299,7 +299,13 @@ impl Generator {
             _ => ty,
         };
         let value = self.expr(&inner, term, deep);
-        let (op, value) = self.rounded(op, value, &axes, scope.element);
+        // A sum that does not follow the element's indices is that of a whole space, wherever it stands.
+        let follows = follows(&crate::text::expr(&value), scope);
+        let (op, value) = if scope.element && (self.intermediate || !follows) {
+            (op, exact(value))
+        } else {
+            self.rounded(op, value, &axes, scope.element)
+        };
         if term == Ty::Bool && ty != Ty::Bool {
             return Expr::Fold(Ty::I64, op, axes, Box::new(value));
         }
@@ -369,6 +375,13 @@ impl Generator {
         let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
         Expr::Loop { ty, var, first, axis, inner: nested, stop, step: Box::new(step) }
     }
+}
+
+/// Whether a text names an index of an element, or of a reduction around it.
+fn follows(text: &str, scope: &Scope) -> bool {
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    // Those of the workflow's loops are the same for all elements.
+    scope.indices.iter().any(|i| !i.name.starts_with('t') && words.contains(&i.name.as_str()))
 }
 
 /// Whole numbers below 64 in place of floats: their sums are exact in any order.
