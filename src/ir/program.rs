@@ -208,6 +208,28 @@ pub enum StmtKind {
     },
 }
 
+impl StmtKind {
+    /// The statements inside this one, block by block.
+    pub fn blocks(&self) -> Vec<&Vec<Stmt>> {
+        match self {
+            StmtKind::For { body, .. } => vec![body],
+            StmtKind::While { before, body, .. } => vec![before, body],
+            StmtKind::If { then, otherwise, .. } => vec![then, otherwise],
+            _ => vec![],
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn blocks_mut(&mut self) -> Vec<&mut Vec<Stmt>> {
+        match self {
+            StmtKind::For { body, .. } => vec![body],
+            StmtKind::While { before, body, .. } => vec![before, body],
+            StmtKind::If { then, otherwise, .. } => vec![then, otherwise],
+            _ => vec![],
+        }
+    }
+}
+
 /// What the compiler has the program check when it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunCheck {

@@ -7,7 +7,7 @@
 //!
 //! Before: `a[i] = f(x[i])`, `b[i] = g(a[i])`, `s = sum[i] b[i]`: three sweeps. After: one sweep that reads `x` and adds up.
 
-use super::join_messages::{computed, may_precede};
+use super::join_messages::{FAR, computed, may_precede};
 use super::schedule_steps::code_scalars;
 use crate::ir::contraction::product;
 use crate::ir::kernel::*;
@@ -15,8 +15,6 @@ use crate::ir::plan::{Home, Plan, PlanNest, PlanNestId};
 use crate::ir::program::{NestId, Placement, PrintPart, Stmt, StmtKind};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Nests further behind are not looked at.
-const FAR: usize = 32;
 /// A sweep with more reads than this is not joined further: it would run out of registers.
 const MOST_ACCESSES: usize = 40;
 
@@ -30,20 +28,7 @@ pub fn fuse_nests(plan: &mut Plan) {
 }
 
 fn fuse_block(plan: &mut Plan, body: &mut Vec<Stmt>) {
-    for s in body.iter_mut() {
-        match &mut s.kind {
-            StmtKind::For { body, .. } => fuse_block(plan, body),
-            StmtKind::While { before, body, .. } => {
-                fuse_block(plan, before);
-                fuse_block(plan, body);
-            }
-            StmtKind::If { then, otherwise, .. } => {
-                fuse_block(plan, then);
-                fuse_block(plan, otherwise);
-            }
-            _ => {}
-        }
-    }
+    body.iter_mut().flat_map(|s| s.kind.blocks_mut()).for_each(|b| fuse_block(plan, b));
     let mut k = 0;
     while k < body.len() {
         // A joined nest stands at `k` or behind it: look again from the same place.
@@ -375,19 +360,10 @@ fn remove_operand(nest: &mut Nest, o: OperandId) {
 fn live_nests(body: &[Stmt]) -> Vec<NestId> {
     let mut out = vec![];
     for s in body {
-        match &s.kind {
-            StmtKind::Compute(n) => out.push(*n),
-            StmtKind::For { body, .. } => out.extend(live_nests(body)),
-            StmtKind::While { before, body, .. } => {
-                out.extend(live_nests(before));
-                out.extend(live_nests(body));
-            }
-            StmtKind::If { then, otherwise, .. } => {
-                out.extend(live_nests(then));
-                out.extend(live_nests(otherwise));
-            }
-            _ => {}
+        if let StmtKind::Compute(n) = s.kind {
+            out.push(n);
         }
+        s.kind.blocks().into_iter().for_each(|b| out.extend(live_nests(b)));
     }
     out
 }
@@ -407,16 +383,7 @@ pub(super) fn outside(body: &[Stmt], read: &mut BTreeSet<ArrayId>) {
             | StmtKind::Scan { array, .. } => {
                 read.insert(*array);
             }
-            StmtKind::For { body, .. } => outside(body, read),
-            StmtKind::While { before, body, .. } => {
-                outside(before, read);
-                outside(body, read);
-            }
-            StmtKind::If { then, otherwise, .. } => {
-                outside(then, read);
-                outside(otherwise, read);
-            }
-            _ => {}
+            _ => s.kind.blocks().into_iter().for_each(|b| outside(b, read)),
         }
     }
 }
@@ -440,18 +407,9 @@ fn renumber(plan: &mut Plan) {
 
 fn rename(body: &mut [Stmt], number: &BTreeMap<NestId, NestId>) {
     for s in body {
-        match &mut s.kind {
-            StmtKind::Compute(n) => *n = number.get(n).copied().unwrap_or(*n),
-            StmtKind::For { body, .. } => rename(body, number),
-            StmtKind::While { before, body, .. } => {
-                rename(before, number);
-                rename(body, number);
-            }
-            StmtKind::If { then, otherwise, .. } => {
-                rename(then, number);
-                rename(otherwise, number);
-            }
-            _ => {}
+        if let StmtKind::Compute(n) = &mut s.kind {
+            *n = number.get(n).copied().unwrap_or(*n);
         }
+        s.kind.blocks_mut().into_iter().for_each(|b| rename(b, number));
     }
 }

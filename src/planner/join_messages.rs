@@ -9,7 +9,7 @@ use crate::ir::program::{Stmt, StmtKind};
 use std::collections::BTreeSet;
 
 /// Nests further behind are not looked at.
-const FAR: usize = 32;
+pub(super) const FAR: usize = 32;
 
 impl Scheduler<'_> {
     /// Behind a nest that waits for a view: the next nest that waits for nothing, and that it and those between may follow. Run

@@ -3,13 +3,10 @@
 //!
 //! Input: sweeps are joined. Output: the same nests in another order. Invariant: every nest reads what it read.
 
-use super::join_messages::{computed, may_precede};
+use super::join_messages::{FAR, computed, may_precede};
 use crate::ir::pair;
 use crate::ir::plan::{Plan, PlanNestId};
-use crate::ir::program::{Stmt, StmtKind};
-
-/// Nests further behind are not looked at.
-const FAR: usize = 32;
+use crate::ir::program::Stmt;
 
 /// Moves riders to where they ride.
 pub fn ride_along(plan: &mut Plan) {
@@ -19,20 +16,7 @@ pub fn ride_along(plan: &mut Plan) {
 }
 
 fn block(plan: &Plan, body: &mut [Stmt]) {
-    for s in body.iter_mut() {
-        match &mut s.kind {
-            StmtKind::For { body, .. } => block(plan, body),
-            StmtKind::While { before, body, .. } => {
-                block(plan, before);
-                block(plan, body);
-            }
-            StmtKind::If { then, otherwise, .. } => {
-                block(plan, then);
-                block(plan, otherwise);
-            }
-            _ => {}
-        }
-    }
+    body.iter_mut().flat_map(|s| s.kind.blocks_mut()).for_each(|b| block(plan, b));
     for k in 0..body.len() {
         let run: Vec<PlanNestId> = body[k..].iter().map_while(computed).take(FAR).collect();
         let nest = |m: usize| &plan.nest(run[m]).nest;

@@ -64,6 +64,23 @@ fn floor_div(a: i128, b: i128) -> i128 {
     if b == 0 { 0 } else { a.div_euclid(b) - i128::from(b < 0 && a.rem_euclid(b) != 0) }
 }
 
+/// An operation on two floats of one type, in that type.
+macro_rules! of_floats {
+    ($op:expr, $x:expr, $y:expr) => {
+        match $op {
+            "+" => $x + $y,
+            "-" => $x - $y,
+            "*" => $x * $y,
+            "/" => $x / $y,
+            "mod" => $x - ($x / $y).floor() * $y,
+            "min" if $x < $y || $x.is_nan() => $x,
+            "max" if $x > $y || $x.is_nan() => $x,
+            "min" | "max" => $y,
+            op => panic!("{op}"),
+        }
+    };
+}
+
 pub fn binary(op: &str, a: Value, b: Value) -> Value {
     let compared = |o: Option<std::cmp::Ordering>| {
         use std::cmp::Ordering::*;
@@ -90,59 +107,11 @@ pub fn binary(op: &str, a: Value, b: Value) -> Value {
         }
         Ty::F32 => {
             let (x, y) = (f32::from_bits(a.bits as u32), f32::from_bits(b.bits as u32));
-            if compares {
-                return compared(x.partial_cmp(&y));
-            }
-            Value::f32(match op {
-                "+" => x + y,
-                "-" => x - y,
-                "*" => x * y,
-                "/" => x / y,
-                "mod" => x - (x / y).floor() * y,
-                "min" => {
-                    if x < y || x.is_nan() {
-                        x
-                    } else {
-                        y
-                    }
-                }
-                "max" => {
-                    if x > y || x.is_nan() {
-                        x
-                    } else {
-                        y
-                    }
-                }
-                _ => panic!("{op}"),
-            })
+            if compares { compared(x.partial_cmp(&y)) } else { Value::f32(of_floats!(op, x, y)) }
         }
         Ty::F64 => {
             let (x, y) = (float(a), float(b));
-            if compares {
-                return compared(x.partial_cmp(&y));
-            }
-            Value::f64(match op {
-                "+" => x + y,
-                "-" => x - y,
-                "*" => x * y,
-                "/" => x / y,
-                "mod" => x - (x / y).floor() * y,
-                "min" => {
-                    if x < y || x.is_nan() {
-                        x
-                    } else {
-                        y
-                    }
-                }
-                "max" => {
-                    if x > y || x.is_nan() {
-                        x
-                    } else {
-                        y
-                    }
-                }
-                _ => panic!("{op}"),
-            })
+            if compares { compared(x.partial_cmp(&y)) } else { Value::f64(of_floats!(op, x, y)) }
         }
         ty => {
             let (x, y) = (int(a), int(b));

@@ -101,6 +101,9 @@ pub fn write(
     );
     one.w.pointers(out);
     let _ = writeln!(out, "    typedef mg_pair<{}, MG_PAIR_ROWS, {}> Pair;", pair.terms, rider.is_some());
+    let (rows, line) = (64, if pair.terms <= 64 { 64 } else { 128 });
+    let shared = 4 * (3 * rows * line + 2 * rows * pair::MOST_COLUMNS + pair.terms * pair::MOST_COLUMNS) as u32;
+    let _ = writeln!(out, "    static_assert(Pair::BYTES <= {shared} && Pair::THREADS == {threads}, \"\");");
     out.push_str("    extern __shared__ __align__(16) u8 room[];\n");
     // The rows behind the last block of the second nest, in blocks as long.
     let given = &then.given;
@@ -157,8 +160,6 @@ pub fn write(
         out,
         "    Pair::run(room, left, right, ahead, results, then, ({ty}){start}, next, total, from, (int)(to - from), hi1 - lo1, {whole}, block < sums);\n}}"
     );
-    let (rows, line) = (64, if pair.terms <= 64 { 64 } else { 128 });
-    let shared = 4 * (3 * rows * line + 2 * rows * pair::MOST_COLUMNS + pair.terms * pair::MOST_COLUMNS) as u32;
     Some(Pair { first, second, name, threads, shared, pair, rider })
 }
 
