@@ -55,7 +55,9 @@ if [ "$most" -gt 1 ]; then
     fi
     step "steps on several GPUs" python3 bench/gpus.py --mgpu "$mgpu" --gpus "$ranks"
 fi
+step "GPUs that are hidden, too small, or lost" python3 bench/gpu_faults.py --mgpu "$mgpu" --gpus "$ranks"
 step "a trace with a track for the GPU" python3 bench/gpu_trace.py --mgpu "$mgpu"
+step "products on tensor cores by cuBLAS" python3 bench/product.py --mgpu "$mgpu" --device cuda --tensor-cores
 step "speed" python3 bench/gpu.py --mgpu "$mgpu"
 step "against CuPy, JAX and PyTorch" python3 bench/gpu_compare.py --mgpu "$mgpu"
 step "solvers" python3 bench/solvers.py --mgpu "$mgpu" --device cuda

@@ -4,9 +4,10 @@
 A product's time is the difference of two runs with many and few products, so that start-up and compilation do not count. On the
 CPU, mgpu and NumPy take turns, on one thread and on all; a row shows the median of the ratios pair by pair (NumPy's time over
 mgpu's: above 1, mgpu is faster). With --panels: products whose factors other ranks own, made panel by panel, beside the same with
-factors fetched whole, in turns, and what a rank holds in both. With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of training.mgpu.
+factors fetched whole, in turns, and what a rank holds in both. With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of
+training.mgpu; with --tensor-cores besides, those of TF32 and bf16 by `--math`, beside PyTorch.
 
-usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--check]
+usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--tensor-cores] [--check]
 """
 import argparse
 import json
@@ -116,6 +117,44 @@ def cublas(n, name):
     return flops / best / 1e12
 
 
+def torch_rate(n, kind, row):
+    """TFLOP/s of the tensor cores' products by cuBLAS as PyTorch calls it: f32 factors in TF32, or bf16 factors added in f32; results of f32."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.backends.cuda.matmul.allow_tf32 = True
+    ty = torch.float32 if kind == "tf32" else torch.bfloat16
+    # Values as in the programs: a card's clock depends on them.
+    i = torch.arange(n, device="cuda")
+    x = (((i[:, None] * 7 + i * 13) % 101).float() / 50 - 1).to(ty)
+    y = (((i[:, None] * 3 + i * 5) % 97).float() / 50 - 1).to(ty)
+    out = torch.empty(n, n, device="cuda")
+    run = lambda: torch.mm(x, y, out=out) if kind == "tf32" else torch.mm(x, y, out_dtype=torch.float32, out=out)
+    run()
+    # As long a row as the program's: a card at its limit of power slows down.
+    best = 1e9
+    for _ in range(3):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        for _ in range(row):
+            run()
+        torch.cuda.synchronize()
+        best = min(best, (time.perf_counter() - start) / row)
+    return 2 * n**3 / best / 1e12
+
+
+def tensor_cores(a):
+    """Products by cuBLAS in TF32 and bf16, beside cuBLAS."""
+    n, steps = 8192, 500
+    for kind, program in (("tf32", "product"), ("bf16", "product16")):
+        mine, out = least(a, program, steps, ["--math", "tf32" if kind == "tf32" else "library"], n=n)
+        mine = 2 * n**3 / mine / 1e12
+        peer = torch_rate(n, kind, steps)
+        beside = f", cuBLAS by PyTorch {peer:.1f}, ratio {mine / peer:.2f}" if peer else ""
+        print(f"{kind} {n}^2: {mine:.1f} TFLOP/s{beside} ({out})", flush=True)
+
+
 def least(a, program, steps, more=(), **params):
     """Seconds a step: many steps less one, the least of two, after a run that fills the cache of kernels."""
     seconds(a, program, 1, {**params, "steps": 1}, more)
@@ -163,12 +202,15 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--panels", action="store_true")
+    parser.add_argument("--tensor-cores", action="store_true")
     parser.add_argument("--n", type=int, default=2048)
     a = parser.parse_args()
     if a.check:
         check(a)
     if a.panels:
         panels(a)
+    elif a.tensor_cores:
+        tensor_cores(a)
     elif a.device == "cuda":
         on_gpu(a)
     else:

@@ -23,6 +23,10 @@ struct Case {
 type Left = (String, u8, BTreeMap<PathBuf, Vec<u8>>);
 
 fn main() {
+    #[cfg(all(feature = "mpi", feature = "cuda"))]
+    if let Some(code) = mgpu::cli::job::is_a_trial() {
+        std::process::exit(code.into());
+    }
     let mut options = Options::default();
     if let Err(why) = options.read(std::env::args().skip(1)) {
         eprintln!("{why}");

@@ -69,6 +69,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
 #[cfg(feature = "cuda")]
 fn links(gpus: usize) -> Result<Vec<(serde_json::Value, String)>, String> {
     use crate::runtime::device::cuda::{CudaEngine, Options};
+    use crate::runtime::failure::Failure;
     use crate::runtime::launch::{Manner, run_threads};
     let mut session = super::compile::Session::new(super::MessageFormat::Human);
     let plan =
@@ -76,7 +77,11 @@ fn links(gpus: usize) -> Result<Vec<(serde_json::Value, String)>, String> {
     let plan = plan.ok_or("the program for it does not compile")?;
     let engine = CudaEngine::new(&plan, Options::default(), &|_| None)?;
     let root = crate::runtime::io::root::Root::open(std::env::temp_dir()).map_err(|e| e.message)?;
-    run_threads(&plan, &engine, &root, &mut std::io::sink(), Manner::default()).map_err(|e| format!("{e:?}"))?;
+    let run = run_threads(&plan, &engine, &root, &mut std::io::sink(), Manner::default());
+    run.map_err(|f| match f {
+        Failure::Agreed(d) => d.message,
+        Failure::Lost(why) | Failure::Device(why) | Failure::Internal(why) => why,
+    })?;
     Ok(engine.links().iter().filter_map(|l| Some((serde_json::to_value(l).ok()?, l.to_string()))).collect())
 }
 

@@ -96,7 +96,11 @@ pub fn uses_gpus(args: &EngineArgs) -> bool {
 /// The engine that the arguments ask for; with `-v` the one process of a job that `speaks` says what is not used.
 pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn Engine>, String> {
     let verbose = args.verbose && speaks;
-    let for_gpus = [("--transport", !args.transport.is_empty()), ("--math", args.math != Math::Exact)];
+    let for_gpus = [
+        ("--devices", !args.devices.is_empty()),
+        ("--transport", !args.transport.is_empty()),
+        ("--math", args.math != Math::Exact),
+    ];
     let for_gpus = for_gpus.iter().find(|o| o.1).map(|o| o.0);
     if args.on_cpu() {
         if let Some(option) = for_gpus {
@@ -113,7 +117,7 @@ pub fn engine(args: &EngineArgs, speaks: bool, plan: &Plan, sources: &SourceMap)
             Err(why) if args.device == Device::Cuda => return Err(why),
             Err(why) => {
                 if let Some(option) = for_gpus {
-                    return Err(format!("`{option}` is for GPUs, and there are none: {why}"));
+                    return Err(format!("`{option}` is for GPUs, and none can be used: {why}"));
                 }
                 if verbose {
                     eprintln!("GPUs are not used: {why}");

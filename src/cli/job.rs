@@ -60,6 +60,25 @@ impl Job {
     }
 }
 
+/// Whether MPI takes addresses of device memory, as the exit code; a crash is an answer too.
+#[cfg(all(feature = "mpi", feature = "cuda"))]
+pub fn takes_device_memory(device: i32) -> u8 {
+    use crate::runtime::device::cuda::{driver, transport::trial};
+    match (driver::present(), MpiComm::start()) {
+        (Ok(()), Ok(mut comm)) => trial::alone(&mut comm, device),
+        _ => trial::UNTRIED,
+    }
+}
+
+/// The same if this process is started for that: a program that runs jobs asks this first.
+#[cfg(all(feature = "mpi", feature = "cuda"))]
+pub fn is_a_trial() -> Option<u8> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [verb, device] = &words[..] else { return None };
+    (verb == crate::runtime::device::cuda::transport::trial::VERB)
+        .then(|| takes_device_memory(device.parse().unwrap_or(0)))
+}
+
 fn parsed(words: &[String]) -> Result<RunArgs, String> {
     let line = ["mgpu", "run"].map(str::to_string).into_iter().chain(words.iter().cloned());
     match Cli::try_parse_from(line).map(|c| c.verb) {

@@ -62,6 +62,13 @@ enum Verb {
     /// Serve an editor: the language server, on the standard streams
     #[cfg(feature = "lsp")]
     Lsp(lsp::LspArgs),
+    /// Try whether MPI takes addresses of device memory, in a process that may crash
+    #[cfg(all(feature = "mpi", feature = "cuda"))]
+    #[command(hide = true)]
+    MpiTakesDeviceMemory {
+        /// The device, by its number
+        device: i32,
+    },
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -118,6 +125,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Sim(a)) => sim::sim(&a),
         #[cfg(feature = "lsp")]
         Some(Verb::Lsp(a)) => lsp::lsp(&a),
+        #[cfg(all(feature = "mpi", feature = "cuda"))]
+        Some(Verb::MpiTakesDeviceMemory { device }) => job::takes_device_memory(device),
         Some(Verb::Completions { shell }) => {
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "mgpu", &mut std::io::stdout());

@@ -233,7 +233,7 @@ pub fn run_as_rank(args: &RunArgs, size: i64, comm: &mut MpiComm, out: &mut dyn 
             let Ok(all) = comm.gathered(&[code]) else { return exit::LOST };
             all.part(0).first().copied().unwrap_or(code)
         }
-        Err(f @ (Failure::Lost(_) | Failure::Internal(_))) => {
+        Err(f @ (Failure::Lost(_) | Failure::Device(_) | Failure::Internal(_))) => {
             let code = failed(&mut session, f);
             comm.abort(code.into())
         }
@@ -287,6 +287,12 @@ pub fn failed(session: &mut Session, f: Failure) -> u8 {
         }
         Failure::Lost(why) => {
             session.sink.push(Diagnostic::bare("E0700", why));
+            session.flush();
+            exit::LOST
+        }
+        Failure::Device(why) => {
+            let help = "a device that failed is of no use until the process ends: run again, on others if it fails again (`--devices`, `mgpu doctor`); `--device cpu` does without";
+            session.sink.push(Diagnostic::bare("E0701", why).help(help));
             session.flush();
             exit::LOST
         }

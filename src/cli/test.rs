@@ -241,7 +241,7 @@ fn on_ranks(
             session.sink.push(d);
             None
         }
-        Err(Failure::Lost(why) | Failure::Internal(why)) => {
+        Err(Failure::Lost(why) | Failure::Device(why) | Failure::Internal(why)) => {
             session.sink.push(Diagnostic::bare("E0800", why));
             None
         }

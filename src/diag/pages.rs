@@ -114,6 +114,7 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0613", include_str!("../../docs/errors/E0613.md")),
     ("E0620", include_str!("../../docs/errors/E0620.md")),
     ("E0700", include_str!("../../docs/errors/E0700.md")),
+    ("E0701", include_str!("../../docs/errors/E0701.md")),
     ("E0800", include_str!("../../docs/errors/E0800.md")),
     ("E0900", include_str!("../../docs/errors/E0900.md")),
     ("E0901", include_str!("../../docs/errors/E0901.md")),

@@ -21,6 +21,8 @@ pub enum Failure {
     Agreed(Diagnostic),
     /// A peer is gone; there is nobody to agree with.
     Lost(String),
+    /// This rank's device is gone, at a moment when others may wait for it in kernels of theirs.
+    Device(String),
     /// A defect of mgpu itself.
     Internal(String),
 }

@@ -95,9 +95,10 @@ pub fn run_observed(
         results
     });
     watch.stop();
-    // A defect says more than an agreed failure, and that more than a lost peer.
+    // A defect says more than a broken device, that more than an agreed failure, and that more than a lost peer.
     let weight = |r: &Result<Stats, Failure>| match r {
-        Err(Failure::Internal(_)) => 3,
+        Err(Failure::Internal(_)) => 4,
+        Err(Failure::Device(_)) => 3,
         Err(Failure::Agreed(_)) => 2,
         Err(Failure::Lost(_)) => 1,
         Ok(_) => 0,
@@ -150,6 +151,20 @@ fn rank_to_end(
     observer: Option<&dyn Observer>,
 ) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
+    let (me, device) = (rank.state.comm.rank(), rank.device.name());
+    from_start_to_end(plan, &mut rank, manner, observer).map_err(|f| match f {
+        Failure::Device(why) => Failure::Device(format!("{device} of rank {me}: {why}")),
+        other => other,
+    })
+}
+
+/// The same once the rank has its device.
+fn from_start_to_end<'a>(
+    plan: &'a Plan,
+    rank: &mut Rank<'a>,
+    manner: Manner,
+    observer: Option<&'a dyn Observer>,
+) -> Result<Stats, Failure> {
     rank.progress = manner.progress;
     rank.term = manner.term;
     rank.observer = observer;

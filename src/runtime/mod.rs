@@ -17,6 +17,7 @@ mod output;
 pub mod pace;
 pub mod progress;
 pub mod rank;
+pub mod say;
 pub mod scan;
 pub mod scatter;
 pub mod startup;

@@ -70,7 +70,7 @@ impl<'a> Rank<'a> {
         let me = comm.rank();
         let admitted = engine.admit(plan, comm);
         agree(comm, admitted, nowhere(), "allocated here")?;
-        let (device, made) = match engine.device(plan, comm) {
+        let (device, made) = match engine.device(plan, comm)? {
             Ok(device) => (Some(device), Ok(())),
             Err(problem) => (None, Err(problem)),
         };

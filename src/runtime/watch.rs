@@ -1,5 +1,6 @@
 //! A watchdog: ends the run when no step completes for too long.
 
+use crate::runtime::say::say;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -30,10 +31,10 @@ impl Watch {
                 if now != seen {
                     (seen, since) = (now, Instant::now());
                 } else if since.elapsed() >= limit {
-                    eprintln!(
+                    say(format!(
                         "mgpu: no step completed for {:.1} s (after {seen} steps of the ranks here); the run is ended",
                         limit.as_secs_f64()
-                    );
+                    ));
                     end(crate::runtime::failure::exit::LOST.into());
                     return;
                 }

@@ -142,7 +142,9 @@ pub fn record(plan: &Plan, root: &Root) -> Record {
             Some(format!("the run goes on; these are its first {most} states"))
         }
         Err(Failure::Agreed(d)) => Some(format!("the run fails here: {} {}", d.code, d.message)),
-        Err(Failure::Lost(why) | Failure::Internal(why)) => Some(format!("the run ends here: {why}")),
+        Err(Failure::Lost(why) | Failure::Device(why) | Failure::Internal(why)) => {
+            Some(format!("the run ends here: {why}"))
+        }
     };
     let printed = printed.into_inner().unwrap_or_else(PoisonError::into_inner);
     Record { ranks, printed: String::from_utf8_lossy(&printed).into_owned(), ending }

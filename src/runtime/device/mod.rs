@@ -71,6 +71,11 @@ pub trait Device {
     /// Runs the rank's part of a nest; the messages of `overlap` travel first or meanwhile.
     fn compute(&mut self, nest: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure>;
 
+    /// What failed when a [`Failure::Device`] comes from here.
+    fn name(&self) -> String {
+        "the CPU".into()
+    }
+
     /// Carries the regions of an exchange.
     fn exchange(&mut self, exchange: ExchangeId, state: &mut RankState) -> Result<(), Failure>;
 
@@ -221,9 +226,13 @@ pub trait Engine: Send + Sync {
         Ok(())
     }
 
-    /// The device of this rank, with everything allocated that the plan names. All ranks call this together.
-    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem>;
+    /// The device of this rank, with everything allocated that the plan names. All ranks call this together, and agree on a
+    /// [`Problem`] afterwards; a [`Failure`] is none that they could agree on.
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure>;
 }
+
+/// A rank's device, or why it has none.
+pub type Made<'a> = Result<Box<dyn Device + 'a>, Problem>;
 
 /// Ranks on the CPU.
 pub struct OnHost(pub Box<dyn Executor>);
@@ -237,7 +246,7 @@ impl Engine for OnHost {
         host::refuse_too_much(plan, comm)
     }
 
-    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
-        Ok(Box::new(host::HostDevice::new(plan, comm.rank(), &*self.0)?))
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure> {
+        Ok(host::HostDevice::new(plan, comm.rank(), &*self.0).map(|d| Box::new(d) as _))
     }
 }

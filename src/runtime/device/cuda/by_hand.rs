@@ -1,7 +1,8 @@
 //! What steps by hand (print, load, save, plot) read and write of a rank's arrays: packed on the device in chunks.
 
 use super::carry::{self, DeviceCopy};
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
+use super::driver::CudaError;
 use super::storage::padded;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::ArrayId;
@@ -42,9 +43,9 @@ impl CudaDevice<'_> {
         let mut at = 0;
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(packed_bytes(bytes))?;
+            let scratch = self.scratch(packed_bytes(bytes)).map_err(broken)?;
             self.pack(id, b, scratch, true)?;
-            self.gpu.get(scratch, &mut out[at..at + bytes]).map_err(lost)?;
+            self.gpu.get(scratch, &mut out[at..at + bytes]).map_err(broken)?;
             at += bytes;
         }
         Ok(out)
@@ -56,19 +57,19 @@ impl CudaDevice<'_> {
         let mut at = 0;
         for b in CudaDevice::chunks(region, size).iter().filter(|b| !b.is_empty()) {
             let bytes = (b.len() * size) as usize;
-            let scratch = self.scratch(packed_bytes(bytes))?;
-            self.gpu.put(scratch, &data[at..at + bytes]).map_err(lost)?;
+            let scratch = self.scratch(packed_bytes(bytes)).map_err(broken)?;
+            self.gpu.put(scratch, &data[at..at + bytes]).map_err(broken)?;
             self.pack(id, b, scratch, false)?;
-            self.gpu.wait().map_err(lost)?;
+            self.gpu.wait().map_err(broken)?;
             at += bytes;
         }
         Ok(())
     }
 
     /// Memory for packed elements on the device.
-    pub(super) fn scratch(&mut self, bytes: usize) -> Result<u64, Failure> {
+    pub(super) fn scratch(&mut self, bytes: usize) -> Result<u64, CudaError> {
         if self.scratch.1 < bytes {
-            self.scratch = (self.gpu.alloc(bytes).map_err(lost)?, bytes);
+            self.scratch = (self.gpu.alloc(bytes)?, bytes);
         }
         Ok(self.scratch.0)
     }
@@ -88,11 +89,11 @@ impl CudaDevice<'_> {
         let bytes = std::mem::size_of::<DeviceCopy>();
         let list = self.scratch.0 + self.scratch.1 as u64 - bytes.next_multiple_of(64) as u64;
         let launch = carry::launch(self.copies, list, &copies);
-        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
         // SAFETY: the list is plain numbers of that size.
         let data = unsafe { std::slice::from_raw_parts(copies.as_ptr().cast::<u8>(), bytes) };
-        self.gpu.put(list, data).map_err(lost)?;
-        self.gpu.launch(&launch).map_err(lost)
+        self.gpu.put(list, data).map_err(broken)?;
+        self.gpu.launch(&launch).map_err(broken)
     }
 
     /// Boxes of at most [`CHUNK`] bytes, or of one row, that make up a region.

@@ -37,6 +37,7 @@ use crate::runtime::device::Device;
 use crate::runtime::exchange::{Place, Schedule};
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::Numbers;
+use crate::runtime::say::say;
 use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::startup;
 use crate::runtime::state::RankState;
@@ -46,6 +47,7 @@ pub struct CudaDevice<'a> {
     pub(super) plan: &'a Plan,
     pub(super) unit: &'a Unit,
     pub(super) me: i64,
+    ordinal: i32,
     // The graphs of the queue and of loops go before the device that they belong to.
     pub(super) queue: Queue,
     /// The rounds of the loop that runs now.
@@ -117,22 +119,33 @@ pub struct Given<'a> {
     pub stop: &'a Stop,
 }
 
-pub(super) fn lost(e: CudaError) -> Failure {
-    Failure::Lost(format!("GPU: {e}"))
+/// A call failed at a moment when others may wait for this device.
+pub(super) fn broken(e: CudaError) -> Failure {
+    Failure::Device(e.to_string())
+}
+
+/// What a device holds before it knows of others.
+struct Prepared {
+    gpu: Gpu,
+    module: Module,
+    memory: Memory,
+    stop: u64,
 }
 
 impl<'a> CudaDevice<'a> {
     /// Takes a GPU, allocates everything that the plan names, and finds out how to reach the other ranks. A collective: a rank
-    /// that fails tells the others.
+    /// that has a problem takes part to the end, and all agree on it afterwards. Where a device breaks while others wait for what
+    /// it sends, that is a failure at once.
     pub fn new(
         plan: &'a Plan,
         comm: &mut dyn Comm,
         info: &GpuInfo,
         given: Given<'a>,
-    ) -> Result<CudaDevice<'a>, Problem> {
+    ) -> Result<Result<CudaDevice<'a>, Problem>, Failure> {
         let Given { gpu, code, unit, wish, math, stop } = given;
         let me = comm.rank();
-        let bad = |e: CudaError| Problem::new("E0620", format!("GPU {} of rank {me}: {e}", info.ordinal));
+        let called = format!("GPU {} of rank {me}", info.ordinal);
+        let bad = |e: CudaError| Problem::new("E0620", format!("{called}: {e}"));
         let mut card = Card {
             host: Card::host(),
             process: std::process::id(),
@@ -141,7 +154,7 @@ impl<'a> CudaDevice<'a> {
             gpu: info.name.clone(),
             ..Card::default()
         };
-        let prepare = |code: &[u8]| -> Result<(Gpu, Module, Memory, u64), Problem> {
+        let prepare = |code: &[u8]| -> Result<Prepared, Problem> {
             let mut gpu = gpu.map_err(bad)?;
             refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
             let module = gpu.load(code).map_err(bad)?;
@@ -152,23 +165,57 @@ impl<'a> CudaDevice<'a> {
             let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
             gpu.wait().map_err(bad)?;
             let stop = stop.address().map_err(bad)?;
-            Ok((gpu, module, memory, stop))
+            Ok(Prepared { gpu, module, memory, stop })
         };
-        let (mut gpu, module, memory, stop) = match code.and_then(|code| prepare(&code)) {
-            Ok(prepared) => prepared,
+        let mut own = match code.and_then(|code| prepare(&code)) {
+            Ok(own) => own,
             Err(problem) => {
                 card.failed = true;
-                card.exchange(comm).map_err(|e| Problem::new("E0620", e.0))?;
-                return Err(problem);
+                card.exchange(comm)?;
+                return Ok(Err(problem));
             }
         };
+        let memory = &own.memory;
         (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
-        card.handle = gpu.share(memory.arena).ok().map(|h| h.to_vec());
+        card.handle = own.gpu.share(memory.arena).ok().map(|h| h.to_vec());
         startup::ended("GPU memory");
-        let function = |name: &str| module.function(name).map_err(bad);
-        let (carry, finish) = (function("mgpu_carry")?, function("mgpu_finish")?);
-        let links = Chooser { gpu: &mut gpu, comm, memory: &memory, carry, stop }.choose(&card, wish)?;
+        let carry = own.module.function("mgpu_carry");
+        card.failed = carry.is_err();
+        let cards = card.exchange(comm)?;
+        let carry = match carry {
+            Ok(carry) => carry,
+            Err(e) => return Ok(Err(bad(e))),
+        };
+        let chooser = Chooser { gpu: &mut own.gpu, comm, memory: &own.memory, carry, stop: own.stop };
+        let links = chooser.choose(&card, &cards, wish).map_err(|f| {
+            // Kernels of other ranks wait for this one.
+            Stop::set(own.stop);
+            match f {
+                Failure::Device(why) => Failure::Device(format!("{called}: {why}")),
+                other => other,
+            }
+        })?;
         startup::ended("transports");
+        let made = links.and_then(|links| CudaDevice::with(plan, me, info, unit, math, own, carry, links, &bad));
+        Ok(made)
+    }
+
+    /// The device of a rank that knows how to reach the others.
+    #[allow(clippy::too_many_arguments)]
+    fn with(
+        plan: &'a Plan,
+        me: i64,
+        info: &GpuInfo,
+        unit: &'a Unit,
+        math: Math,
+        own: Prepared,
+        carry: Function,
+        links: Links,
+        bad: &dyn Fn(CudaError) -> Problem,
+    ) -> Result<CudaDevice<'a>, Problem> {
+        let Prepared { mut gpu, module, memory, stop } = own;
+        let function = |name: &str| module.function(name).map_err(bad);
+        let finish = function("mgpu_finish")?;
         let scalars = gpu.alloc(8 * (plan.program.scalars.len() + rounds::WORDS)).map_err(bad)?;
         let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
         let beside = Beside::of(plan, &|n| unit.kernels[n.0 as usize].moving.clone());
@@ -192,6 +239,7 @@ impl<'a> CudaDevice<'a> {
             plan,
             unit,
             me,
+            ordinal: info.ordinal,
             queue: Queue::default(),
             most_blocks: info.multiprocessors as u32 * 8,
             math,
@@ -246,7 +294,7 @@ impl<'a> CudaDevice<'a> {
         }
         device.schedules = schedules;
         // Later, allocating might wait for kernels of other ranks that wait for this one.
-        device.scratch(scratch_bytes(plan, me)).map_err(|f| Problem::new("E0620", format!("{f:?}")))?;
+        device.scratch(scratch_bytes(plan, me)).map_err(bad)?;
         device.gpu.wait().map_err(bad)?;
         // Nobody may write here before this rank has cleared its memory, which the trials have seen to.
         Ok(device)
@@ -318,6 +366,10 @@ impl<'a> CudaDevice<'a> {
 }
 
 impl Device for CudaDevice<'_> {
+    fn name(&self) -> String {
+        format!("GPU {}", self.ordinal)
+    }
+
     fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
         if let Some(ex) = overlap {
             self.run_exchange(ex, state)?;
@@ -404,12 +456,12 @@ impl Device for CudaDevice<'_> {
     }
 
     fn learn(&mut self, state: &mut RankState) -> Result<(), Failure> {
-        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
         let n = self.table.len();
         // Page-locked memory: the copy needs no buffer of the driver's, and loops may ask once an iteration.
         // SAFETY: the block has room for every scalar and stays.
-        unsafe { self.gpu.download(self.learned, self.scalars, 8 * n) }.map_err(lost)?;
-        self.gpu.wait().map_err(lost)?;
+        unsafe { self.gpu.download(self.learned, self.scalars, 8 * n) }.map_err(broken)?;
+        self.gpu.wait().map_err(broken)?;
         // SAFETY: as above; the copy has ended.
         let data = unsafe { std::slice::from_raw_parts(self.learned, 8 * n) };
         for k in 0..n {
@@ -427,7 +479,7 @@ impl Device for CudaDevice<'_> {
         let mut kinds: HashMap<Function, Kind> =
             [(self.carry, Kind::Send), (self.copies, Kind::Send), (self.finish, Kind::Reduce)].into();
         kinds.extend(self.scatters.pick.map(|f| (f, Kind::Send)));
-        self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(lost)?);
+        self.queue.recorder = Some(Recorder::new(&self.gpu, titles, kinds, origin).map_err(broken)?);
         Ok(())
     }
 
@@ -437,7 +489,7 @@ impl Device for CudaDevice<'_> {
 
     fn recorded(&mut self) -> Result<Vec<Event>, Failure> {
         match &mut self.queue.recorder {
-            Some(recorder) => recorder.take(&self.gpu).map_err(lost),
+            Some(recorder) => recorder.take(&self.gpu).map_err(broken),
             None => Ok(vec![]),
         }
     }
@@ -455,7 +507,7 @@ impl Device for CudaDevice<'_> {
         if self.plan.ranks > 1 {
             // Other ranks' kernels may wait for what is queued here, while this rank waits for their messages.
             self.settle()?;
-            self.queue.flush(&self.gpu).map_err(lost)?;
+            self.queue.flush(&self.gpu).map_err(broken)?;
         }
         Ok(())
     }
@@ -478,29 +530,29 @@ impl Device for CudaDevice<'_> {
     }
 
     fn turn(&mut self) -> Result<(), Failure> {
-        self.queue.turn(&self.gpu, self.sweep.as_ref().map(|s| s.number)).map_err(lost)
+        self.queue.turn(&self.gpu, self.sweep.as_ref().map(|s| s.number)).map_err(broken)
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
         self.settle()?;
-        self.queue.flush(&self.gpu).map_err(lost)?;
-        self.gpu.wait().map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
+        self.gpu.wait().map_err(broken)?;
         self.ended = true;
         if self.verbose && self.rounds.done > 0 {
-            eprintln!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done);
+            say(format!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done));
         }
         if self.verbose && self.pairs.joined > 0 {
             let (joined, riders) = (self.pairs.joined, self.pairs.riders);
-            eprintln!(
+            say(format!(
                 "rank {}: {joined} launches made two products that share a matrix, {riders} of them a sum too",
                 self.me
-            );
+            ));
         }
         if self.verbose && self.delivered + self.carried > 0 {
             let (me, all, own) = (self.me, self.delivered + self.carried, self.delivered);
-            eprintln!(
+            say(format!(
                 "rank {me}: {own} of {all} exchanges with peers were delivered by the sweeps that wrote the elements"
-            );
+            ));
         }
         Ok(())
     }

@@ -15,9 +15,10 @@ use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::strides;
-use crate::runtime::device::{Device, Engine};
+use crate::runtime::device::{Engine, Made};
 use crate::runtime::exchange::Place;
-use crate::runtime::failure::Problem;
+use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::say::say;
 use crate::runtime::startup;
 
 /// How a run uses GPUs.
@@ -160,18 +161,24 @@ impl Engine for CudaEngine {
         text.join(", ")
     }
 
-    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Box<dyn Device + 'a>, Problem> {
+    fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure> {
         let bad = |why: String| Problem::new("E0620", why);
-        let neighbours = ranks_here(comm).map_err(|e| bad(e.0))?;
+        let neighbours = ranks_here(comm)?;
         let (local, here) = (neighbours.iter().position(|r| *r == comm.rank()).unwrap_or(0), neighbours.len());
         let gpu = &self.gpus[local % self.gpus.len()];
         if here > self.gpus.len() && comm.rank() == 0 {
-            eprintln!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len());
+            say(format!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len()));
         }
         if self.options.verbose {
             let (a, b) = gpu.capability;
             let memory = gpu.memory >> 30;
-            eprintln!("rank {}: GPU {} {} (sm_{a}{b}, {memory} GiB, {})", comm.rank(), gpu.ordinal, gpu.name, gpu.bus);
+            say(format!(
+                "rank {}: GPU {} {} (sm_{a}{b}, {memory} GiB, {})",
+                comm.rank(),
+                gpu.ordinal,
+                gpu.name,
+                gpu.bus
+            ));
         }
         // The first rank of a machine compiles; the others find the code on disk.
         // The device wakes up meanwhile.
@@ -183,7 +190,7 @@ impl Engine for CudaEngine {
             let failed = || Err("the compiler's thread panicked".to_string());
             (compiler.map(|c| c.join().unwrap_or_else(|_| failed())), woken)
         });
-        comm.gathered(&[]).map_err(|e| bad(e.0))?;
+        comm.gathered(&[])?;
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
         startup::ended("kernels compiled");
         let given = Given {
@@ -194,19 +201,22 @@ impl Engine for CudaEngine {
             math: self.options.math,
             stop: &self.stop,
         };
-        let mut device = CudaDevice::new(plan, comm, gpu, given)?;
+        let mut device = match CudaDevice::new(plan, comm, gpu, given)? {
+            Ok(device) => device,
+            Err(problem) => return Ok(Err(problem)),
+        };
         device.verbose = self.options.verbose;
         for (q, link) in device.links() {
             let (from, to, why) = (comm.rank(), q as i64, link.why.clone());
             let report = LinkReport { from, to, transport: link.large, small: link.small, why };
             if self.options.verbose {
-                eprintln!("{report}");
+                say(&report);
             }
             if let Ok(mut links) = self.links.lock() {
                 links.push(report);
             }
         }
-        Ok(Box::new(device))
+        Ok(Ok(Box::new(device)))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::carry::{self, DeviceCopy};
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
 use super::storage::padded;
 use super::transport::peer::{Carrying, link};
 use super::transport::staging::{self, Staged};
@@ -69,7 +69,7 @@ impl CudaDevice<'_> {
             Some(list) => list.clone(),
             None => {
                 let copies = self.list(ex, which).map_err(Failure::Internal)?;
-                let list = List { at: carry::keep(&mut self.gpu, &copies).map_err(lost)?, copies };
+                let list = List { at: carry::keep(&mut self.gpu, &copies).map_err(broken)?, copies };
                 self.lists.insert(key, list.clone());
                 list
             }
@@ -125,7 +125,7 @@ impl CudaDevice<'_> {
         let receives: Vec<Staged> = self.packed[e].receives.iter().flatten().copied().collect();
         if !sends.is_empty() || !receives.is_empty() {
             self.run_list(ex, Which::Send)?;
-            self.queue.flush(&self.gpu).map_err(lost)?;
+            self.queue.flush(&self.gpu).map_err(broken)?;
             for t in [Transport::Nccl, Transport::GpuAware, Transport::Staged] {
                 let by = |all: &[Staged]| -> Vec<Staged> {
                     let link = |m: &Staged| self.links.links[m.peer as usize].as_ref();
@@ -219,6 +219,6 @@ impl CudaDevice<'_> {
             sends.push((between(self, *q)?, copies.iter().map(copy).collect::<Result<Vec<_>, _>>()?));
         }
         let receives = from.iter().map(|q| between(self, *q)).collect::<Result<Vec<_>, _>>()?;
-        Carrying::new(&mut self.gpu, &sends, &receives).map_err(lost)
+        Carrying::new(&mut self.gpu, &sends, &receives).map_err(broken)
     }
 }

@@ -7,7 +7,7 @@
 
 use super::beside::{Small, few_blocks};
 use super::carry;
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
 use super::driver::{Call, Launch};
 use super::storage::padded;
 use super::transport::peer::{Carrying, WHOLE, link};
@@ -341,7 +341,7 @@ impl CudaDevice<'_> {
             let links = peers
                 .iter()
                 .filter_map(|q| Some(link(self.memory.arena, self.links.remotes[*q as usize].as_ref()?, self.me, *q)));
-            let made = Carrying::new(&mut self.gpu, &[], &links.collect::<Vec<_>>()).map_err(lost)?;
+            let made = Carrying::new(&mut self.gpu, &[], &links.collect::<Vec<_>>()).map_err(broken)?;
             self.awaited.insert(e, made);
         }
         self.queue.push_using(self.awaited[&e].launch(self.carry, 0, 0, self.stop), &[]);

@@ -2,7 +2,7 @@
 //! on the way where all are peers, through the host where not.
 
 use super::carry;
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
 use super::driver::{Call, Launch};
 use super::work::{copies, leaf_positions};
 use crate::codegen::cuda::{COPIES, first_key, nothing, ordered, value_of_key};
@@ -47,15 +47,15 @@ impl CudaDevice<'_> {
     /// What this rank's part of a nest contributed to a reduction; leaves the accumulator ready for the next run.
     pub(super) fn partial(&mut self, id: PlanNestId, r: usize) -> Result<Partial, Failure> {
         let k = id.0 as usize;
-        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
         let nest = &self.plan.nests[k].nest;
         let (red, ty) = (&nest.reductions[r], nest.code.regs[nest.reductions[r].value.0 as usize]);
         let (at, words) = (self.work[k].accumulators[r], self.work[k].acc_words[r]);
         let mut data = vec![0u8; 8 * words];
-        self.gpu.get(at, &mut data).map_err(lost)?;
+        self.gpu.get(at, &mut data).map_err(broken)?;
         let word = |i: usize| u64::from_le_bytes(data[8 * i..8 * i + 8].try_into().unwrap_or_default());
         if !ordered(nest, red) {
-            self.gpu.put(at, &first_key(red.op).to_le_bytes()).map_err(lost)?;
+            self.gpu.put(at, &first_key(red.op).to_le_bytes()).map_err(broken)?;
             return Ok(Partial::Bits(value_of_key(red.op, ty, word(0))));
         }
         if red.op == FoldOp::Prod {
@@ -68,7 +68,7 @@ impl CudaDevice<'_> {
         for c in 0..COPIES {
             sum.limbs.iter_mut().enumerate().for_each(|(i, l)| *l = l.wrapping_add(word(72 * c + i) as i64));
         }
-        self.gpu.put(at, &vec![0u8; 8 * words]).map_err(lost)?;
+        self.gpu.put(at, &vec![0u8; 8 * words]).map_err(broken)?;
         Ok(Partial::Exact(sum))
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
 use super::driver::{Call, Function, Launch};
 use super::graphs::Graph;
 use crate::codegen::cuda::ordered;
@@ -145,17 +145,17 @@ impl CudaDevice<'_> {
                 let look = |whole: u64, next: u64| {
                     Launch::single(again, vec![self.scalars, u64::from(cond.0), count, whole, next])
                 };
-                let graph = self.gpu.rounds(&last, &look).map_err(lost)?;
+                let graph = self.gpu.rounds(&last, &look).map_err(broken)?;
                 self.rounds.graphs.push((last, graph));
                 self.rounds.graphs.len() - 1
             }
         };
         for (at, bits) in [(count, 0), (count + 1, limit)] {
-            self.gpu.launch(&Launch::single(self.set, vec![self.scalars, at, bits])).map_err(lost)?;
+            self.gpu.launch(&Launch::single(self.set, vec![self.scalars, at, bits])).map_err(broken)?;
         }
-        self.gpu.run(&self.rounds.graphs[at].1).map_err(lost)?;
+        self.gpu.run(&self.rounds.graphs[at].1).map_err(broken)?;
         let mut word = [0u8; 8];
-        self.gpu.get(self.scalars + 8 * count, &mut word).map_err(lost)?;
+        self.gpu.get(self.scalars + 8 * count, &mut word).map_err(broken)?;
         let rounds = u64::from_le_bytes(word);
         let launches: usize = self.rounds.graphs[at].0.iter().map(Vec::len).sum();
         self.rounds.done += rounds;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::carry::bytes_of;
-use super::device::{CudaDevice, lost};
+use super::device::{CudaDevice, broken};
 use super::driver::{Call, CudaError, Function, Gpu, Launch};
 use super::storage::padded;
 use crate::codegen::cuda::scatter::{Order, THREADS, Take};
@@ -28,7 +28,7 @@ struct Room {
 }
 
 impl Room {
-    /// Makes room in the device's memory; what was there is lost, and nothing queued may need it.
+    /// Makes room in the device's memory; what was there is broken, and nothing queued may need it.
     fn on_device(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
         if self.bytes < bytes {
             gpu.free(std::mem::take(self).at)?;
@@ -221,9 +221,9 @@ impl CudaDevice<'_> {
         let picked = self.travelling(s, &source, sends, (&mut kept.sends, width));
         kept.picks = (image.add(&picked.bytes), picked.len());
         // Nothing queued may need what is about to go.
-        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
         let gpu = &mut self.gpu;
-        gpu.wait().map_err(lost)?;
+        gpu.wait().map_err(broken)?;
         let mut made = || {
             kept.lists.on_device(image.0.len(), gpu)?;
             kept.packed.on_device(picked.len() * size, gpu)?;
@@ -232,7 +232,7 @@ impl CudaDevice<'_> {
             kept.arrived_here.on_host(arrives, gpu)?;
             gpu.put(kept.lists.at, &image.0)
         };
-        made().map_err(lost)?;
+        made().map_err(broken)?;
         kept.parts.iter_mut().flat_map(|p| &mut p.words[..4]).for_each(|offset| *offset += kept.lists.at);
         kept.picks.0 += kept.lists.at;
         self.scatters.kept.insert(s.key(), kept);
@@ -326,10 +326,10 @@ impl CudaDevice<'_> {
                 words: vec![kept.packed.at, from, picks, count as u64, size as u64, u64::from(wide)],
             });
         }
-        self.queue.flush(&self.gpu).map_err(lost)?;
+        self.queue.flush(&self.gpu).map_err(broken)?;
         // SAFETY: both blocks have room for so many elements; the wait follows.
-        unsafe { self.gpu.download(kept.packed_here.at as *mut u8, kept.packed.at, count * size) }.map_err(lost)?;
-        self.gpu.wait().map_err(lost)?;
+        unsafe { self.gpu.download(kept.packed_here.at as *mut u8, kept.packed.at, count * size) }.map_err(broken)?;
+        self.gpu.wait().map_err(broken)?;
         let mut sent = (0, 0);
         for (peer, range) in kept.sends.iter().enumerate().filter(|r| !r.1.is_empty()) {
             let mut message = state.comm.buffer(range.len());
@@ -354,7 +354,7 @@ impl CudaDevice<'_> {
         // SAFETY: both blocks have room for all that arrives; the last copy from there has ended.
         unsafe {
             std::ptr::copy_nonoverlapping(message.as_ptr(), here as *mut u8, bytes.min(message.len()));
-            self.gpu.upload(there, here as *const u8, bytes).map_err(lost)?;
+            self.gpu.upload(there, here as *const u8, bytes).map_err(broken)?;
         }
         state.comm.recycle(sender as i64, message);
         Ok(there)

@@ -7,12 +7,14 @@ use super::card::Card;
 use super::nccl::{self, Nccl};
 use super::peer::{Carrying, Remote, link};
 use super::staging::{self, Staged};
+use super::trial::{self, pattern};
 use super::{Link, Transport};
 use crate::runtime::comm::Comm;
 use crate::runtime::device::cuda::carry;
+use crate::runtime::device::cuda::device::broken;
 use crate::runtime::device::cuda::driver::{Function, Gpu};
 use crate::runtime::device::cuda::work::{Memory, PROBES};
-use crate::runtime::failure::Problem;
+use crate::runtime::failure::{Failure, Problem};
 
 /// What a rank has found out about the others.
 #[derive(Default)]
@@ -37,41 +39,53 @@ pub struct Chooser<'a> {
 /// Microseconds of a message of each size of [`PROBES`].
 type Times = [f64; 2];
 
+/// Whether a message was carried, or why not.
+type Carried = Result<(), String>;
+
 /// What one candidate did between this rank and each: its times, the same on both ranks of a pair, or why it cannot.
 type Trial = Vec<Result<Times, String>>;
 
 impl Chooser<'_> {
-    /// Chooses for all pairs, among the transports that are wished for, if some are.
-    pub fn choose(mut self, card: &Card, wish: &[Transport]) -> Result<Links, Problem> {
-        let bad = |why: String| Problem::new("E0620", why);
+    /// Chooses for all pairs, among the transports that are wished for, if some are; a problem where none works. A device that
+    /// breaks meanwhile is a failure: the others may wait for what it was to send.
+    pub fn choose(
+        mut self,
+        card: &Card,
+        cards: &[Card],
+        wish: &[Transport],
+    ) -> Result<Result<Links, Problem>, Failure> {
         let me = self.comm.rank();
-        let cards = card.exchange(self.comm).map_err(|e| bad(e.0))?;
         let mut out = Links { remotes: vec![None; cards.len()], ..Links::default() };
         if cards.iter().any(|c| c.failed) || cards.len() == 1 {
             // Nothing runs; or there is nobody to send to.
             out.links = vec![None; cards.len()];
-            return Ok(out);
+            return Ok(Ok(out));
         }
         let asked = |t: Transport| wish.contains(&t);
         let mut trials: Vec<(Transport, Trial)> = vec![];
         if wish.is_empty() || asked(Transport::Peer) {
-            trials.push((Transport::Peer, self.peers(card, &cards, &mut out)?));
+            trials.push((Transport::Peer, self.peers(card, cards, &mut out)?));
         }
         // Peers are taken where they work: if they work everywhere, nothing else is tried.
         let all_peers = trials.iter().any(|(_, t)| others(t, me).all(|r| r.is_ok()));
         let enough = self.agreed(all_peers)?;
         let tried = |t: Transport| !enough && (asked(t) || wish.is_empty());
         if tried(Transport::Nccl) {
-            let trial = self.nccl(&cards, &mut out)?;
+            let trial = self.nccl(cards, &mut out)?;
             trials.push((Transport::Nccl, trial));
         }
         if asked(Transport::GpuAware) {
-            let able = self.comm.takes_device_memory();
-            let trial = self.together(&cards, able, Transport::GpuAware, None)?;
+            let mut able = self.comm.takes_device_memory();
+            // What it says is tried once a machine, where all ranks would try the same library.
+            let first = cards.iter().position(|c| card.near(c)) == Some(me as usize);
+            if first && able.is_ok() {
+                able = trial::in_a_child(card.ordinal);
+            }
+            let trial = self.together(cards, able, Transport::GpuAware, None)?;
             trials.push((Transport::GpuAware, trial));
         }
         if tried(Transport::Staged) {
-            let trial = self.together(&cards, Ok(()), Transport::Staged, None)?;
+            let trial = self.together(cards, Ok(()), Transport::Staged, None)?;
             trials.push((Transport::Staged, trial));
         }
         for (q, other) in cards.iter().enumerate() {
@@ -87,11 +101,12 @@ impl Chooser<'_> {
                 }
             }
             let (Some(small), Some(large)) = (fastest(&able, 0), fastest(&able, 1)) else {
-                let mut p = bad(format!("no transport works between ranks {me} and {q} ({})", not.join("; ")));
+                let why = format!("no transport works between ranks {me} and {q} ({})", not.join("; "));
+                let mut p = Problem::new("E0620", why);
                 if !wish.is_empty() {
                     p.help = Some("leave `--transport` out, and the fastest that works is taken".into());
                 }
-                return Err(p);
+                return Ok(Err(p));
             };
             let sizes = PROBES.map(|b| b >> 10);
             let took = |(t, us): &(Transport, Times)| {
@@ -103,17 +118,17 @@ impl Chooser<'_> {
             }
             out.links.push(Some(Link { small, large, why: why.join("; ") }));
         }
-        Ok(out)
+        Ok(Ok(out))
     }
 
     /// Whether all ranks say yes. A collective.
-    fn agreed(&mut self, mine: bool) -> Result<bool, Problem> {
-        let all = self.comm.gathered(&[u8::from(mine)]).map_err(|e| Problem::new("E0620", e.0))?;
+    fn agreed(&mut self, mine: bool) -> Result<bool, Failure> {
+        let all = self.comm.gathered(&[u8::from(mine)])?;
         Ok(all.iter().all(|b| b == [1]))
     }
 
     /// Maps the memory of ranks near by, and lets kernels store into it.
-    fn peers(&mut self, card: &Card, cards: &[Card], out: &mut Links) -> Result<Trial, Problem> {
+    fn peers(&mut self, card: &Card, cards: &[Card], out: &mut Links) -> Result<Trial, Failure> {
         let me = self.comm.rank() as usize;
         // Kernels that wait for each other must be able to run together.
         let shared =
@@ -138,8 +153,7 @@ impl Chooser<'_> {
         self.agree_on(&mut trial)?;
         let partners: Vec<i64> = (0..cards.len()).filter(|q| trial[*q].is_ok()).map(|q| q as i64).collect();
         // What arrives is compared with what its sender wrote.
-        let run = |c: &mut Chooser, bytes: usize| -> Result<(), String> {
-            let text = |e: crate::runtime::device::cuda::driver::CudaError| e.to_string();
+        let run = |c: &mut Chooser, bytes: usize| -> Result<Carried, Failure> {
             let (mut sends, mut receives) = (vec![], vec![]);
             for q in &partners {
                 let Some(remote) = &out.remotes[*q as usize] else { continue };
@@ -149,30 +163,27 @@ impl Chooser<'_> {
                 receives.push(between);
             }
             if sends.is_empty() {
-                return Ok(());
+                return Ok(Ok(()));
             }
-            let carrying = Carrying::new(c.gpu, &sends, &receives).map_err(text)?;
-            c.gpu.launch(&carrying.launch(c.carry, u64::MAX, u64::MAX, c.stop)).map_err(text)?;
-            c.gpu.wait().map_err(text)
+            let carrying = Carrying::new(c.gpu, &sends, &receives).map_err(broken)?;
+            c.gpu.launch(&carrying.launch(c.carry, u64::MAX, u64::MAX, c.stop)).map_err(broken)?;
+            c.gpu.wait().map(Ok).map_err(broken)
         };
         self.measure(&partners, &mut trial, run)?;
         out.remotes.iter_mut().zip(&trial).filter(|(_, t)| t.is_err()).for_each(|(r, _)| *r = None);
         Ok(trial)
     }
 
-    fn nccl(&mut self, cards: &[Card], out: &mut Links) -> Result<Trial, Problem> {
+    fn nccl(&mut self, cards: &[Card], out: &mut Links) -> Result<Trial, Failure> {
         let shared = (0..cards.len()).any(|a| (0..a).any(|b| cards[a].same_gpu(&cards[b])));
         let mut able =
             if shared { Err("NCCL wants a GPU for every rank".to_string()) } else { nccl::version().map(|_| ()) };
         if self.agreed(able.is_ok())? {
             let name = if self.comm.rank() == 0 { nccl::id() } else { Ok([0; 128]) };
-            let all = self
-                .comm
-                .gathered(name.as_ref().map_or(&[][..], |n| &n[..]))
-                .map_err(|e| Problem::new("E0620", e.0))?;
+            let all = self.comm.gathered(name.as_ref().map_or(&[][..], |n| &n[..]))?;
             able = match <nccl::Id>::try_from(all.part(0)) {
                 Ok(name) => {
-                    self.gpu.make_current().map_err(|e| Problem::new("E0620", e.to_string()))?;
+                    self.gpu.make_current().map_err(broken)?;
                     Nccl::join(&name, self.comm.rank(), self.comm.size()).map(|n| out.nccl = Some(n))
                 }
                 Err(_) => Err("NCCL gives no name for a communicator".into()),
@@ -190,7 +201,7 @@ impl Chooser<'_> {
         able: Result<(), String>,
         transport: Transport,
         nccl: Option<&Nccl>,
-    ) -> Result<Trial, Problem> {
+    ) -> Result<Trial, Failure> {
         let me = self.comm.rank();
         if !self.agreed(able.is_ok())? {
             let why = able.err().unwrap_or_else(|| "another rank cannot use it".into());
@@ -198,7 +209,7 @@ impl Chooser<'_> {
         }
         let partners: Vec<i64> = (0..cards.len() as i64).filter(|q| *q != me).collect();
         let mut trial: Trial = vec![Ok(Times::default()); cards.len()];
-        let mut host = || self.gpu.pin(PROBES[1]).map_err(|e| Problem::new("E0620", e.to_string()));
+        let mut host = || self.gpu.pin(PROBES[1]).map_err(broken);
         let mut staged = vec![];
         for q in &partners {
             let (out, into) = (host()?, host()?);
@@ -208,9 +219,12 @@ impl Chooser<'_> {
         let (sends, receives): (Vec<Staged>, Vec<Staged>) = staged.into_iter().unzip();
         let run = |c: &mut Chooser, bytes: usize| {
             let of = |all: &[Staged]| -> Vec<Staged> { all.iter().map(|m| Staged { bytes, ..*m }).collect() };
-            staging::carry(transport, (&of(&sends), &of(&receives)), c.gpu, nccl, c.comm)
-                .map_err(|e| format!("{e:?}"))?;
-            c.gpu.wait().map_err(|e| e.to_string())
+            match staging::carry(transport, (&of(&sends), &of(&receives)), c.gpu, nccl, c.comm) {
+                // NCCL says no; nothing is broken.
+                Err(Failure::Lost(why)) if transport == Transport::Nccl => return Ok(Err(why)),
+                carried => carried?,
+            }
+            c.gpu.wait().map(Ok).map_err(broken)
         };
         self.measure(&partners, &mut trial, run)?;
         Ok(trial)
@@ -221,25 +235,29 @@ impl Chooser<'_> {
         &mut self,
         partners: &[i64],
         trial: &mut Trial,
-        run: impl Fn(&mut Chooser, usize) -> Result<(), String>,
-    ) -> Result<(), Problem> {
-        let problem = |e: String| Problem::new("E0620", e);
-        let put = |c: &Chooser, at: u64, data: &[u8]| c.gpu.put(at, data).map_err(|e| problem(e.to_string()));
+        run: impl Fn(&mut Chooser, usize) -> Result<Carried, Failure>,
+    ) -> Result<(), Failure> {
+        let put = |c: &Chooser, at: u64, data: &[u8]| c.gpu.put(at, data).map_err(broken);
         for (k, bytes) in PROBES.into_iter().enumerate() {
             put(self, self.memory.probe(None), &pattern(self.comm.rank(), bytes))?;
             for q in partners {
                 put(self, self.memory.probe(Some(*q as usize)), &vec![0; bytes])?;
             }
-            let (mut time, mut worked) = (0.0, Ok(()));
+            let (mut time, mut worked): (f64, Carried) = (0.0, Ok(()));
             for _ in 0..3 {
                 // All begin together, also where one has failed.
-                self.comm.gathered(&[]).map_err(|e| problem(e.0))?;
+                self.comm.gathered(&[])?;
                 let clock = Instant::now();
-                worked = worked.and_then(|()| run(self, bytes));
+                if worked.is_ok() {
+                    worked = run(self, bytes)?;
+                }
                 time = clock.elapsed().as_secs_f64() * 1e6;
             }
             for q in partners {
-                let arrived = worked.clone().and_then(|()| self.arrived(*q, bytes));
+                let arrived = match &worked {
+                    Ok(()) => self.arrived(*q, bytes)?,
+                    Err(why) => Err(why.clone()),
+                };
                 let t = &mut trial[*q as usize];
                 match (arrived, &mut *t) {
                     (Ok(()), Ok(times)) => times[k] = time,
@@ -252,17 +270,17 @@ impl Chooser<'_> {
     }
 
     /// Whether what lies here from a rank is its pattern.
-    fn arrived(&self, from: i64, bytes: usize) -> Result<(), String> {
+    fn arrived(&self, from: i64, bytes: usize) -> Result<Carried, Failure> {
         let mut got = vec![0; bytes];
-        self.gpu.get(self.memory.probe(Some(from as usize)), &mut got).map_err(|e| e.to_string())?;
-        if got == pattern(from, bytes) { Ok(()) } else { Err("what arrived is not what was sent".into()) }
+        self.gpu.get(self.memory.probe(Some(from as usize)), &mut got).map_err(broken)?;
+        Ok(if got == pattern(from, bytes) { Ok(()) } else { Err("what arrived is not what was sent".into()) })
     }
 
     /// A pair works where both of its ranks say so, and takes the longer of their times: both choose by the same numbers.
-    fn agree_on(&mut self, trial: &mut Trial) -> Result<(), Problem> {
+    fn agree_on(&mut self, trial: &mut Trial) -> Result<(), Failure> {
         let bytes = |t: &Result<Times, String>| t.clone().unwrap_or([f64::NAN; 2]).map(f64::to_le_bytes).concat();
         let mine: Vec<u8> = trial.iter().flat_map(bytes).collect();
-        let all = self.comm.gathered(&mine).map_err(|e| Problem::new("E0620", e.0))?;
+        let all = self.comm.gathered(&mine)?;
         let me = self.comm.rank() as usize;
         for (q, t) in trial.iter_mut().enumerate() {
             let Ok(times) = t else { continue };
@@ -289,13 +307,6 @@ fn fastest(able: &[(Transport, Times)], size: usize) -> Option<Transport> {
 /// What a trial says of the other ranks.
 fn others(trial: &Trial, me: i64) -> impl Iterator<Item = &Result<Times, String>> {
     trial.iter().enumerate().filter(move |(q, _)| *q as i64 != me).map(|(_, t)| t)
-}
-
-/// The bytes that a rank sends in a trial.
-fn pattern(rank: i64, bytes: usize) -> Vec<u8> {
-    (0..bytes as u64)
-        .map(|k| (k.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(rank as u64 * 77) >> 32) as u8)
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod choose;
 pub mod nccl;
 pub mod peer;
 pub mod staging;
+pub mod trial;
 
 use serde::Serialize;
 

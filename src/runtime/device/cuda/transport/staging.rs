@@ -3,6 +3,7 @@
 use super::Transport;
 use super::nccl::Nccl;
 use crate::runtime::comm::Comm;
+use crate::runtime::device::cuda::device::broken;
 use crate::runtime::device::cuda::driver::Gpu;
 use crate::runtime::failure::Failure;
 
@@ -25,7 +26,6 @@ pub fn carry(
     comm: &mut dyn Comm,
 ) -> Result<(), Failure> {
     let lost = |e: String| Failure::Lost(e);
-    let cuda = |e: crate::runtime::device::cuda::driver::CudaError| Failure::Lost(format!("GPU: {e}"));
     let on_device = |all: &[Staged]| -> Vec<_> { all.iter().map(|m| (m.peer, m.device, m.bytes)).collect() };
     let on_host = |all: &[Staged]| -> Vec<_> { all.iter().map(|m| (m.peer, m.host as u64, m.bytes)).collect() };
     match transport {
@@ -36,7 +36,7 @@ pub fn carry(
             unsafe { nccl.carry(&on_device(sends), &on_device(receives), gpu.stream()) }.map_err(lost)
         }
         Transport::GpuAware => {
-            gpu.wait().map_err(cuda)?;
+            gpu.wait().map_err(broken)?;
             // SAFETY: the library says that it takes device addresses; the call ends when all messages have arrived.
             unsafe { comm.carry(&on_device(sends), &on_device(receives)) }?;
             Ok(())
@@ -44,9 +44,9 @@ pub fn carry(
         Transport::Staged => {
             for m in sends {
                 // SAFETY: both blocks have the bytes of the message.
-                unsafe { gpu.download(m.host, m.device, m.bytes) }.map_err(cuda)?;
+                unsafe { gpu.download(m.host, m.device, m.bytes) }.map_err(broken)?;
             }
-            gpu.wait().map_err(cuda)?;
+            gpu.wait().map_err(broken)?;
             // SAFETY: page-locked memory of these sizes; the call ends when all messages have arrived.
             if !unsafe { comm.carry(&on_host(sends), &on_host(receives)) }? {
                 for m in sends {
@@ -64,7 +64,7 @@ pub fn carry(
             }
             for m in receives {
                 // SAFETY: as above; the host's memory is written again only after the next wait.
-                unsafe { gpu.upload(m.device, m.host, m.bytes) }.map_err(cuda)?;
+                unsafe { gpu.upload(m.device, m.host, m.bytes) }.map_err(broken)?;
             }
             Ok(())
         }

@@ -1,0 +1,165 @@
+//! Devices that fail, devices that are not there, and an MPI library that claims more than it does, without a GPU: a driver made for
+//! that (`gpu_faults/driver.c`) stands in for NVIDIA's.
+#![cfg(feature = "cuda")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use support::{MGPU, Run, reports, run_command};
+
+/// Steps of every kind: halos, an all-reduce, files, a picture.
+const PROGRAM: &str = "array u: f64[600] edge clamp\nworkflow main {\n    u[i] = i\n    var s: f64 = 0\n    for t in 0..2 {\n        u[i] = (u[i-1] + u[i+1]) / 2\n        s = sum[i] u[i]\n    }\n    print \"{s}\"\n    save u to \"u.npy\"\n    load u from \"u.npy\"\n    plot u to \"u.png\"\n}\n";
+
+/// A run that nobody ended would take for ever; starting one takes no second.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The stand-in for the driver, in a folder of its own; `None` where this machine cannot build it, or has no NVRTC.
+fn driver() -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gpu_faults/driver.c");
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(folder.path().join("libcuda.so.1")).arg(source);
+    let Ok(made) = cc.output() else {
+        println!("SKIPPED: there is no C compiler");
+        return None;
+    };
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let needed = std::env::var_os("MGPU_REQUIRE_NVRTC").is_some();
+    if let Err(why) = mgpu::runtime::device::cuda::nvrtc::present() {
+        assert!(!needed, "{why}");
+        println!("SKIPPED: {why}");
+        return None;
+    }
+    Some(folder)
+}
+
+/// `command` with the stand-in, in a new folder that holds the program.
+fn with(driver: &Path, command: &mut Command, variables: &[(&str, &str)]) -> Run {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("p.mgpu"), PROGRAM).unwrap();
+    let old = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let path = std::env::join_paths([driver.to_path_buf()].into_iter().chain(std::env::split_paths(&old))).unwrap();
+    command.env("LD_LIBRARY_PATH", path).env("MGPU_CACHE", driver.join("cache")).envs(variables.iter().copied());
+    run_command(command.current_dir(dir.path()), dir.path())
+}
+
+fn run(driver: &Path, more: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(MGPU);
+    with(driver, command.args(["run", "-q", "p.mgpu", "-n", "3"]).args(more), variables)
+}
+
+/// One report, and each file as a whole run leaves it, or absent.
+fn fails_once(whole: &Run, got: &Run, what: &str) -> String {
+    let all = reports(&got.err);
+    assert_eq!(all.len(), 1, "{what}: {}", got.err);
+    for (name, data) in got.files.iter().filter(|(n, _)| *n != "p.mgpu") {
+        assert!(whole.files.get(name) == Some(data), "{what}: {name} is half written, or should not be there");
+    }
+    all[0].0.clone()
+}
+
+#[test]
+fn a_device_that_is_lost_at_any_call_ends_all_ranks_with_one_report() {
+    let Some(driver) = driver() else { return };
+    let calls = driver.path().join("calls");
+    let whole = run(driver.path(), &["--device", "cuda"], &[("FAKE_CALLS", calls.to_str().unwrap())]);
+    assert_eq!(whole.exit, 0, "{}", whole.err);
+    assert_eq!(whole.files.len(), 3, "{:?}", whole.files.keys());
+    let calls = std::fs::read_to_string(calls).unwrap();
+    let counts: Vec<(usize, usize)> = calls
+        .lines()
+        .map(|l| l.split_once(' ').unwrap())
+        .map(|(device, n)| (device.parse().unwrap(), n.parse().unwrap()))
+        .collect();
+    assert_eq!(counts.len(), 3, "{calls}");
+    let (mut agreed, mut lost) = (0, 0);
+    for (device, n) in counts {
+        // Another device at every call: each is lost at every third.
+        for call in (1 + device..n - 40).step_by(3) {
+            let what = format!("{device}:{call}");
+            let clock = Instant::now();
+            let got = run(driver.path(), &["--device", "cuda"], &[("FAKE_LOST", &what)]);
+            assert!(clock.elapsed() < SOON, "{what}: {:?}", clock.elapsed());
+            let code = fails_once(&whole, &got, &what);
+            let named = format!("GPU {device} of rank {device}: cu");
+            assert!(got.err.contains(&named) && got.err.contains("unspecified launch failure"), "{what}: {}", got.err);
+            match (got.exit, &code[..]) {
+                (3, "E0620") => agreed += 1,
+                (4, "E0701") => lost += 1,
+                other => panic!("{what}: {other:?} {}", got.err),
+            }
+        }
+    }
+    assert!(agreed > 20 && lost > 60, "{agreed} {lost}");
+}
+
+#[test]
+fn devices_that_are_not_there_are_refused() {
+    let Some(driver) = driver() else { return };
+    let refused = |more: &[&str], gpus: &str, words: &str| {
+        let got = run(driver.path(), more, &[("FAKE_GPUS", gpus)]);
+        assert_eq!(got.exit, 2, "{more:?}: {}", got.err);
+        assert!(got.err.replace("\n  │ ", " ").contains(words), "{more:?}: {}", got.err);
+        assert_eq!(got.out, "", "{more:?}");
+    };
+    refused(&["--devices", "0,3"], "3", "there is no device 3: this process sees 3 (0 to 2)");
+    refused(&["--devices", "1"], "1", "there is no device 1: this process sees 1 (0 to 0)");
+    refused(&["--devices", "0"], "0", "no CUDA-capable device is detected");
+    refused(&["--device", "cuda"], "0", "no CUDA-capable device is detected");
+    refused(&["--transport", "peer"], "0", "no CUDA-capable device is detected");
+    refused(&["--devices", "0", "--device", "cpu"], "3", "`--devices` is for GPUs");
+    // Nobody asked for one.
+    assert_eq!(run(driver.path(), &[], &[("FAKE_GPUS", "0")]).exit, 0);
+    // More ranks than devices share them, with a word about it.
+    let got = run(driver.path(), &["--devices", "2,0"], &[]);
+    assert_eq!(got.exit, 0, "{}", got.err);
+    assert!(got.err.contains("3 ranks share 2 GPU(s)"), "{}", got.err);
+}
+
+#[cfg(feature = "mpi")]
+mod launched {
+    use super::*;
+
+    fn job(driver: &Path, more: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = support::launcher(3);
+        with(driver, command.args([MGPU, "run", "p.mgpu", "--device", "cuda"]).args(more), variables)
+    }
+
+    #[test]
+    fn a_device_that_is_lost_ends_all_processes() {
+        let Some(driver) = driver() else { return };
+        let whole = job(driver.path(), &[], &[]);
+        assert_eq!(whole.exit, 0, "{}", whole.err);
+        for what in ["0:5", "1:2", "2:20", "0:70", "1:90", "2:100"] {
+            let clock = Instant::now();
+            let got = job(driver.path(), &[], &[("FAKE_LOST", what)]);
+            assert!(clock.elapsed() < 2 * SOON, "{what}: {:?}", clock.elapsed());
+            let code = fails_once(&whole, &got, what);
+            assert!([(3, "E0620"), (4, "E0701")].contains(&(got.exit, &code[..])), "{what}: {} {}", got.exit, got.err);
+        }
+    }
+
+    /// The stand-in's device memory is as forbidden to a library that knows no GPUs as a GPU's.
+    #[test]
+    fn a_library_that_claims_to_take_device_memory_is_tried_first() {
+        let Some(driver) = driver() else { return };
+        let library = driver.path().join("libcuda.so.1").to_str().unwrap().to_string();
+        let claims = [("LD_PRELOAD", &library[..]), ("FAKE_CLAIM", "1")];
+        // Nobody believes it by default.
+        let got = job(driver.path(), &["-v"], &claims);
+        assert_eq!(got.exit, 0, "{}", got.err);
+        assert!(got.err.contains("rank 0 to rank 1: staged") && !got.err.contains("gpu-aware"), "{}", got.err);
+        // Asked to, it is tried by a process that may crash.
+        let got = job(driver.path(), &["--transport", "gpu-aware"], &claims);
+        assert_eq!(got.exit, 3, "{}", got.err);
+        assert_eq!(reports(&got.err).len(), 1, "{}", got.err);
+        let flat = got.err.replace("\n  │ ", " ");
+        assert!(flat.contains("gpu-aware: a trial in a process of its own crashed (signal 11)"), "{}", got.err);
+        // The next best goes on.
+        let got = job(driver.path(), &["-v", "--transport", "gpu-aware,staged"], &claims);
+        assert_eq!(got.exit, 0, "{}", got.err);
+        assert!(got.err.contains("rank 0 to rank 1: staged"), "{}", got.err);
+    }
+}
