@@ -70,6 +70,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", f"{folder}/libcuda.so.1", os.path.join(HERE, "../tests/gpu_faults/driver.c")], check=True)
+        # Whichever name is looked for.
+        os.symlink("libcuda.so.1", f"{folder}/libcuda.so")
         paths = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True).stdout
         path = re.search(r"libcuda\.so\.1 .*64.*=> (\S+)", paths)
         base = {"LD_LIBRARY_PATH": folder + ":" + os.environ.get("LD_LIBRARY_PATH", ""), "REAL_CUDA": path.group(1) if path else "libcuda.so.1"}

@@ -1,12 +1,14 @@
 //! Long reductions inside an element: `g[j] = sum[s] a[s] * x[s, j]` over thousands of terms.
 //!
-//! They are made in up to [`BLOCKS`] blocks of terms, each from its first term to its last, and then from block to block; this order
-//! depends on the range and the number of elements alone. Where the terms come from arrays that are divided along the index, and the results are few, the blocks
-//! are computed where their terms lie, into an array of their own, and only the blocks' values travel:
+//! They are made in up to [`BLOCKS`] blocks of terms, each from its first term to its last, then from block to block of a group
+//! ([`GROUP`]), and then from group to group; this order depends on the range and the number of elements alone. Where the terms come from
+//! arrays that are divided along the index, and the results are few, blocks and groups are computed where their terms lie, into arrays of
+//! their own, and only the values of groups travel:
 //!
 //! ```text
 //! p[l, j] = sum[s in l * B .. (l + 1) * B] a[s] * x[s, j]
-//! g[j] = sum[l] p[l, j]
+//! q[m, j] = sum[l in 16 * m .. 16 * (m + 1)] p[l, j]
+//! g[j] = sum[m] q[m, j]
 //! ```
 
 use super::Checker;
@@ -27,6 +29,8 @@ const LONG: i64 = 8192;
 /// Most blocks, and the fewest terms of one.
 const BLOCKS: i64 = 512;
 const FEWEST: i64 = 64;
+/// Blocks of a group.
+const GROUP: i64 = 16;
 /// With more elements for each term than this, an element's terms follow one another: there is work enough without blocks, and
 /// a product of large matrices is one chain for each element.
 const MOST_RESULTS: i64 = 64;
@@ -130,89 +134,155 @@ impl Checker<'_> {
     fn in_blocks(&mut self, long: &Long) -> Option<Val> {
         let (size, whole) = (long.block(), long.count / long.block());
         let total = self.builder().variable(Ty::I64);
-        let (zero, end) = (self.int(0), self.int(whole));
-        let counter = self.builder().variable(Ty::I64);
-        let scope = self.builder().open();
-        let bounds = (Affine::constant(0), Affine::constant(whole));
-        self.builder().counters.push((counter, Some(bounds)));
-        let from = Affine { konst: long.from, terms: vec![(Sym::Counter(counter), size)] };
-        let sum = self.block_of_terms(long, from, size);
-        if let Some(s) = &sum {
-            let wide = s.total(long.op);
-            self.builder().regs[total.0 as usize] = wide;
-            self.accumulate(total, wide, combine(long.op), &Val::reg(s.acc, s.wide));
-        }
-        let body = self.builder().close(scope, false);
-        let sum = sum?;
-        self.start_at(total, identity(long.op, sum.total(long.op)));
-        self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
-        if whole * size < long.count {
-            let from = Affine::constant(long.from + whole * size);
-            let rest = self.block_of_terms(long, from, long.count - whole * size)?;
-            self.accumulate(total, sum.total(long.op), combine(long.op), &Val::reg(rest.acc, sum.wide));
+        let groups = whole / GROUP;
+        let sum = self.repeat(long, total, groups, |c, counter| {
+            let from = Affine { konst: long.from, terms: vec![(Sym::Counter(counter), GROUP * size)] };
+            c.group(long, &from, GROUP)
+        })?;
+        // What is left: whole blocks, and perhaps a part of one.
+        let from = Affine::constant(long.from + groups * GROUP * size);
+        let (left, rest) = (whole - groups * GROUP, long.count - whole * size);
+        if left > 0 || rest > 0 {
+            let group = self.builder().variable(sum.wide);
+            self.start_at(group, identity(long.op, sum.wide));
+            if left > 0 {
+                let blocks = self.group(long, &from, left)?;
+                self.accumulate(group, sum.wide, combine(long.op), &Val::reg(blocks.acc, sum.wide));
+            }
+            if rest > 0 {
+                let from = Affine::constant(long.from + whole * size);
+                let block = self.block_of_terms(long, from, rest)?;
+                self.accumulate(group, sum.wide, combine(long.op), &Val::reg(block.acc, block.wide));
+            }
+            self.accumulate(total, sum.wide, combine(long.op), &Val::reg(group, sum.wide));
         }
         self.whole(long, total, &sum)
     }
 
-    /// Blocks in an array of their own, beside their terms.
+    /// So many blocks from a term on, one after the other.
+    fn group(&mut self, long: &Long, from: &Affine, blocks: i64) -> Option<Sum> {
+        let group = self.builder().variable(Ty::I64);
+        self.repeat(long, group, blocks, |c, counter| {
+            let from = from.add(&Affine { konst: 0, terms: vec![(Sym::Counter(counter), long.block())] })?;
+            c.block_of_terms(long, from, long.block())
+        })
+    }
+
+    /// A loop that adds what `part` makes to an accumulator.
+    fn repeat(
+        &mut self,
+        long: &Long,
+        acc: Reg,
+        times: i64,
+        part: impl FnOnce(&mut Self, Reg) -> Option<Sum>,
+    ) -> Option<Sum> {
+        let (zero, end) = (self.int(0), self.int(times));
+        let counter = self.builder().variable(Ty::I64);
+        let scope = self.builder().open();
+        let bounds = (Affine::constant(0), Affine::constant(times));
+        self.builder().counters.push((counter, Some(bounds)));
+        let sum = part(self, counter);
+        if let Some(s) = &sum {
+            let wide = s.total(long.op);
+            self.builder().regs[acc.0 as usize] = wide;
+            self.accumulate(acc, wide, combine(long.op), &Val::reg(s.acc, s.wide));
+        }
+        let body = self.builder().close(scope, false);
+        let sum = sum?;
+        let wide = sum.total(long.op);
+        self.start_at(acc, identity(long.op, wide));
+        self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
+        Some(Sum { acc, wide, ty: sum.ty })
+    }
+
+    /// Blocks in an array of their own, beside their terms, and groups of blocks in another.
     fn apart(&mut self, long: &Long, span: Span) -> Option<Val> {
-        let (size, whole) = (long.block(), long.count / long.block());
-        let rest = long.count - whole * size;
-        let blocks = whole + i64::from(rest > 0);
         let domain = self.builder().domain.clone();
         let (outer, names) = (self.env.clone(), self.index_names.clone());
         self.shift_indices();
         self.index_names.insert(0, "\u{1}block".into());
+        let blocks = self.parts("blocks", (long.count, long.block()), &domain, span, |c, from, terms| {
+            c.block_of_terms(long, from, terms)
+        });
+        let groups = blocks.and_then(|(blocks, sum)| {
+            let count = self.program.arrays[blocks.0 as usize].shape[0];
+            self.parts("groups of blocks", (count, GROUP), &domain, span, |c, from, count| {
+                c.added_up(long, (blocks, &sum), (from, count), 1, span)
+            })
+        });
+        (self.env, self.index_names) = (outer, names);
+        let (groups, sum) = groups?;
+        let count = self.program.arrays[groups.0 as usize].shape[0];
+        let total = self.added_up(long, (groups, &sum), (Affine::constant(0), count), 0, span)?;
+        self.whole(long, total.acc, &total)
+    }
+
+    /// An array with a value of every `size` of `count` things, and of what is left of them; `value` makes one, of so many from one on.
+    fn parts(
+        &mut self,
+        name: &str,
+        (count, size): (i64, i64),
+        domain: &[Interval],
+        span: Span,
+        mut value: impl FnMut(&mut Self, Affine, i64) -> Option<Sum>,
+    ) -> Option<(ArrayId, Sum)> {
+        let (whole, rest) = (count / size, count % size);
+        let parts = whole + i64::from(rest > 0);
+        let tail = (rest > 0).then_some((whole, parts, rest));
         let mut made: Option<(ArrayId, Sum)> = None;
-        let mut ok = Some(());
-        let tail = (rest > 0).then_some((whole, blocks, rest));
-        for (lo, hi, terms) in [(0, whole, size)].into_iter().chain(tail) {
+        for (lo, hi, things) in [(0, whole, size)].into_iter().chain(tail) {
             let mut dims = vec![Interval::new(lo, hi)];
-            dims.extend(&domain);
+            dims.extend(domain);
             self.push_builder(Builder::new_nest(dims.clone()));
-            let from = Affine { konst: long.from, terms: vec![(Sym::Dim(0), size)] };
-            let sum = self.block_of_terms(long, from, terms);
-            let Some(mut b) = self.builders.pop() else { continue };
-            let Some(sum) = sum else {
-                ok = None;
-                break;
-            };
+            let from = Affine { konst: 0, terms: vec![(Sym::Dim(0), size)] };
+            let sum = value(self, from, things);
+            let mut b = self.builders.pop()?;
+            let sum = sum?;
             let array = match &made {
                 Some((array, _)) => *array,
-                None => self.array_of_blocks(blocks, &domain, sum.wide, span),
+                None => self.array_for_parts(name, parts, domain, sum.wide, span),
             };
-            let index: Vec<Affine> = dims
-                .iter()
-                .enumerate()
-                .map(|(d, r)| Affine { konst: if d == 0 { 0 } else { -r.lo }, terms: vec![(Sym::Dim(d), 1)] })
-                .collect();
+            let start = |d: usize, r: &Interval| if d == 0 { 0 } else { -r.lo };
+            let index = dims.iter().enumerate();
+            let index = index.map(|(d, r)| Affine { konst: start(d, r), terms: vec![(Sym::Dim(d), 1)] }).collect();
             let operand = b.operand(array, sum.wide, dims.len(), true);
             if dims.iter().all(|d| !d.is_empty()) {
                 let store = Store { operand, index, value: sum.acc };
-                self.push_nest(&mut b, "blocks of terms".into(), vec![store], vec![], span);
+                self.push_nest(&mut b, format!("{name} of terms"), vec![store], vec![], span);
             }
             made = Some((array, sum));
         }
-        (self.env, self.index_names) = (outer, names);
-        ok?;
-        let (array, sum) = made?;
-        let wide = sum.total(long.op);
+        made
+    }
+
+    /// `count` elements of an array along its first dimension, one after the other; the point's own subscripts in the others, which begin
+    /// with this dimension of the domain.
+    fn added_up(
+        &mut self,
+        long: &Long,
+        (array, part): (ArrayId, &Sum),
+        (from, count): (Affine, i64),
+        first: usize,
+        span: Span,
+    ) -> Option<Sum> {
+        let wide = part.total(long.op);
         let total = self.builder().variable(wide);
-        self.start_at(total, identity(long.op, wide));
-        let (zero, end) = (self.int(0), self.int(blocks));
+        // The range is constant, so that compilers know how often the loop runs.
+        let (zero, end) = (self.int(0), self.int(count));
         let counter = self.builder().variable(Ty::I64);
         let scope = self.builder().open();
-        let mut index = vec![Affine::sym(Sym::Counter(counter))];
-        index.extend(Affine::from_start(&domain));
+        let mut index = vec![from.add(&Affine::sym(Sym::Counter(counter)))?];
+        index.extend(Affine::from_start(&self.builder().domain.clone()).split_off(first));
         let b = self.builder();
-        let (operand, within) = (b.operand(array, sum.wide, index.len(), false), b.within_box());
-        let counters = vec![(counter, Affine::constant(0), Affine::constant(blocks))];
+        let (operand, within) = (b.operand(array, part.wide, index.len(), false), b.within_box());
+        let counters = vec![(counter, Affine::constant(0), Affine::constant(count))];
         let access = b.access(Access { operand, index, within, counters, checks: vec![], span });
-        let value = b.emit(sum.wide, Op::Load(access));
-        self.accumulate(total, wide, combine(long.op), &Val::reg(value, sum.wide));
+        let value = b.emit(part.wide, Op::Load(access));
+        self.accumulate(total, wide, combine(long.op), &Val::reg(value, part.wide));
         let body = self.builder().close(scope, false);
+        self.start_at(total, identity(long.op, wide));
         self.builder().push(Inst::Loop { counter, from: zero, to: end, by: 1, body });
-        self.whole(long, total, &sum)
+        Some(Sum { acc: total, wide, ty: part.ty })
     }
 
     /// The indices of the equation, with one more dimension of the domain before theirs.
@@ -231,11 +301,11 @@ impl Checker<'_> {
         self.env = env;
     }
 
-    fn array_of_blocks(&mut self, blocks: i64, domain: &[Interval], ty: Ty, span: Span) -> ArrayId {
-        let shape: Vec<i64> = std::iter::once(blocks).chain(domain.iter().map(|d| d.len())).collect();
+    fn array_for_parts(&mut self, name: &str, parts: i64, domain: &[Interval], ty: Ty, span: Span) -> ArrayId {
+        let shape: Vec<i64> = std::iter::once(parts).chain(domain.iter().map(|d| d.len())).collect();
         let dists = (0..shape.len()).map(|d| if d == 0 { Dist::Block } else { Dist::Whole }).collect();
         self.add_array(Array {
-            name: "blocks".into(),
+            name: name.into(),
             ty,
             placement: Placement::Divided { dists, over: vec![] },
             edges: vec![Edge::None; shape.len()],

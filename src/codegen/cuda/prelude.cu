@@ -278,7 +278,7 @@ FN void mg_await(const u32 *p, u32 want, const u32 *stop) {
     for (u32 k = 1; (i32)(mg_look(p) - want) < 0; k++)
         if (!(k & 1023) && *(const volatile u32 *)stop) __trap();
 }
-/* A message to a peer: copies straight into its memory. */
+/* A message to a peer: copies straight into its memory. Without counters: what this rank copies for itself. */
 struct mg_send {
     mg_link *mine, *theirs;
     u64 first, count;
@@ -294,13 +294,14 @@ extern "C" __global__ void mgpu_carry(
     const u32 y = blockIdx.y, t = threadIdx.x;
     if (y < to) {
         const mg_send s = sends[y];
-        const bool asks = ask >> (y < 63 ? y : 63) & 1;
+        const bool asks = s.theirs && ask >> (y < 63 ? y : 63) & 1;
         if (asks) {
             if (!t) mg_await(&s.mine->ready, s.mine->asked + 1, stop);
             __syncthreads();
         }
         for (u64 k = 0; k < s.count; k++)
             mg_copy_share(copies[s.first + k], (i64)blockIdx.x * blockDim.x + t, (i64)gridDim.x * blockDim.x);
+        if (!s.theirs) return;
         __syncthreads();
         if (!t) {
             mg_add(&s.theirs->arrived, mg_share(blockIdx.x, gridDim.x));

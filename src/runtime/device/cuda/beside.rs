@@ -76,8 +76,8 @@ impl Beside {
     }
 }
 
-/// More blocks than this fill a GPU by themselves.
-const FEW: u64 = 132;
+/// More threads than this fill a GPU by themselves: half of what the 132 multiprocessors of an H200 run at once.
+const FEW: u64 = 132 * 1024;
 
 /// A sweep of few blocks in the queue.
 pub struct Small {
@@ -91,8 +91,9 @@ pub struct Small {
 
 /// Whether a launch leaves room for another.
 pub fn few_blocks(launch: &Launch) -> bool {
-    let (x, y, z) = launch.grid;
-    matches!(launch.call, Call::Kernel(_)) && u64::from(x) * u64::from(y) * u64::from(z) <= FEW
+    let ((x, y, z), (a, b)) = (launch.grid, launch.block);
+    let threads = [x, y, z, a, b].into_iter().map(u64::from).product::<u64>();
+    matches!(launch.call, Call::Kernel(_)) && threads <= FEW
 }
 
 impl CudaDevice<'_> {

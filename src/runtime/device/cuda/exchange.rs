@@ -117,7 +117,6 @@ impl CudaDevice<'_> {
     /// Queues everything that an exchange moves; what follows in the queue finds it in place.
     pub(super) fn run_exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         let (clock, e) = (Instant::now(), ex.0 as usize);
-        self.run_list(ex, Which::Local)?;
         self.run_list(ex, Which::Constants)?;
         // Peers first: nobody waits for the host while others wait for a kernel that is not queued.
         self.carry_to_peers(ex)?;
@@ -152,7 +151,8 @@ impl CudaDevice<'_> {
         Ok(())
     }
 
-    /// Stores what peers need into their memory and waits for what they store here, in one kernel.
+    /// Stores what peers need into their memory and waits for what they store here, in one kernel, which copies what this rank needs
+    /// from itself too.
     fn carry_to_peers(&mut self, ex: ExchangeId) -> Result<(), Failure> {
         let e = ex.0 as usize;
         let to: Vec<i64> = self.schedules[e].sends.iter().map(|m| m.peer).filter(|q| self.is_peer(*q)).collect();
@@ -160,7 +160,7 @@ impl CudaDevice<'_> {
         let from: Vec<i64> = self.schedules[e].receives.iter().filter(of).map(|m| m.peer).collect();
         if to.is_empty() && from.is_empty() {
             self.order.exchanged(std::iter::empty(), std::iter::empty());
-            return Ok(());
+            return self.run_list(ex, Which::Local);
         }
         if self.direct[e].is_empty() && !to.is_empty() {
             let storage = |p: Place, r: i64| padded(self.plan, p, r);
@@ -180,12 +180,13 @@ impl CudaDevice<'_> {
         }
         self.order.exchanged(to.iter().copied(), from.iter().copied());
         let alone = self.packed[e].sends.iter().chain(&self.packed[e].receives).all(|m| m.is_none());
-        if (ask, tell) == (0, 0) && alone && self.due.is_none() && self.deliver(ex, &to).is_some() {
+        let own = &self.schedules[e].local;
+        if (ask, tell) == (0, 0) && own.is_empty() && alone && self.due.is_none() && self.deliver(ex, &to).is_some() {
             return Ok(());
         }
         self.settle()?;
-        let arrays: Vec<u32> =
-            self.direct[e].iter().flatten().flat_map(|(a, b, _)| [*a, *b]).map(|p| self.block(p)).collect();
+        let copies = self.direct[e].iter().flatten().chain(&self.schedules[e].local);
+        let arrays: Vec<u32> = copies.flat_map(|(a, b, _)| [*a, *b]).map(|p| self.block(p)).collect();
         let key = (ex.0, arrays);
         if !self.carrying.contains_key(&key) {
             let made = self.carrying_of(ex, &to, &from)?;
@@ -217,6 +218,10 @@ impl CudaDevice<'_> {
                     .map_err(Failure::Internal)
             };
             sends.push((between(self, *q)?, copies.iter().map(copy).collect::<Result<Vec<_>, _>>()?));
+        }
+        let own = self.list(ex, Which::Local).map_err(Failure::Internal)?;
+        if !own.is_empty() {
+            sends.push(((0, 0), own));
         }
         let receives = from.iter().map(|q| between(self, *q)).collect::<Result<Vec<_>, _>>()?;
         Carrying::new(&mut self.gpu, &sends, &receives).map_err(broken)

@@ -95,6 +95,10 @@ impl Around<'_> {
         let up = |a: i64, b: i64| (a + b - 1) / b;
         let (bx, by) = (m.block.0 as i64, m.block.1 as i64);
         let vectors = up(len(last) + shift, m.vector);
+        if m.dim.is_some() && vectors * 4 <= bx {
+            // Most lanes of a warp would have nothing to do.
+            return None;
+        }
         let grid = match (m.dim, m.leaf) {
             (None, Some((leaf, threads))) => (up(up(len(last), leaf) * threads, bx), 1, 1),
             (None, None) => (up(vectors, bx * m.rows), 1, 1),

@@ -83,7 +83,8 @@ pub fn link(base: u64, remote: &Remote, me: i64, peer: i64) -> (u64, u64) {
 }
 
 impl Carrying {
-    /// Puts the lists into device memory: for each message its links and copies, and the links of what arrives.
+    /// Puts the lists into device memory: for each message its links and copies, and the links of what arrives. Links of zero: what
+    /// this rank copies for itself.
     pub fn new(gpu: &mut Gpu, sends: &[((u64, u64), Vec<DeviceCopy>)], receives: &[(u64, u64)]) -> Result<Carrying> {
         let copies: Vec<DeviceCopy> = sends.iter().flat_map(|s| s.1.iter().copied()).collect();
         let mut list = vec![];

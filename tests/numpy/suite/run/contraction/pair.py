@@ -1,4 +1,4 @@
-n = 16384
+n = 8192
 i = np.arange(n)[:, None]
 k, c = np.arange(128), np.arange(16)
 x = (i * 7 + k * 5) % 5 - 2
@@ -8,7 +8,7 @@ b = c % 2
 rows, few, three = np.arange(n + 27)[:, None], np.arange(35), np.arange(3)
 narrow = (rows * 3 + few) % 3 - 1
 v = (few[:, None] * three) % 4
-for _ in range(4):
+for _ in range(2):
     r = x @ w + b - y
     g, s = x.T @ r, r.sum(0)
     w, b = g % 3 - 1, s % 3
