@@ -7,7 +7,7 @@ mgpu's: above 1, mgpu is faster). With --panels: products whose factors other ra
 factors fetched whole, in turns, and what a rank holds in both. With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of
 training.mgpu; with --tensor-cores besides, those of TF32 and bf16 by `--math`, beside PyTorch.
 
-usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--tensor-cores] [--check]
+usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--tensor-cores | --only ROW] [--check]
 """
 import argparse
 import json
@@ -85,13 +85,16 @@ def panels(a):
         )
 
 
-def cublas(n, name):
-    """TFLOP/s of cuBLAS without TF32, if something here calls it: products one behind another, as a program's are. One at a time
+def cublas(n, name, row):
+    """TFLOP/s of cuBLAS without TF32, if something here calls it: as many products one behind another as in the program's run. Few
     would run at clocks that a card does not keep."""
-    flops, best, row = 2 * n**3, 1e9, 10
+    flops, best = 2 * n**3, 1e9
     try:
         import cupy as cp
-        x, y = cp.random.rand(n, n).astype(name), cp.random.rand(n, n).astype(name)
+        # Values as in the programs: a card's clock depends on them.
+        i = cp.arange(n)
+        x = (((i[:, None] * 7 + i * 13) % 101) / 50 - 1).astype(name)
+        y = (((i[:, None] * 3 + i * 5) % 97) / 50 - 1).astype(name)
         run = lambda: cp.matmul(x, y)
         wait = cp.cuda.Device().synchronize
     except ImportError:
@@ -107,7 +110,7 @@ def cublas(n, name):
         run = lambda: last.__setitem__(0, f(x, y))
         wait = lambda: last[0] is None or last[0].block_until_ready()
     run()
-    for _ in range(5):
+    for _ in range(2):
         wait()
         start = time.perf_counter()
         for _ in range(row):
@@ -164,15 +167,17 @@ def least(a, program, steps, more=(), **params):
 
 
 def on_gpu(a):
-    mine, out = least(a, "training", 6000)
-    print(f"training step 2^20 x 128 -> 16: {mine * 1e6:.0f} us (loss {out})", flush=True)
-    for name, program, n, steps in (
+    if not a.only:
+        mine, out = least(a, "training", 6000)
+        print(f"training step 2^20 x 128 -> 16: {mine * 1e6:.0f} us (loss {out})", flush=True)
+    for name, program, n, steps in [r for r in (
         ("float32", "product", 8192, 120),
+        ("float64", "product64", 8192, 120),
         ("float32", "product", 4096, 900),
         ("float64", "product64", 4096, 400),
         ("float32", "product", 2048, 6000),
-    ):
-        peer = cublas(n, name)
+    ) if not a.only or f"{r[0]} {r[2]}" == a.only]:
+        peer = cublas(n, name, steps)
         for math in ["exact", "library"] + (["tf32"] if name == "float32" else []):
             try:
                 mine, out = least(a, program, steps, ["--math", math], n=n)
@@ -202,6 +207,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--panels", action="store_true")
+    parser.add_argument("--only", default="", help="one row, such as 'float64 8192'")
     parser.add_argument("--tensor-cores", action="store_true")
     parser.add_argument("--n", type=int, default=2048)
     a = parser.parse_args()

@@ -72,8 +72,9 @@ pub fn emit(args: &EmitArgs) -> u8 {
         Stage::Cubin => {
             use crate::runtime::device::cuda::{driver, nvrtc, unit};
             let text = unit(&plan, &|span| super::engine::line(&session.sources, span)).text;
-            // Where a run of this machine finds it too.
-            match nvrtc::cubin(&text, &args.arch, driver::version()) {
+            // Where a run of this machine finds it too, with what all programs share.
+            let cubin = |text: &str| nvrtc::cubin(text, &args.arch, driver::version());
+            match cubin(&crate::codegen::cuda::common()).and_then(|_| cubin(&text)) {
                 // A closed pipe is no reason to fail.
                 Ok((code, _)) => drop(std::io::stdout().write_all(&code)),
                 Err(why) => {

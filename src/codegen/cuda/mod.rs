@@ -150,8 +150,18 @@ pub struct Placed<'a> {
     pub line: Option<(String, usize)>,
 }
 
+/// The kernels that finish reductions, and may run scalar code of the program behind them.
+const FINISH: &str = include_str!("finish.cu");
+
+/// The text of the kernels that all programs share: copies, messages, and the end of reductions that no scalar code follows.
+pub fn common() -> String {
+    let no_code = "static __device__ void mgpu_code(u64 *, u32) {}\n";
+    [PRELUDE, include_str!("common.cu"), FINISH, no_code].concat()
+}
+
 /// The text of a program and what its kernels expect.
 pub struct Unit {
+    /// What it does not have of the kernels that devices ask for is in [`common`].
     pub text: String,
     pub kernels: Vec<Kernels>,
     /// Kernels for two nests at once.
@@ -205,7 +215,10 @@ pub fn unit(program: &Program) -> Unit {
     if program.rounds {
         text.push_str(include_str!("rounds.cu"));
     }
-    points::write_scalars(&mut text, &program.scalar_code);
+    if !program.scalar_code.is_empty() {
+        text.push_str(FINISH);
+        points::write_scalars(&mut text, &program.scalar_code);
+    }
     scatter::write(&mut text, &program.takes);
     Unit { text, kernels, pairs }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::beside::{Beside, Small};
@@ -10,7 +9,7 @@ use super::blas::Math;
 use super::by_hand::scratch_bytes;
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
-use super::engine::{Stop, alone, device_code};
+use super::engine::{Cubins, Stop, alone, device_code};
 use super::exchange::{List, Packed, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
@@ -111,7 +110,7 @@ pub struct CudaDevice<'a> {
 pub struct Given<'a> {
     /// The device, woken up.
     pub gpu: Result<Gpu, CudaError>,
-    pub code: Result<Arc<Vec<u8>>, Problem>,
+    pub code: Result<Cubins, Problem>,
     pub unit: &'a Unit,
     /// The transports to choose from; all if none.
     pub wish: &'a [Transport],
@@ -154,7 +153,7 @@ impl<'a> CudaDevice<'a> {
             gpu: info.name.clone(),
             ..Card::default()
         };
-        let prepare = |code: &[u8]| -> Result<Prepared, Problem> {
+        let prepare = |code: &[Vec<u8>]| -> Result<Prepared, Problem> {
             let mut gpu = gpu.map_err(bad)?;
             refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
             let module = gpu.load(code).map_err(bad)?;
@@ -167,7 +166,7 @@ impl<'a> CudaDevice<'a> {
             let stop = stop.address().map_err(bad)?;
             Ok(Prepared { gpu, module, memory, stop })
         };
-        let mut own = match code.and_then(|code| prepare(&code)) {
+        let mut own = match code.and_then(|code| prepare(&code[..])) {
             Ok(own) => own,
             Err(problem) => {
                 card.failed = true;

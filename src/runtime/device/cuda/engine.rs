@@ -55,8 +55,9 @@ impl Stop {
     }
 }
 
-/// Code for one architecture.
-type Compiled = Result<std::sync::Arc<Vec<u8>>, String>;
+/// Code for one architecture: of the program, then of what all programs share.
+pub(super) type Cubins = std::sync::Arc<[Vec<u8>; 2]>;
+type Compiled = Result<Cubins, String>;
 
 /// GPUs and the generated code of one plan.
 pub struct CudaEngine {
@@ -146,7 +147,13 @@ impl CudaEngine {
             .entry(capability)
             .or_insert_with(|| {
                 let arch = format!("sm_{}{}", capability.0, capability.1);
-                nvrtc::cubin(&self.unit.text, &arch, driver::version()).map(|(code, _)| std::sync::Arc::new(code))
+                let cubin = |text: &str| nvrtc::cubin(text, &arch, driver::version()).map(|(code, _)| code);
+                std::thread::scope(|scope| {
+                    let common = scope.spawn(|| cubin(&generate::common()));
+                    let own = cubin(&self.unit.text)?;
+                    let common = common.join().unwrap_or_else(|_| Err("the compiler's thread panicked".into()))?;
+                    Ok(std::sync::Arc::new([own, common]))
+                })
             })
             .clone()
     }
@@ -368,14 +375,16 @@ fn following(plan: &Plan, more: BTreeSet<ScalarId>) -> BTreeSet<ScalarId> {
     }
 }
 
-/// The scalar code that a device may have to evaluate, in the order of the steps.
+/// The scalar code that a device may have to evaluate, in the order of the steps: in loops, where the host is not to be asked. What runs
+/// once the host computes, and programs without such code compile sooner.
 pub fn device_code(plan: &Plan) -> Vec<ScalarCode<'_>> {
     let (born, alone) = (born_on_device(plan), alone(plan));
     let mut steps = vec![];
     scalar_steps(&plan.steps, false, &mut steps);
-    let kept =
-        |(code, _): &ScalarCode| !reads(code).is_disjoint(&born) || alone.code.contains(&std::ptr::from_ref(*code));
-    steps.into_iter().map(|s| s.0).filter(kept).collect()
+    let kept = |((code, _), in_loop): &(ScalarCode, bool)| {
+        *in_loop && !reads(code).is_disjoint(&born) || alone.code.contains(&std::ptr::from_ref(*code))
+    };
+    steps.into_iter().filter(kept).map(|s| s.0).collect()
 }
 
 /// Scalars that change while loops run or that a device computes; kernels read them from the table in device memory.
