@@ -151,9 +151,8 @@ fn rank_to_end(
     observer: Option<&dyn Observer>,
 ) -> Result<Stats, Failure> {
     let mut rank = Rank::new(plan, comm, engine, root, out, watch)?;
-    let (me, device) = (rank.state.comm.rank(), rank.device.name());
     from_start_to_end(plan, &mut rank, manner, observer).map_err(|f| match f {
-        Failure::Device(why) => Failure::Device(format!("{device} of rank {me}: {why}")),
+        Failure::Device(why) => rank.device.failed(why),
         other => other,
     })
 }

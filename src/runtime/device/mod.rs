@@ -71,9 +71,10 @@ pub trait Device {
     /// Runs the rank's part of a nest; the messages of `overlap` travel first or meanwhile.
     fn compute(&mut self, nest: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure>;
 
-    /// What failed when a [`Failure::Device`] comes from here.
-    fn name(&self) -> String {
-        "the CPU".into()
+    /// What a [`Failure::Device`] says with its reason: that of this rank's device, or [`Failure::Lost`] where it was ended because
+    /// another rank gave up.
+    fn failed(&self, why: String) -> Failure {
+        Failure::Device(why)
     }
 
     /// Carries the regions of an exchange.

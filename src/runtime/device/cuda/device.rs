@@ -123,6 +123,14 @@ pub(super) fn broken(e: CudaError) -> Failure {
     Failure::Device(e.to_string())
 }
 
+/// A device failed by itself, or because kernels that waited for another rank were ended.
+fn failed(device: &str, why: String, stop: u64) -> Failure {
+    if Stop::is_set(stop) {
+        return Failure::Lost(format!("{device} waited for a rank that has ended"));
+    }
+    Failure::Device(format!("{device}: {why}"))
+}
+
 /// What a device holds before it knows of others.
 struct Prepared {
     gpu: Gpu,
@@ -187,12 +195,10 @@ impl<'a> CudaDevice<'a> {
         };
         let chooser = Chooser { gpu: &mut own.gpu, comm, memory: &own.memory, carry, stop: own.stop };
         let links = chooser.choose(&card, &cards, wish).map_err(|f| {
+            let f = if let Failure::Device(why) = f { failed(&called, why, own.stop) } else { f };
             // Kernels of other ranks wait for this one.
             Stop::set(own.stop);
-            match f {
-                Failure::Device(why) => Failure::Device(format!("{called}: {why}")),
-                other => other,
-            }
+            f
         })?;
         startup::ended("transports");
         let made = links.and_then(|links| CudaDevice::with(plan, me, info, unit, math, own, carry, links, &bad));
@@ -365,8 +371,8 @@ impl<'a> CudaDevice<'a> {
 }
 
 impl Device for CudaDevice<'_> {
-    fn name(&self) -> String {
-        format!("GPU {}", self.ordinal)
+    fn failed(&self, why: String) -> Failure {
+        failed(&format!("GPU {} of rank {}", self.ordinal, self.me), why, self.stop)
     }
 
     fn compute(&mut self, id: PlanNestId, overlap: Option<ExchangeId>, state: &mut RankState) -> Result<(), Failure> {
@@ -563,5 +569,27 @@ impl Drop for CudaDevice<'_> {
         if !self.ended {
             Stop::set(self.stop);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_behind_another_rank_is_not_its_own_failure() {
+        let word = std::cell::UnsafeCell::new(0u32);
+        let stop = word.get() as u64;
+        let text = |f: Failure| match f {
+            Failure::Device(why) => format!("device: {why}"),
+            Failure::Lost(why) => format!("lost: {why}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text(failed("GPU 1 of rank 0", "cuX: y".into(), stop)), "device: GPU 1 of rank 0: cuX: y");
+        Stop::set(stop);
+        assert_eq!(
+            text(failed("GPU 1 of rank 0", "cuX: y".into(), stop)),
+            "lost: GPU 1 of rank 0 waited for a rank that has ended"
+        );
     }
 }

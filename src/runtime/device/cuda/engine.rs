@@ -48,6 +48,12 @@ impl Stop {
         }
     }
 
+    /// Whether a rank of this process has given up: what fails from then on fails because of that.
+    pub fn is_set(address: u64) -> bool {
+        // SAFETY: as below.
+        unsafe { (address as *const u32).read_volatile() != 0 }
+    }
+
     /// Ends what waits.
     pub fn set(address: u64) {
         // SAFETY: the address of a word that is never given back.
