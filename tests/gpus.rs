@@ -2,7 +2,7 @@
 //! run in one process, which keeps the GPUs awake. Without a GPU the test says so and passes.
 //!
 //! As a test it runs on the ranks that the machine has GPUs for. By hand, alone or under `mpirun` (then with the job's ranks):
-//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
+//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
 
 use mgpu::cli::job::Job;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ fn compare(mut options: Options, count: i64) -> usize {
     } else if options.ranks.is_empty() {
         options.ranks = [1, 2, 4].into_iter().filter(|n| *n <= count).collect();
     }
-    let wanted = |c: &Case| c.path.to_string_lossy().contains(&options.only);
+    let wanted = |c: &Case| options.only.split(',').any(|text| c.path.to_string_lossy().contains(text));
     let cases: Vec<Case> = cases().into_iter().filter(wanted).skip(options.skip).collect();
     let (mut runs, mut wrong) = (0, 0);
     for case in cases.iter().skip(options.part.0).step_by(options.part.1) {
