@@ -75,6 +75,8 @@ fn compare(mut options: Options, count: i64) -> usize {
                     let words = ["-n", &of.to_string(), "--device", "cpu"].map(String::from);
                     wanted.insert(of, left(case, &words, None, "cpu"));
                 }
+                // A process that waits for this one's reference would run into its limit of time.
+                job.meet();
                 let mut words =
                     ["-n", &n.to_string(), "--device", &options.device, "--timeout", "60"].map(String::from).to_vec();
                 if transport != "auto" {

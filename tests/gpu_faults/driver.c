@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 typedef long W; /* any argument: an integer or a pointer */
-enum { MOST = 16, NOT_SUPPORTED = 801, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, LOST = 719 };
+enum { MOST = 16, NOT_SUPPORTED = 801, NOT_FOUND = 500, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, LOST = 719 };
 #define ARENA (1ul << 30)
 
 struct device {
@@ -123,8 +123,20 @@ CALL(cuMemcpyDtoDAsync_v2) { memmove(bytes(a), bytes(b), c); return 0; }
 CALL(cuIpcGetMemHandle) { return NOT_SUPPORTED; }
 CALL(cuIpcOpenMemHandle_v2) { return NOT_SUPPORTED; }
 NOTHING(cuIpcCloseMemHandle)
-GIVES(cuModuleLoadData)
-GIVES(cuModuleGetFunction)
+CALL(cuModuleLoadData) { *(W *)a = b; return 0; }
+/* A kernel is there if its name is one of the strings of the image, an ELF file that ends with its table of sections. */
+CALL(cuModuleGetFunction) {
+    const char *image = (const char *)b, *name = (const char *)c, *at = image;
+    const size_t n = strlen(name) + 1;
+    uint64_t table;
+    uint16_t size, sections;
+    memcpy(&table, image + 40, 8), memcpy(&size, image + 58, 2), memcpy(&sections, image + 60, 2);
+    const char *end = image + table + (size_t)size * sections;
+    *(W *)a = b;
+    while ((at = memmem(at, end - at, name, n)))
+        if (!at++[-1]) return 0;
+    return NOT_FOUND;
+}
 NOTHING(cuModuleUnload)
 NOTHING(cuFuncSetAttribute)
 NOTHING(cuLaunchKernel)

@@ -161,8 +161,9 @@ pub fn common() -> String {
 
 /// The text of a program and what its kernels expect.
 pub struct Unit {
-    /// What it does not have of the kernels that devices ask for is in [`common`].
     pub text: String,
+    /// Whether reductions end with kernels of the program's own, which run its scalar code too, and not with those of [`common`].
+    pub own_ends: bool,
     pub kernels: Vec<Kernels>,
     /// Kernels for two nests at once.
     pub pairs: Vec<pair::Pair>,
@@ -215,10 +216,11 @@ pub fn unit(program: &Program) -> Unit {
     if program.rounds {
         text.push_str(include_str!("rounds.cu"));
     }
-    if !program.scalar_code.is_empty() {
+    let own_ends = !program.scalar_code.is_empty();
+    if own_ends {
         text.push_str(FINISH);
         points::write_scalars(&mut text, &program.scalar_code);
     }
     scatter::write(&mut text, &program.takes);
-    Unit { text, kernels, pairs }
+    Unit { text, own_ends, kernels, pairs }
 }

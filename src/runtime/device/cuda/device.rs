@@ -135,6 +135,8 @@ fn failed(device: &str, why: String, stop: u64) -> Failure {
 struct Prepared {
     gpu: Gpu,
     module: Module,
+    /// The kernels that all programs share.
+    common: Module,
     memory: Memory,
     stop: u64,
 }
@@ -161,10 +163,11 @@ impl<'a> CudaDevice<'a> {
             gpu: info.name.clone(),
             ..Card::default()
         };
-        let prepare = |code: &[Vec<u8>]| -> Result<Prepared, Problem> {
+        let prepare = |[program, common]: &[Vec<u8>; 2]| -> Result<Prepared, Problem> {
             let mut gpu = gpu.map_err(bad)?;
             refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
-            let module = gpu.load(code).map_err(bad)?;
+            let module = gpu.load(program).map_err(bad)?;
+            let common = gpu.load(common).map_err(bad)?;
             if math != Math::Exact {
                 let needs = |why| Problem::new("E0620", format!("`--math` other than `exact` needs cuBLAS: {why}"));
                 gpu.take_blas().map_err(needs)?;
@@ -172,9 +175,9 @@ impl<'a> CudaDevice<'a> {
             let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
             gpu.wait().map_err(bad)?;
             let stop = stop.address().map_err(bad)?;
-            Ok(Prepared { gpu, module, memory, stop })
+            Ok(Prepared { gpu, module, common, memory, stop })
         };
-        let mut own = match code.and_then(|code| prepare(&code[..])) {
+        let mut own = match code.and_then(|code| prepare(&code)) {
             Ok(own) => own,
             Err(problem) => {
                 card.failed = true;
@@ -186,7 +189,7 @@ impl<'a> CudaDevice<'a> {
         (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
         card.handle = own.gpu.share(memory.arena).ok().map(|h| h.to_vec());
         startup::ended("GPU memory");
-        let carry = own.module.function("mgpu_carry");
+        let carry = own.common.function("mgpu_carry");
         card.failed = carry.is_err();
         let cards = card.exchange(comm)?;
         let carry = match carry {
@@ -218,9 +221,11 @@ impl<'a> CudaDevice<'a> {
         links: Links,
         bad: &dyn Fn(CudaError) -> Problem,
     ) -> Result<CudaDevice<'a>, Problem> {
-        let Prepared { mut gpu, module, memory, stop } = own;
+        let Prepared { mut gpu, module, common, memory, stop } = own;
         let function = |name: &str| module.function(name).map_err(bad);
-        let finish = function("mgpu_finish")?;
+        let common = |name: &str| common.function(name).map_err(bad);
+        let ends: &dyn Fn(&str) -> Result<Function, Problem> = if unit.own_ends { &function } else { &common };
+        let finish = ends("mgpu_finish")?;
         let scalars = gpu.alloc(8 * (plan.program.scalars.len() + rounds::WORDS)).map_err(bad)?;
         let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
         let beside = Beside::of(plan, &|n| unit.kernels[n.0 as usize].moving.clone());
@@ -281,11 +286,11 @@ impl<'a> CudaDevice<'a> {
             lists: HashMap::new(),
             filled: HashSet::new(),
             scalar_code: codes.collect(),
-            codes: function("mgpu_codes")?,
-            copies: function("mgpu_copies")?,
+            codes: ends("mgpu_codes")?,
+            copies: common("mgpu_copies")?,
             carry,
             finish,
-            set: function("mgpu_set")?,
+            set: common("mgpu_set")?,
             scratch: (0, 0),
             scatters,
             gpu,

@@ -305,16 +305,12 @@ impl Gpu {
         call!(cuStreamSynchronize(self.stream))
     }
 
-    /// Loads compiled code; of kernels by the same name, that of the first image is meant.
-    pub fn load(&mut self, images: &[Vec<u8>]) -> Result<Module> {
-        let mut loaded = vec![];
-        for image in images {
-            let mut module = std::ptr::null_mut();
-            call!(cuModuleLoadData(&mut module, image.as_ptr().cast()))?;
-            self.modules.push(module);
-            loaded.push(module);
-        }
-        Ok(Module(loaded))
+    /// Loads compiled code.
+    pub fn load(&mut self, image: &[u8]) -> Result<Module> {
+        let mut module = std::ptr::null_mut();
+        call!(cuModuleLoadData(&mut module, image.as_ptr().cast()))?;
+        self.modules.push(module);
+        Ok(Module(module))
     }
 
     /// Lets products be computed by the library.
@@ -442,20 +438,14 @@ impl Drop for Event {
 }
 
 /// Loaded code; it goes with the device that loaded it.
-pub struct Module(Vec<sys::CUmodule>);
+pub struct Module(sys::CUmodule);
 
 impl Module {
     pub fn function(&self, name: &str) -> Result<Function> {
         let name = CString::new(name).unwrap_or_default();
-        let mut found = Err(CudaError { code: CUresult::CUDA_ERROR_NOT_FOUND, what: "no code is loaded".into() });
-        for module in &self.0 {
-            let mut f = std::ptr::null_mut();
-            found = call!(cuModuleGetFunction(&mut f, *module, name.as_ptr())).map(|()| Function(f, 0));
-            if found.is_ok() {
-                break;
-            }
-        }
-        found
+        let mut f = std::ptr::null_mut();
+        call!(cuModuleGetFunction(&mut f, self.0, name.as_ptr()))?;
+        Ok(Function(f, 0))
     }
 }
 
