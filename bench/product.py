@@ -85,16 +85,31 @@ def panels(a):
         )
 
 
+def rate(n, run, wait, row):
+    """TFLOP/s of `run`, the best of three rows as long as the program's: a card at its limit of power slows down. One before them counts for nothing."""
+    run()
+    best = 1e9
+    for _ in range(3):
+        wait()
+        start = time.perf_counter()
+        for _ in range(row):
+            run()
+        wait()
+        best = min(best, (time.perf_counter() - start) / row)
+    return 2 * n**3 / best / 1e12
+
+
+def as_in_programs(i):
+    """The programs' factors, from a row of indices of some library: a card's clock depends on the values."""
+    return ((i[:, None] * 7 + i * 13) % 101) / 50 - 1, ((i[:, None] * 3 + i * 5) % 97) / 50 - 1
+
+
 def cublas(n, name, row):
     """TFLOP/s of cuBLAS without TF32, if something here calls it: as many products one behind another as in the program's run. Few
     would run at clocks that a card does not keep."""
-    flops, best = 2 * n**3, 1e9
     try:
         import cupy as cp
-        # Values as in the programs: a card's clock depends on them.
-        i = cp.arange(n)
-        x = (((i[:, None] * 7 + i * 13) % 101) / 50 - 1).astype(name)
-        y = (((i[:, None] * 3 + i * 5) % 97) / 50 - 1).astype(name)
+        x, y = (f.astype(name) for f in as_in_programs(cp.arange(n)))
         run = lambda: cp.matmul(x, y)
         wait = cp.cuda.Device().synchronize
     except ImportError:
@@ -104,20 +119,12 @@ def cublas(n, name, row):
         except ImportError:
             return None
         jax.config.update("jax_enable_x64", True)
-        x, y = jnp.ones((n, n), name), jnp.ones((n, n), name)
+        x, y = (f.astype(name) for f in as_in_programs(jnp.arange(n)))
         f = jax.jit(lambda x, y: jnp.matmul(x, y, precision="highest"))
         last = [None]
         run = lambda: last.__setitem__(0, f(x, y))
         wait = lambda: last[0] is None or last[0].block_until_ready()
-    run()
-    for _ in range(2):
-        wait()
-        start = time.perf_counter()
-        for _ in range(row):
-            run()
-        wait()
-        best = min(best, (time.perf_counter() - start) / row)
-    return flops / best / 1e12
+    return rate(n, run, wait, row)
 
 
 def torch_rate(n, kind, row):
@@ -128,23 +135,10 @@ def torch_rate(n, kind, row):
         return None
     torch.backends.cuda.matmul.allow_tf32 = True
     ty = torch.float32 if kind == "tf32" else torch.bfloat16
-    # Values as in the programs: a card's clock depends on them.
-    i = torch.arange(n, device="cuda")
-    x = (((i[:, None] * 7 + i * 13) % 101).float() / 50 - 1).to(ty)
-    y = (((i[:, None] * 3 + i * 5) % 97).float() / 50 - 1).to(ty)
+    x, y = (f.to(ty) for f in as_in_programs(torch.arange(n, device="cuda")))
     out = torch.empty(n, n, device="cuda")
     run = lambda: torch.mm(x, y, out=out) if kind == "tf32" else torch.mm(x, y, out_dtype=torch.float32, out=out)
-    run()
-    # As long a row as the program's: a card at its limit of power slows down.
-    best = 1e9
-    for _ in range(3):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(row):
-            run()
-        torch.cuda.synchronize()
-        best = min(best, (time.perf_counter() - start) / row)
-    return 2 * n**3 / best / 1e12
+    return rate(n, run, torch.cuda.synchronize, row)
 
 
 def tensor_cores(a):

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/packages.sh
-echo "mgpu: building (a minute or two)"
+echo "mgpu: building (a few minutes: 5 to 7 on two cores)"
 cargo build --release --quiet
 echo "mgpu: target/release/mgpu run examples/05_heat.mgpu -n 2"
 target/release/mgpu run examples/05_heat.mgpu -n 2

@@ -1,7 +1,7 @@
 //! Reductions whose results nobody asks for before the next sweep has begun, such as a norm that is printed at the end. They are
 //! finished, and the scalars that follow from them computed, beside that sweep, so that ranks need not wait for one another there.
 //!
-//! Sweeps of few blocks, one right behind the other, run beside one another if neither writes what the other touches: small steps are
+//! Sweeps of few threads, one right behind the other, run beside one another if neither writes what the other touches: small steps are
 //! bound by latency.
 
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ impl Beside {
 /// More threads than this fill a GPU by themselves: half of what the 132 multiprocessors of an H200 run at once.
 const FEW: u64 = 132 * 1024;
 
-/// A sweep of few blocks in the queue.
+/// A sweep of few threads in the queue.
 pub struct Small {
     pub nest: usize,
     /// The number of its launch.
@@ -90,7 +90,7 @@ pub struct Small {
 }
 
 /// Whether a launch leaves room for another.
-pub fn few_blocks(launch: &Launch) -> bool {
+pub fn leaves_room(launch: &Launch) -> bool {
     let ((x, y, z), (a, b)) = (launch.grid, launch.block);
     let threads = [x, y, z, a, b].into_iter().map(u64::from).product::<u64>();
     matches!(launch.call, Call::Kernel(_)) && threads <= FEW
@@ -102,7 +102,7 @@ impl CudaDevice<'_> {
     pub(super) fn beside_last(&mut self, nest: usize, launch: &Launch) {
         let Some(last) = self.small.take() else { return };
         let reduces = |k: usize| !self.plan.nests[k].nest.reductions.is_empty();
-        let alone = self.queue.last() == Some(last.number) && few_blocks(launch);
+        let alone = self.queue.last() == Some(last.number) && leaves_room(launch);
         if alone && !reduces(last.nest) && !reduces(nest) && !last.touched.clashes(&self.touched(nest), None) {
             self.queue.let_beside(last.words);
         }

@@ -65,7 +65,7 @@ pub struct CudaDevice<'a> {
     pub(super) work: Vec<Work>,
     pub(super) beside: Beside,
     pub(super) pairs: Pairs,
-    /// The last launch, if it is a sweep of few blocks.
+    /// The last launch, if it is a sweep of few threads.
     pub(super) small: Option<Small>,
     /// Loops that run by themselves, and the kernel that looks at their conditions.
     pub(super) alone: Alone,

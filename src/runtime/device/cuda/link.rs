@@ -5,7 +5,7 @@
 //! The launch of a sweep waits in the queue, so it can still be changed when its exchange comes. What cannot be linked travels by
 //! the kernel that carries messages, with the same counters, so both ends decide for themselves.
 
-use super::beside::{Small, few_blocks};
+use super::beside::{Small, leaves_room};
 use super::carry;
 use super::device::{CudaDevice, broken};
 use super::driver::{Call, Launch};
@@ -244,7 +244,7 @@ impl CudaDevice<'_> {
         let Some(plain) = fast.filter(|_| self.unit.kernels[k].linked.is_some()) else {
             self.settle()?;
             self.beside_last(k, &launch);
-            let few = few_blocks(&launch);
+            let few = leaves_room(&launch);
             let number = self.queue.push_sweep(launch, &words);
             self.small = few.then(|| Small { nest: k, number, words, touched: self.touched(k) });
             self.sweep = None;

@@ -2,7 +2,7 @@
 //! traced run each launch goes out alone, with a clock before and behind it.
 //!
 //! What nobody asks for at once, such as a norm that is only printed at the end, runs beside the launches behind it; those that use
-//! the same words of memory wait for it. So do sweeps of few blocks, beside others that touch none of their arrays.
+//! the same words of memory wait for it. So do sweeps of few threads, beside others that touch none of their arrays.
 
 use std::collections::HashMap;
 

@@ -28,7 +28,7 @@ struct Room {
 }
 
 impl Room {
-    /// Makes room in the device's memory; what was there is broken, and nothing queued may need it.
+    /// Makes room in the device's memory; what was there is lost, and nothing queued may need it.
     fn on_device(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
         if self.bytes < bytes {
             gpu.free(std::mem::take(self).at)?;

@@ -21,13 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Sends device memory to this rank itself; gives the exit code.
 pub fn alone(comm: &mut dyn Comm, ordinal: i32) -> u8 {
     let Ok(mut gpu) = Gpu::new(ordinal) else { return UNTRIED };
+    let me = comm.rank();
     for bytes in PROBES {
         let (Ok(from), Ok(to)) = (gpu.alloc(bytes), gpu.alloc(bytes)) else { return UNTRIED };
-        let sent = pattern(comm.rank(), bytes);
+        let sent = pattern(me, bytes);
         if gpu.put(from, &sent).is_err() {
             return UNTRIED;
         }
-        let me = comm.rank();
         // SAFETY: both blocks have so many bytes. Whether the library takes their addresses is the question.
         let carried = unsafe { comm.carry(&[(me, from, bytes)], &[(me, to, bytes)]) };
         let mut got = vec![0; bytes];
