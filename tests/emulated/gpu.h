@@ -53,11 +53,10 @@ static void meet(int &n, long &round, int all) {
     else while (round == mine) others();
 }
 static void __syncthreads() { meet(at_barrier, rounds, threads); }
-/* Barrier 1, of some threads. */
-static int at_part;
-static long part_rounds;
-template <int THREADS> static void mg_meet() { meet(at_part, part_rounds, THREADS); }
-static void warp() { meet(at_warp[threadIdx.x / 32], warp_rounds[threadIdx.x / 32], 32); }
+static int at_part[16];
+static long part_rounds[16];
+template <int BARRIER, int THREADS> static void mg_meet() { meet(at_part[BARRIER], part_rounds[BARRIER], THREADS); }
+static void __syncwarp() { meet(at_warp[threadIdx.x / 32], warp_rounds[threadIdx.x / 32], 32); }
 static void entry() {
     work();
     fibers[running].done = true;

@@ -12,13 +12,13 @@ FN void mg_mma(f64 (&c)[4], const f64 (&a)[4], const f64 (&b)[2]) {
     const int w = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     memcpy(of_a[w][lane], a, sizeof a);
     memcpy(of_b[w][lane], b, sizeof b);
-    warp();
+    __syncwarp();
     for (int k = 0; k < 8; k++)
         for (int e = 0; e < 4; e++) {
             const int row = g + e / 2 * 8, column = 2 * t + e % 2;
             c[e] = fma(of_a[w][row % 8 * 4 + k % 4][k / 4 * 2 + row / 8], of_b[w][column * 4 + k % 4][k / 4], c[e]);
         }
-    warp();
+    __syncwarp();
 }
 
 #include TEMPLATES

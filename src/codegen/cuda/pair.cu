@@ -14,8 +14,8 @@
 
 FN f32 mg_of(const uint4 &v, int i) { return __uint_as_float(i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w); }
 
-/* So many threads wait for one another, some of a block. */
-template <int THREADS> FN void mg_meet() { asm volatile("bar.sync 1, %0;" ::"n"(THREADS) : "memory"); }
+/* So many threads of a block wait for one another, whole warps, each wherever it is in the text: `__syncthreads` wants all at one place. */
+template <int BARRIER, int THREADS> FN void mg_meet() { asm volatile("bar.sync %0, %1;" ::"n"(BARRIER), "n"(THREADS) : "memory"); }
 
 /* TERMS columns of x, at most COLUMNS columns of w, ROWS rows of x a tile; RIDER: rows of r are added up too. */
 template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
@@ -104,20 +104,22 @@ template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
             const int c = threadIdx.x % 32;
 #pragma unroll 1
             for (int t = 0; t <= tiles; t++) {
-                __syncthreads();
+                mg_meet<1, THREADS>();
                 if (t == 0) continue;
-                mg_meet<HALF + 32>();
-                if (!sums || c >= columns) continue;
-                const f32 *const mine = kept + (t - 1) % 2 * KEPT + c;
-                const i64 row = first + (t - 1) * ROWS;
-                const int count = rows - (t - 1) * ROWS;
-                if (count >= ROWS) {
+                mg_meet<2, HALF + 32>();
+                if (sums && c < columns) {
+                    const f32 *const mine = kept + (t - 1) % 2 * KEPT + c;
+                    const i64 row = first + (t - 1) * ROWS;
+                    const int count = rows - (t - 1) * ROWS;
+                    if (count >= ROWS) {
 #pragma unroll 16
-                    for (int i = 0; i < ROWS; i++) start = next(c, row + i, mine[i * COLUMNS], start);
-                } else {
+                        for (int i = 0; i < ROWS; i++) start = next(c, row + i, mine[i * COLUMNS], start);
+                    } else {
 #pragma unroll 1
-                    for (int i = 0; i < count; i++) start = next(c, row + i, mine[i * COLUMNS], start);
+                        for (int i = 0; i < count; i++) start = next(c, row + i, mine[i * COLUMNS], start);
+                    }
                 }
+                __syncwarp();
             }
             if (sums && c < columns) total(c, start);
         } else if (threadIdx.x >= 2 * HALF) {
@@ -129,7 +131,7 @@ template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
 #pragma unroll 1
             for (int t = 0; t <= tiles; t++) {
                 mg_arrived<0>();
-                __syncthreads();
+                mg_meet<1, THREADS>();
                 slot = after(slot);
                 bring(t + 1, slot);
             }
@@ -138,7 +140,7 @@ template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
             const u32 y = mg_shared(w + wide);
 #pragma unroll 1
             for (int t = 0; t <= tiles; t++) {
-                __syncthreads();
+                mg_meet<1, THREADS>();
                 if (t == tiles) break;
                 multiply(mg_shared(room + slot + low * LINE), y, kept + t % 2 * KEPT + low * COLUMNS + wide);
                 slot = after(slot);
@@ -162,7 +164,7 @@ template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
             look(0);
 #pragma unroll 1
             for (int t = 0; t <= tiles; t++) {
-                __syncthreads();
+                mg_meet<1, THREADS>();
                 if (t == 0) continue;
                 f32 *const mine = kept + (t - 1) % 2 * KEPT;
                 const i64 row = first + (t - 1) * ROWS;
@@ -176,7 +178,7 @@ template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
                         if (at / COLUMNS < count && at % COLUMNS < columns)
                             mine[at] = results(row + at / COLUMNS, at % COLUMNS, mine[at], ahead(row + at / COLUMNS, at % COLUMNS));
                 }
-                mg_meet<HALF + 32 * RIDER>();
+                mg_meet<2, HALF + 32 * RIDER>();
                 if (t < tiles) look(t);
                 const u32 x = mg_shared(room + slot), r = mg_shared(mine + wide);
                 const auto add = [&](int i, int low) {
