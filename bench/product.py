@@ -7,7 +7,7 @@ mgpu's: above 1, mgpu is faster). With --panels: products whose factors other ra
 factors fetched whole, in turns, and what a rank holds in both. With --device cuda the rows show TFLOP/s beside those of cuBLAS, and the step of
 training.mgpu; with --tensor-cores besides, those of TF32 and bf16 by `--math`, beside PyTorch.
 
-usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels] [--n N] [--device cuda] [--tensor-cores | --only ROW] [--check]
+usage: bench/product.py [--mgpu PATH] [--repeat R] [--panels [--most RANKS]] [--n N] [--device cuda] [--tensor-cores | --only ROW] [--check]
 """
 import argparse
 import json
@@ -66,14 +66,15 @@ def on_cpu(a):
 
 def panels(a):
     """Panels beside whole factors, in turns; the results are the same."""
-    for program, ranks in (("product_rows", 2), ("product_rows", 4), ("product_tiles", 4)):
+    for program, ranks in (p for p in (("product_rows", 2), ("product_rows", 4), ("product_tiles", 4)) if p[1] <= a.most):
         pairs, memory, printed = [], {}, set()
         for turn in range(a.repeat):
             times = {}
             for way, env in (("panels", {}), ("whole", {"MGPU_PANELS": "0"}))[:: 1 if turn % 2 else -1]:
-                runs = [told(a, program, ranks, {"n": a.n, "steps": steps}, env=env) for steps in (1, 4)]
-                times[way] = (runs[1][0]["steps_s"] - runs[0][0]["steps_s"]) / 3
-                memory[way] = runs[1][0]["memory_per_rank"] / 2**20
+                few, many = (1, 4) if a.device == "cpu" else (10, 110)
+                runs = [told(a, program, ranks, {"n": a.n, "steps": steps}, env=env) for steps in (few, many)]
+                times[way] = (runs[1][0]["steps_s"] - runs[0][0]["steps_s"]) / (many - few)
+                memory[way] = (runs[1][0]["memory_per_rank"] or 0) / 2**20
                 printed.add(runs[1][1])
             pairs.append((times["whole"], times["panels"]))
         assert len(printed) == 1, printed
@@ -201,6 +202,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--panels", action="store_true")
+    parser.add_argument("--most", type=int, default=4)
     parser.add_argument("--only", default="", help="one row, such as 'float64 8192'")
     parser.add_argument("--tensor-cores", action="store_true")
     parser.add_argument("--n", type=int, default=2048)

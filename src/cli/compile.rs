@@ -116,14 +116,14 @@ impl Session {
 
     /// Compiles a program to the plan for `ranks` ranks, on a thread with a stack deep enough for any accepted program.
     pub fn plan(&mut self, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
-        self.plan_on(false, args, ranks)
+        self.plan_for(Multiplier::Cpu, args, ranks)
     }
 
-    /// The same for ranks on the CPU, or on GPUs.
-    pub fn plan_on(&mut self, gpus: bool, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
+    /// The same for what multiplies matrices.
+    pub fn plan_for(&mut self, by: Multiplier, args: &ProgramArgs, ranks: i64) -> Option<Plan> {
         self.on_deep_stack(|s| {
             let program = s.program(args, ranks)?;
-            crate::planner::plan_with(program, ranks, planning(gpus), &mut s.sink)
+            crate::planner::plan_with(program, ranks, planning(by), &mut s.sink)
         })
     }
 
@@ -204,12 +204,21 @@ fn parameters(given: &[String]) -> Result<Vec<(String, String)>, String> {
     Ok(out)
 }
 
-/// How plans are made here. `MGPU_PANELS` says, for tests, of how many terms the panels of products are; 0: there are none. On
-/// GPUs the factors of products are fetched whole.
-pub fn planning(gpus: bool) -> planner::Options {
+/// What multiplies matrices.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Multiplier {
+    Cpu,
+    Gpu,
+    /// NVIDIA's library, which needs its factors whole.
+    Library,
+}
+
+/// How plans are made here. `MGPU_PANELS` says, for tests, of how many terms the panels of products are; 0: there are none.
+pub fn planning(by: Multiplier) -> planner::Options {
     let asked = std::env::var("MGPU_PANELS").ok().and_then(|v| v.parse().ok());
     let panels = match asked {
-        _ if gpus => Panelling::Never,
+        _ if by == Multiplier::Library => Panelling::Never,
+        None if by == Multiplier::Gpu => Panelling::LargeOnGpus,
         None => Panelling::Large,
         Some(0) => Panelling::Never,
         Some(terms) => Panelling::Terms(terms),

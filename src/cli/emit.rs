@@ -1,7 +1,7 @@
 //! `mgpu emit`
 
 use super::ProgramArgs;
-use super::compile::Session;
+use super::compile::{Multiplier, Session};
 use crate::runtime::failure::exit;
 use clap::Args;
 #[cfg(feature = "cuda")]
@@ -43,10 +43,10 @@ pub struct EmitArgs {
 pub fn emit(args: &EmitArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
     #[cfg(feature = "cuda")]
-    let gpus = matches!(args.stage, Stage::Cuda | Stage::Cubin);
+    let by = if matches!(args.stage, Stage::Cuda | Stage::Cubin) { Multiplier::Gpu } else { Multiplier::Cpu };
     #[cfg(not(feature = "cuda"))]
-    let gpus = false;
-    let plan = session.plan_on(gpus, &args.program, args.ranks.max(1));
+    let by = Multiplier::Cpu;
+    let plan = session.plan_for(by, &args.program, args.ranks.max(1));
     let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
     session.flush();
     let Some(plan) = plan.filter(|_| !rejected) else { return refusal };

@@ -1,5 +1,6 @@
 //! What runs a program's kernels: the CPU's executors or GPUs.
 
+use super::compile::Multiplier;
 use crate::ir::plan::Plan;
 use crate::runtime::device::{Engine, Executor, OnHost, native::Native, vm::Vm};
 use crate::source::SourceMap;
@@ -38,6 +39,15 @@ impl EngineArgs {
             Device::Cpu => true,
             Device::Cuda => false,
             Device::Auto => self.executor != ExecutorChoice::Auto,
+        }
+    }
+
+    /// What multiplies matrices, on GPUs or not.
+    pub fn multiplier(&self, gpus: bool) -> Multiplier {
+        match self.math {
+            _ if !gpus => Multiplier::Cpu,
+            Math::Exact => Multiplier::Gpu,
+            Math::Library | Math::Tf32 => Multiplier::Library,
         }
     }
 }

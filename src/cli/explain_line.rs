@@ -2,7 +2,7 @@
 //! measured: the program is planned again with other partitions.
 
 use super::by_hand::Form;
-use super::compile::{Session, planning};
+use super::compile::{Multiplier, Session, planning};
 use super::{MessageFormat, ProgramArgs};
 use crate::diag::Sink;
 use crate::ir::index_box::Interval;
@@ -54,7 +54,7 @@ pub fn explain_line(file: &str, line: usize, args: &LineArgs) -> u8 {
     let mut session = Session::new(MessageFormat::Human);
     let both = session.on_deep_stack(|s| {
         let program = s.program(&program, ranks)?;
-        let plan = crate::planner::plan_with(program.clone(), ranks, planning(false), &mut s.sink)?;
+        let plan = crate::planner::plan_with(program.clone(), ranks, planning(Multiplier::Cpu), &mut s.sink)?;
         Some((program, plan))
     });
     let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
@@ -176,7 +176,7 @@ fn advice(program: &Program, plan: &Plan, here: &dyn Fn(Span) -> bool) -> Vec<St
     for id in sent {
         for (placement, words) in alternatives(program, id) {
             let other = changed(program, id, &placement);
-            let Some(other) = crate::planner::plan_with(other, plan.ranks, planning(false), &mut Sink::default())
+            let Some(other) = crate::planner::plan_with(other, plan.ranks, planning(Multiplier::Cpu), &mut Sink::default())
             else {
                 continue;
             };

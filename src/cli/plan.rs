@@ -1,7 +1,7 @@
 //! `mgpu plan`
 
 use super::ProgramArgs;
-use super::compile::Session;
+use super::compile::{Multiplier, Session};
 use crate::ir::plan::Plan;
 use crate::picture;
 use crate::runtime::failure::exit;
@@ -15,6 +15,9 @@ pub struct PlanArgs {
     /// Number of ranks to plan for; none of them needs to exist
     #[arg(short = 'n', long, default_value_t = 4)]
     ranks: i64,
+    /// Plan for ranks on GPUs: products of matrices are given larger panels
+    #[arg(long)]
+    gpus: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +32,8 @@ pub struct PlanArgs {
 /// Prints the plan of a program, or draws it; gives the exit code.
 pub fn plan(args: &PlanArgs) -> u8 {
     let mut session = Session::new(args.program.message_format);
-    let plan = session.plan(&args.program, args.ranks.clamp(1, 1 << 20));
+    let by = if args.gpus { Multiplier::Gpu } else { Multiplier::Cpu };
+    let plan = session.plan_for(by, &args.program, args.ranks.clamp(1, 1 << 20));
     let (rejected, refusal) = (session.sink.has_errors(), session.refusal());
     session.flush();
     let Some(plan) = plan.filter(|_| !rejected) else { return refusal };

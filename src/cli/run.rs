@@ -116,7 +116,7 @@ fn prepare(
     (ranks, gpus): (i64, bool),
     speaks: bool,
 ) -> Result<(Plan, Root, Box<dyn Engine>), u8> {
-    let plan = session.plan_on(gpus, &args.program, ranks);
+    let plan = session.plan_for(args.engine.multiplier(gpus), &args.program, ranks);
     startup::ended("plan");
     let usage = |session: &mut Session, message: String| {
         session.sink.push(Diagnostic::bare("E0003", message));

@@ -215,10 +215,9 @@ fn on_ranks(
     session: &mut Session,
     printed: &mut Vec<u8>,
 ) -> Option<Left> {
-    let gpus = uses_gpus(&args.engine);
     let plan: Plan = session.on_deep_stack(|s| {
         let bound = s.test(program, item, n)?;
-        crate::planner::plan_with(bound, n, planning(gpus), &mut s.sink)
+        crate::planner::plan_with(bound, n, planning(args.engine.multiplier(uses_gpus(&args.engine))), &mut s.sink)
     })?;
     if session.sink.has_errors() {
         return None;

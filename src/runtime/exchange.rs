@@ -33,6 +33,14 @@ impl Place {
             Place::View(v) => plan.view_box(v, rank),
         }
     }
+
+    /// That box in one round of a nest that runs panel by panel.
+    pub fn storage_in(self, plan: &Plan, rank: i64, round: i64) -> IndexBox {
+        match self {
+            Place::Array(a) => plan.array(a).storage(rank),
+            Place::View(v) => plan.view_box_in(v, rank, round),
+        }
+    }
 }
 
 /// The box in which a place is stored row-major on this rank.
@@ -61,27 +69,14 @@ impl Schedule {
     /// The schedules of `rank` on the CPU, one for each round of an exchange of panels.
     pub fn rounds(plan: &Plan, id: ExchangeId, rank: i64) -> Vec<Schedule> {
         let rounds = plan.rounds_of(&plan.exchanges[id.0 as usize]);
-        let storage = |p: Place, round: i64| match p {
-            Place::Array(_) => p.storage(plan, rank),
-            Place::View(v) => plan.view_box_in(v, rank, round),
-        };
-        (0..rounds).map(|k| Schedule::new_in(plan, (id, k), rank, &|p| storage(p, k), &|_, _| false)).collect()
+        (0..rounds)
+            .map(|k| Schedule::new(plan, (id, k), rank, &|p| p.storage_in(plan, rank, k), &|_, _| false))
+            .collect()
     }
 
-    /// The schedule of `rank`. Sender and receiver list the pieces of a message in the same order. Pieces that come from the
-    /// rank itself may be left out (`needless`).
+    /// The schedule of `rank` in a round (0 where an exchange brings no panels). Sender and receiver list the pieces of a message in
+    /// the same order. Pieces that come from the rank itself may be left out (`needless`).
     pub fn new(
-        plan: &Plan,
-        id: ExchangeId,
-        rank: i64,
-        storage_of: StorageOf,
-        needless: &dyn Fn(&Item, &Piece) -> bool,
-    ) -> Schedule {
-        Schedule::new_in(plan, (id, 0), rank, storage_of, needless)
-    }
-
-    /// The schedule of one round.
-    fn new_in(
         plan: &Plan,
         (id, round): (ExchangeId, i64),
         rank: i64,
@@ -137,10 +132,10 @@ impl Schedule {
         m
     }
 
-    /// What `rank` sends to `peer`, as copies from its own storage to the peer's: from, to.
+    /// What `rank` sends to `peer` in a round, as copies from its own storage to the peer's: from, to.
     pub fn direct(
         plan: &Plan,
-        id: ExchangeId,
+        (id, round): (ExchangeId, i64),
         rank: i64,
         peer: i64,
         storage_of: &dyn Fn(Place, i64) -> IndexBox,
@@ -149,7 +144,7 @@ impl Schedule {
         for item in &plan.exchanges[id.0 as usize].items {
             let (array, place, ty) = ends(plan, item);
             let (from, to) = (storage_of(Place::Array(array), rank), storage_of(place, peer));
-            for p in plan.needs(item, peer).pieces.into_iter().filter(|p| p.from == rank) {
+            for p in plan.needs_in(item, peer, round).pieces.into_iter().filter(|p| p.from == rank) {
                 let copies = between(&p, Some(&from), Some(&to), ty).into_iter();
                 out.extend(copies.map(|c| (Place::Array(array), place, c)));
             }

@@ -1,6 +1,7 @@
 //! What a rank knows beside its arrays: its peers, the workflow's scalars, and what it has counted.
 
 use crate::ir::kernel::{Code, Reg, ScalarId, Table};
+use crate::ir::plan::panels::Panels;
 use crate::ir::plan::{Plan, PlanNestId};
 use crate::runtime::comm::{Comm, Gathered};
 use crate::runtime::device::{Partial, scalar};
@@ -48,6 +49,11 @@ impl Scalars {
 
     pub fn version(&self, id: ScalarId) -> u32 {
         self.version[id.0 as usize]
+    }
+
+    /// The round of the loop that takes these panels.
+    pub fn round_of(&self, panels: &Panels) -> usize {
+        panels.round_of(self.bits[panels.first.0 as usize] as i64) as usize
     }
 
     /// Evaluates scalar code on the host.

@@ -64,6 +64,10 @@ template <bool ALONG_A, bool ALONG_B, bool COMPUTED> static bool test(int rows, 
     typedef mg_product<Threads, PANELS, ALONG_A, ALONG_B> Tiles;
     const Factor a = factor(ALONG_A, rows, from, to, aligned_a), b = factor(ALONG_B, columns, from, to, aligned_b);
     std::vector<T> out((size_t)rows * columns, T(7));
+    // Half of the chains go on from what the results' memory holds.
+    const bool goes_on = any(2);
+    for (auto &x : out) x = T(any(2001) - 1000) / T(7);
+    const std::vector<T> first = out;
     std::vector<int> written(out.size(), 0);
     bool beside = false;
     shared_bytes = Tiles::BYTES;
@@ -83,21 +87,26 @@ template <bool ALONG_A, bool ALONG_B, bool COMPUTED> static bool test(int rows, 
                     out[r * columns + c] = value;
                     written[r * columns + c]++;
                 };
-                if constexpr (COMPUTED) Tiles::run(shared, made_a, read_b, result, row, rows, column, columns, from, to, false, b.whole);
-                else Tiles::run(shared, read_a, read_b, result, row, rows, column, columns, from, to, a.whole, b.whole);
+                const auto start = [&](i64 r, i64 c) { return out[r * columns + c]; };
+                const auto run = [&](auto start) {
+                    if constexpr (COMPUTED) Tiles::run(shared, made_a, read_b, result, start, row, rows, column, columns, from, to, false, b.whole);
+                    else Tiles::run(shared, read_a, read_b, result, start, row, rows, column, columns, from, to, a.whole, b.whole);
+                };
+                if (goes_on) run(start);
+                else run(mg_zeros());
             });
         }
     free(shared);
     int bad = 0;
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++) {
-            T sum = 0;
+            T sum = goes_on ? first[i * columns + j] : 0;
             for (int k = from; k < to; k++) sum = mg_chain(*a.at(i, k), *b.at(j, k), sum);
             bad += memcmp(&sum, &out[i * columns + j], sizeof(T)) != 0 || written[i * columns + j] != 1;
         }
     if (bad || beside)
-        printf("WRONG: along %d %d computed %d, %d rows %d columns terms %d..%d, aligned %d %d, late %d, descending %d: %d results%s\n", ALONG_A, ALONG_B,
-               COMPUTED, rows, columns, from, to, aligned_a, aligned_b, late, descending, bad, beside ? ", a term beside the factor" : "");
+        printf("WRONG: along %d %d computed %d, from zero %d, %d rows %d columns terms %d..%d, aligned %d %d, late %d, descending %d: %d results%s\n", ALONG_A, ALONG_B,
+               COMPUTED, !goes_on, rows, columns, from, to, aligned_a, aligned_b, late, descending, bad, beside ? ", a term beside the factor" : "");
     return bad || beside;
 }
 

@@ -180,6 +180,13 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
 #pragma unroll
             for (int j = 0; j < N; j++) sum[i][j] = 0;
     }
+    /* Chains go on from f(row, column). */
+    template <class F> INLINE void begin(const F &f) {
+#pragma unroll
+        for (int i = 0; i < M; i++)
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[i][j] = f(row() + i / V * LM * V + i % V, column() + j / V * LN * V + j % V);
+    }
     /* Loads what a beat needs from the panels at a and b. */
     template <class A, class B> INLINE void load(u32 a, u32 b, int beat) {
 #pragma unroll
@@ -237,6 +244,12 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
         for (int m = 0; m < M; m++)
 #pragma unroll
             for (int j = 0; j < N; j++) sum[m][j] = 0;
+    }
+    template <class F> INLINE void begin(const F &f) {
+#pragma unroll
+        for (int m = 0; m < M; m++)
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[m][j] = f(row() + m * LM, column() + j / V * LN * V + j % V);
     }
     template <class A, class B> INLINE void load(u32 a, u32 b, int beat) {
         const int g = beat / M, m = beat % M;
@@ -320,6 +333,15 @@ template <int WM, int WN, int M, int N> struct mg_tensors {
 #pragma unroll
                 for (int e = 0; e < 4; e++) sum[m][j][e] = 0;
     }
+    template <class F> INLINE void begin(const F &f) {
+        const int c = column() - threadIdx.x % 32 / 4 + threadIdx.x % 4 * 2;
+#pragma unroll
+        for (int m = 0; m < M; m++)
+#pragma unroll
+            for (int j = 0; j < N; j++)
+#pragma unroll
+                for (int e = 0; e < 4; e++) sum[m][j][e] = f(row() + m * 16 + e / 2 * 8, c + j * 8 + e % 2);
+    }
     template <class A, class B> INLINE void load(u32 a, u32 b, int beat) {
         const int s = beat / M, m = beat % M;
         if (m == 0)
@@ -359,6 +381,11 @@ template <int WM, int WN, int M, int N> struct mg_tensors {
     }
 };
 
+/* Chains that start from zero. */
+struct mg_zeros {};
+template <class S> struct mg_from_zeros { static constexpr bool value = false; };
+template <> struct mg_from_zeros<mg_zeros> { static constexpr bool value = true; };
+
 /* A tile of results: P (mg_fmas or mg_tensors) works on a panel while STAGES - 1 others are on their way. */
 template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
     typedef typename P::T T;
@@ -397,8 +424,8 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
 
     /* The tile whose first row is `high` and first column `wide`. WHOLE: all panels have all their terms, of whole tiles, and none is
        looked at. What is worked on is not shared between the two, or the compiler finds worse registers for both. */
-    template <bool WHOLE, class SideA, class SideB, class Out>
-    static INLINE void go(T *room, SideA &left, SideB &right, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 high, i64 wide, i64 from, i64 to) {
+    template <bool WHOLE, class SideA, class SideB, class Out, class Start>
+    static INLINE void go(T *room, SideA &left, SideB &right, const Out &out, const Start &start, i64 row, i64 rows, i64 column, i64 columns, i64 high, i64 wide, i64 from, i64 to) {
         i64 rest = to > from ? to - from : 0;
         /* Asks for the panel from where so many terms are left. */
         const auto ask = [&](int panel, i64 later) {
@@ -425,7 +452,8 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
             mg_sent();
         }
         P mine;
-        mine.clear();
+        if constexpr (mg_from_zeros<Start>::value) mine.clear();
+        else mine.begin([&](int r, int c) { return high + r >= row && high + r < rows && wide + c >= column && wide + c < columns ? start(high + r, wide + c) : T(0); });
         const u32 x = mg_shared(room + Left::place(P::row(), P::term())), y = mg_shared(room + Left::SIZE + Right::place(P::column(), P::term()));
         mg_arrived<STAGES - 2>();
         __syncthreads();
@@ -465,8 +493,8 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
         leave<0>(room, mine, out, row, rows, column, columns, high, wide);
     }
 
-    template <class A, class B, class Out>
-    static INLINE void run(void *room_, const A &a, const B &b, const Out &out, i64 row, i64 rows, i64 column, i64 columns, i64 from, i64 to, bool whole_a, bool whole_b) {
+    template <class A, class B, class Out, class Start>
+    static INLINE void run(void *room_, const A &a, const B &b, const Out &out, const Start &start, i64 row, i64 rows, i64 column, i64 columns, i64 from, i64 to, bool whole_a, bool whole_b) {
         static_assert(ALONG_A || P::LINES == P::LINES_COLUMNS, "mg_lines wants rows whose terms lie beside each other");
         typedef mg_side<A, T, ALONG_A, LINES_A, ROWS, TERMS, P::THREADS> SideA;
         typedef mg_side<B, T, ALONG_B, LINES_B, COLUMNS, TERMS, P::THREADS> SideB;
@@ -476,7 +504,7 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
         SideB right(b, room + Left::SIZE, wide, columns, from, whole_b);
         if constexpr (SideA::PLAIN && SideB::PLAIN)
             if (left.whole && right.whole && to > from && (to - from) % TERMS == 0)
-                return go<true>(room, left, right, out, row, rows, column, columns, high, wide, from, to);
-        go<false>(room, left, right, out, row, rows, column, columns, high, wide, from, to);
+                return go<true>(room, left, right, out, start, row, rows, column, columns, high, wide, from, to);
+        go<false>(room, left, right, out, start, row, rows, column, columns, high, wide, from, to);
     }
 };

@@ -190,7 +190,7 @@ pub fn around(out: &mut String, w: &Writer, chain: &Chain, ahead: &[Reg], indent
 
 /// Appends the kernel of a nest that is a product of matrices.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
-    let c = product(placed.nest).filter(|c| c.chain.start.is_some())?;
+    let c = product(placed.nest)?;
     let row = c.row?;
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
@@ -243,9 +243,10 @@ impl Generator<'_> {
         let whole_left = self.factor(out, "left", &self.c.left, row);
         let whole_right = self.factor(out, "right", &self.c.right, column);
         self.results(out, row, column);
+        let start = self.start(out, row, column);
         let _ = writeln!(
             out,
-            "    Tiles::run(room, left, right, results, row, rows, column, columns, from, to, {whole_left}, {whole_right});"
+            "    Tiles::run(room, left, right, results, {start}, row, rows, column, columns, from, to, {whole_left}, {whole_right});"
         );
     }
 
@@ -303,6 +304,20 @@ impl Generator<'_> {
         // Where the terms lie beside each other, the first one is aligned if its number is.
         let first = if along { " + from" } else { "" };
         format!("((u64)(p{group} + {konst}LL{first}) & 15) == 0")
+    }
+
+    /// What a result's chain starts from; appends the function for that, where it is what an array holds.
+    fn start(&self, out: &mut String, row: usize, column: usize) -> &'static str {
+        let chain = &self.c.chain;
+        if chain.start.is_some() {
+            return "mg_zeros()";
+        }
+        let before = &self.w.nest.code.body[..chain.at];
+        let _ = writeln!(out, "    const auto start = [&](i64 x{row}, i64 x{column}) {{");
+        registers(out, self.w.nest, before, 8);
+        out.push_str(&code(&self.w, before, 2));
+        let _ = writeln!(out, "        return r{};\n    }};", chain.acc.0);
+        "start"
     }
 
     /// Appends the function that carries out what stands around the loop for one result.

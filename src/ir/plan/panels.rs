@@ -3,7 +3,7 @@
 //! The factors that other ranks own arrive a panel at a time, in a view whose box moves with the rounds. Every rank takes the
 //! panels in the order of the terms, and the chain of an element goes on from what the round before has stored.
 
-use super::{Exchange, Item, Plan, Source, ViewId};
+use super::{Exchange, Item, Plan, ViewId};
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Access, Affine, ArrayId, Nest, OperandId, Reg, ScalarId, Sym};
 use crate::ir::program::Counted;
@@ -95,14 +95,6 @@ impl Plan {
         let rounds = self.panels_of_view(id).map_or(1, Panels::rounds);
         let largest = (0..rounds).map(|k| self.view_box_in(id, rank, k)).max_by_key(|b| b.len());
         largest.unwrap_or_else(|| self.view_box_in(id, rank, 0))
-    }
-
-    /// The box in which an operand of a nest is stored on a rank in a round.
-    pub fn storage_in(&self, source: Source, rank: i64, round: i64) -> IndexBox {
-        match source {
-            Source::Array(a) => self.array(a).storage(rank),
-            Source::View(v) => self.view_box_in(v, rank, round),
-        }
     }
 }
 

@@ -139,7 +139,7 @@ impl<'a> HostDevice<'a> {
 
     /// The panels of a round; those of the next one set out before this round computes, and wait on the way until then.
     fn exchange_panels(&self, ex: ExchangeId, panels: &Panels, state: &mut RankState) -> Result<(), Failure> {
-        let round = round_of(panels, &state.scalars.bits);
+        let round = state.scalars.round_of(panels);
         match round {
             0 => self.start(ex, state)?,
             _ => self.fill(ex, round, state),
@@ -249,7 +249,7 @@ impl Device for HostDevice<'_> {
                 self.arrive(ex, 0, state)?;
             }
         }
-        let round = self.plan.nest(id).panels.as_ref().map_or(0, |p| round_of(p, &state.scalars.bits));
+        let round = self.plan.nest(id).panels.as_ref().map_or(0, |p| state.scalars.round_of(p));
         let work = &mut self.work[k];
         let bindings = &mut work.bindings[round];
         for (b, place) in bindings.iter_mut().zip(&work.places) {
@@ -476,10 +476,6 @@ pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> 
     demand.refuse_beyond(free, &who, "memory", "use more machines, smaller arrays, or `f32` in place of `f64`")
 }
 
-/// The round of the panels' loop.
-fn round_of(panels: &Panels, scalars: &[u64]) -> usize {
-    panels.round_of(scalars[panels.first.0 as usize] as i64) as usize
-}
 
 fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {
     let nest = &plan.nest(id).nest;
@@ -493,7 +489,7 @@ fn work_of(plan: &Plan, id: PlanNestId, me: i64) -> Work {
     let n = plan.nest(id);
     let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
     let binding = |source: &Source, round: i64| {
-        let storage = plan.storage_in(*source, me, round);
+        let storage = Place::from(*source).storage_in(plan, me, round);
         Binding {
             ptr: std::ptr::null_mut(),
             lo: storage.dims.iter().map(|d| d.lo).collect(),

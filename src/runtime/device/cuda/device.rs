@@ -10,7 +10,7 @@ use super::by_hand::scratch_bytes;
 use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
 use super::edges::Edges;
 use super::engine::{Cubins, Stop, alone, device_code};
-use super::exchange::{List, Packed, Which};
+use super::exchange::{At, Leg, List, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
 use super::pairs::Pairs;
@@ -19,7 +19,6 @@ use super::record::Recorder;
 use super::reduce::PEERS;
 use super::rounds::{self, Alone, Rounds};
 use super::scatter::Scatters;
-use super::storage::padded;
 use super::transport::card::Card;
 use super::transport::choose::{Chooser, Links};
 use super::transport::peer::{Carrying, Order};
@@ -28,12 +27,10 @@ use super::work::{Memory, Work, refuse_too_much, work_of};
 use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::region::Piece;
-use crate::ir::plan::{ExchangeId, Item, Plan, PlanArray, PlanNestId, Step};
+use crate::ir::plan::{ExchangeId, Plan, PlanArray, PlanNestId, Step};
 use crate::runtime::comm::Comm;
-use crate::runtime::copy::BoxCopy;
 use crate::runtime::device::Device;
-use crate::runtime::exchange::{Place, Schedule};
+use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::Numbers;
 use crate::runtime::say::say;
@@ -70,15 +67,13 @@ pub struct CudaDevice<'a> {
     /// Loops that run by themselves, and the kernel that looks at their conditions.
     pub(super) alone: Alone,
     pub(super) again: Option<Function>,
-    pub(super) schedules: Vec<Schedule>,
-    pub(super) traffic: Vec<(i64, i64)>,
+    /// By exchange and round.
+    pub(super) legs: Vec<Vec<Leg>>,
     /// How messages travel to each rank, and what is kept for that.
     pub(super) links: Links,
     pub(super) all_peers: bool,
     pub(super) order: Order,
-    pub(super) packed: Vec<Packed>,
-    pub(super) direct: Vec<Vec<Vec<(Place, Place, BoxCopy)>>>,
-    pub(super) carrying: HashMap<(u32, Vec<u32>), Carrying>,
+    pub(super) carrying: HashMap<(At, Vec<u32>), Carrying>,
     /// The last sweep, and the exchange that is on its way: see [`super::link`].
     pub(super) sweep: Option<Sweep>,
     pub(super) due: Option<Due>,
@@ -92,7 +87,7 @@ pub struct CudaDevice<'a> {
     pub(super) stop: u64,
     pub(super) ended: bool,
     pub verbose: bool,
-    pub(super) lists: HashMap<(u32, Which, Vec<u64>), List>,
+    pub(super) lists: HashMap<(At, Which, Vec<u64>), List>,
     /// Constant ghost cells that hold their value already: exchange and address.
     pub(super) filled: HashSet<(u32, Vec<u64>)>,
     /// The numbers of the scalar code that devices may run.
@@ -236,11 +231,6 @@ impl<'a> CudaDevice<'a> {
         }
         let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
         let edges = Edges::of(plan);
-        let schedule = |e: usize| {
-            let needless = |item: &Item, piece: &Piece| edges.needless(item, piece);
-            Schedule::new(plan, ExchangeId(e as u32), me, &|p| padded(plan, p, me), &needless)
-        };
-        let schedules: Vec<Schedule> = (0..plan.exchanges.len()).map(schedule).collect();
         let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
         let scatters = Scatters::new(plan, &function)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
@@ -266,12 +256,9 @@ impl<'a> CudaDevice<'a> {
             again: None,
             alone: alone(plan),
             rounds: Rounds::default(),
-            direct: vec![vec![]; schedules.len()],
-            schedules: vec![],
-            traffic: plan.exchanges.iter().map(|e| plan.traffic(e, me)).collect(),
+            legs: vec![],
             all_peers: plan.ranks as usize <= PEERS && links.links.iter().flatten().all(Link::is_peer),
             links,
-            packed: vec![],
             carrying: HashMap::new(),
             sweep: None,
             due: None,
@@ -298,11 +285,10 @@ impl<'a> CudaDevice<'a> {
         if plan.ranks == 1 || device.all_peers {
             device.again = rounds::again(&device.alone, &|name| module.function(name).ok());
         }
-        for s in &schedules {
-            let packed = device.pack_of(s).map_err(bad)?;
-            device.packed.push(packed);
+        for e in 0..plan.exchanges.len() {
+            let legs = device.legs_of(ExchangeId(e as u32), &edges).map_err(bad)?;
+            device.legs.push(legs);
         }
-        device.schedules = schedules;
         // Later, allocating might wait for kernels of other ranks that wait for this one.
         device.scratch(scratch_bytes(plan, me)).map_err(bad)?;
         device.gpu.wait().map_err(bad)?;
@@ -349,8 +335,9 @@ impl<'a> CudaDevice<'a> {
         self.send_scalars(&moving, state)?;
         self.work[k].turn();
         let (work, kernels) = (&self.work[k], &self.unit.kernels[k]);
+        let round = self.plan.nests[k].panels.as_ref().map_or(0, |p| state.scalars.round_of(p));
         let operands =
-            work.places.iter().zip(&work.boxes).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
+            work.places.iter().zip(&work.boxes[round]).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
         let around = Around {
             nest: &self.plan.nests[k].nest,
             part,

@@ -105,9 +105,6 @@ impl CudaEngine {
         options: Options,
         line: &dyn Fn(crate::source::Span) -> Option<(String, usize)>,
     ) -> Result<CudaEngine, String> {
-        if plan.nests.iter().any(|n| n.panels.is_some()) {
-            return Err("products panel by panel are for the CPU: GPUs fetch factors whole".into());
-        }
         let all = driver::gpus()?;
         startup::ended("CUDA driver");
         nvrtc::present()?;
@@ -313,6 +310,10 @@ fn linked(plan: &Plan) -> BTreeSet<u32> {
 fn even(plan: &Plan, n: &PlanNest) -> Vec<i64> {
     let mut out = vec![0; n.nest.domain.rank()];
     let Some(last) = out.len().checked_sub(1) else { return out };
+    if n.panels.is_some() {
+        // Panels begin anywhere.
+        return vec![1; out.len()];
+    }
     for (rank, part) in (0..plan.ranks).filter_map(|r| Some((r, n.part(r)?))) {
         for (d, (g, r)) in out.iter_mut().zip(&part.dims).enumerate() {
             *g = gcd(*g, r.len());

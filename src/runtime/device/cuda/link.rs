@@ -219,7 +219,7 @@ impl CudaDevice<'_> {
                 return None;
             };
             let place = Place::Array(array);
-            let far = self.links.remotes[*peer as usize].as_ref()?.address(place, &self.arrays);
+            let far = self.links.remotes[*peer as usize].as_ref()?.address(place, &self.arrays, &self.memory.turned);
             let at = |rank: i64, index: &IndexBox| {
                 let b = padded(self.plan, place, rank);
                 let steps = strides(&b);
@@ -302,7 +302,7 @@ impl CudaDevice<'_> {
             }
         }
         let (mut peers, mut reach) = ([None, None], [0, 0]);
-        for m in &self.schedules[due.exchange.0 as usize].receives {
+        for m in &self.legs[due.exchange.0 as usize][0].schedule.receives {
             let side = |p: &Piece| -> Option<usize> {
                 let (r, o): (Interval, Interval) = (p.dst.dims[dim], owned.dims[dim]);
                 if r.hi <= o.lo {
@@ -337,7 +337,7 @@ impl CudaDevice<'_> {
         let Some(due) = self.due.take() else { return Ok(()) };
         let e = due.exchange.0;
         if !self.awaited.contains_key(&e) {
-            let peers: Vec<i64> = self.schedules[e as usize].receives.iter().map(|m| m.peer).collect();
+            let peers: Vec<i64> = self.legs[e as usize][0].schedule.receives.iter().map(|m| m.peer).collect();
             let links = peers
                 .iter()
                 .filter_map(|q| Some(link(self.memory.arena, self.links.remotes[*q as usize].as_ref()?, self.me, *q)));

@@ -3,11 +3,17 @@
 
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::plan::Plan;
+use crate::ir::plan::panels::Panels;
 use crate::runtime::exchange::Place;
 
-/// The box that a place takes on a rank, padding included.
+/// The box that a place takes on a rank, padding included; of panels, the first.
 pub fn padded(plan: &Plan, place: Place, rank: i64) -> IndexBox {
-    let real = place.storage(plan, rank);
+    padded_in(plan, place, rank, 0)
+}
+
+/// The box that a place takes on a rank in a round, padding included. Its extents are the same in all rounds.
+pub fn padded_in(plan: &Plan, place: Place, rank: i64, round: i64) -> IndexBox {
+    let real = place.storage_in(plan, rank, round);
     if real.is_empty() || real.rank() == 0 {
         return real;
     }
@@ -30,6 +36,14 @@ pub fn first_aligned(plan: &Plan, place: Place, rank: i64) -> Option<i64> {
     if real.is_empty() { None } else { real.dims.last().map(|d| d.lo + shape(plan, place).1) }
 }
 
+/// How many boxes a place takes, one after the other.
+pub fn rounds_in(plan: &Plan, place: Place) -> i64 {
+    match place {
+        Place::Array(_) => 1,
+        Place::View(v) => plan.panels_of_view(v).map_or(1, Panels::rounds),
+    }
+}
+
 fn size(plan: &Plan, place: Place) -> i64 {
     let array = match place {
         Place::Array(a) => a,
@@ -38,11 +52,11 @@ fn size(plan: &Plan, place: Place) -> i64 {
     plan.array(array).array.ty.size() as i64
 }
 
-/// The largest extents on any rank, and the ghost cells before the last dimension.
+/// The largest extents on any rank in any round, and the ghost cells before the last dimension.
 fn shape(plan: &Plan, place: Place) -> (Vec<i64>, i64) {
     let mut lens: Vec<i64> = vec![];
-    for r in 0..plan.ranks {
-        let b = place.storage(plan, r);
+    for (r, round) in (0..plan.ranks).flat_map(|r| (0..rounds_in(plan, place)).map(move |k| (r, k))) {
+        let b = place.storage_in(plan, r, round);
         if !b.is_empty() {
             lens.resize(b.rank(), 0);
             lens.iter_mut().zip(&b.dims).for_each(|(n, d)| *n = (*n).max(d.len()));

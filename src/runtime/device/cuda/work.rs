@@ -3,11 +3,12 @@
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
 use super::scatter;
-use super::storage::padded;
+use super::storage::{padded, padded_in, rounds_in};
 use super::transport::peer::LINK;
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, FoldOp, Nest, ScalarId};
+use crate::ir::plan::panels::Panels;
 use crate::ir::plan::{Plan, PlanNestId, Step, StepKind, ViewId};
 use crate::runtime::copy::strides;
 use crate::runtime::demand::Demand;
@@ -19,7 +20,8 @@ use crate::runtime::failure::Problem;
 pub struct Work {
     pub part: Option<IndexBox>,
     pub places: Vec<Place>,
-    pub boxes: Vec<(Vec<i64>, Vec<i64>)>,
+    /// The first stored index and the strides of each operand; one list for each round of a nest that runs panel by panel.
+    pub boxes: Vec<Vec<(Vec<i64>, Vec<i64>)>>,
     pub general: Function,
     pub fast: Option<Function>,
     pub linked: Option<Function>,
@@ -51,6 +53,10 @@ pub struct Memory {
     /// Offsets in the arena.
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
+    /// From a view to the place of the panels of every second round, which arrive while the others are read; 0: no panels.
+    pub second: Vec<u64>,
+    /// From each view to where it lies now: 0 or that.
+    pub turned: Vec<u64>,
 }
 
 impl Work {
@@ -85,14 +91,18 @@ impl Memory {
             let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len() as u64;
             blocks[a.buffer as usize].get_or_insert_with(|| take(elements * a.array.ty.size() as u64));
         }
-        let mut views = vec![];
-        for (k, v) in plan.views.iter().enumerate() {
-            let elements = padded(plan, Place::View(ViewId(k as u32)), me).len() as u64;
-            views.push(take(elements * plan.array(v.array).array.ty.size() as u64));
+        let (mut views, mut second) = (vec![], vec![]);
+        for k in 0..plan.views.len() {
+            let bytes = view_bytes(plan, ViewId(k as u32), me).next_multiple_of(512);
+            let twice = rounds_in(plan, Place::View(ViewId(k as u32))) > 1;
+            views.push(take(if twice { 2 * bytes } else { bytes }));
+            second.push(if twice { bytes } else { 0 });
         }
         let arena = gpu.alloc(bytes as usize)?;
         let blocks = blocks.into_iter().map(|b| b.unwrap_or(0)).collect();
-        Ok(Memory { arena, rounds: arena + rounds, inbox: arena + inbox, most_lines, probe, blocks, views })
+        let turned = vec![0; views.len()];
+        let (rounds, inbox) = (arena + rounds, arena + inbox);
+        Ok(Memory { arena, rounds, inbox, most_lines, probe, blocks, views, second, turned })
     }
 
     /// Where what a trial sends lies, or what it receives from a rank.
@@ -110,9 +120,22 @@ impl Memory {
         self.arena
             + match place {
                 Place::Array(a) => self.blocks[arrays[a.0 as usize] as usize],
-                Place::View(v) => self.views[v.0 as usize],
+                Place::View(v) => self.views[v.0 as usize] + self.turned[v.0 as usize],
             }
     }
+
+    /// The views hold a round's panels from now on.
+    pub fn turn(&mut self, views: &[ViewId], round: usize) {
+        for v in views.iter().map(|v| v.0 as usize) {
+            self.turned[v] = if round % 2 == 1 { self.second[v] } else { 0 };
+        }
+    }
+}
+
+/// Bytes of a view, of one panel.
+fn view_bytes(plan: &Plan, id: ViewId, me: i64) -> u64 {
+    let size = plan.array(plan.views[id.0 as usize].array).array.ty.size();
+    padded(plan, Place::View(id), me).len() as u64 * size as u64
 }
 
 /// Copies of the words of a reduction.
@@ -134,6 +157,10 @@ fn all_reduces(steps: &[Step], f: &mut impl FnMut(&[(PlanNestId, usize)])) {
 pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
     let mut demand = Demand::default();
     demand.add(plan, &|p| padded(plan, p, me));
+    for id in (0..plan.views.len()).map(|k| ViewId(k as u32)).filter(|v| rounds_in(plan, Place::View(*v)) > 1) {
+        let name = &plan.array(plan.views[id.0 as usize].array).array.name;
+        demand.more(format!("what is read of `{name}`"), view_bytes(plan, id, me));
+    }
     for (index, bytes) in scatter::demand(plan, me) {
         demand.more(format!("the lists of `{}`", plan.array(index).array.name), bytes);
     }
@@ -159,10 +186,12 @@ pub fn work_of(
     let n = plan.nest(id);
     let part = n.part(me);
     let places: Vec<Place> = n.sources.iter().map(|s| Place::from(*s)).collect();
-    let boxes = places.iter().map(|p| {
-        let b = padded(plan, *p, me);
+    let stored = |p: &Place, round: i64| {
+        let b = padded_in(plan, *p, me, round);
         (b.dims.iter().map(|d| d.lo).collect(), strides(&b))
-    });
+    };
+    let rounds = n.panels.as_ref().map_or(1, Panels::rounds);
+    let boxes = (0..rounds).map(|round| places.iter().map(|p| stored(p, round)).collect());
     let leaves = part.as_ref().map_or(1, |p| leaf::count(p, &n.nest.leaf));
     let counts: Vec<usize> = n.nest.reductions.iter().map(|r| acc_words(&n.nest, r, leaves)).collect();
     let room = |gpu: &mut Gpu| -> Result<Vec<u64>, CudaError> {

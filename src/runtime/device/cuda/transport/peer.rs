@@ -41,12 +41,12 @@ impl Remote {
         Ok(Remote { base, blocks: other.blocks.clone(), views: other.views.clone() })
     }
 
-    /// Where a place lies; `arrays` says in which block each array is now.
-    pub fn address(&self, place: Place, arrays: &[u32]) -> u64 {
+    /// Where a place lies; `arrays` says in which block each array is now, `turned` how far each view is from where it begins.
+    pub fn address(&self, place: Place, arrays: &[u32], turned: &[u64]) -> u64 {
         self.base
             + match place {
                 Place::Array(a) => self.blocks[arrays[a.0 as usize] as usize],
-                Place::View(v) => self.views[v.0 as usize],
+                Place::View(v) => self.views[v.0 as usize] + turned[v.0 as usize],
             }
     }
 }
