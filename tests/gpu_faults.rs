@@ -97,6 +97,36 @@ fn a_device_that_is_lost_at_any_call_ends_all_ranks_with_one_report() {
     assert!(agreed > 20 && lost > 60, "{agreed} {lost}");
 }
 
+/// Panels of products and elements that subscripts name, by peers and through the host: what GPUs send is what CPUs send.
+#[test]
+fn panels_and_listed_elements_travel_as_on_cpus() {
+    let Some(driver) = driver() else { return };
+    let text = "array a, b, c: f32[60, 60] in (block, *)\narray x, y: f64[900] in (block)\narray k: i64[900] in (block)\n\
+        workflow main {\n    a[i, j] = f32(i)\n    x[i] = f64(i)\n    for t in 0..3 {\n        b[i, j] = f32(j + t)\n        \
+        c[i, j] = sum[l] a[i, l] * b[l, j]\n    }\n    for t in 0..3 {\n        y[i] = x[k[i]]\n        x[i] = y[i] + 1\n    }\n    \
+        print \"{sum[i, j] c[i, j]} {sum[i] x[i]}\"\n}\n";
+    let counted = |more: &[&str]| -> [serde_json::Value; 4] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("q.mgpu"), text).unwrap();
+        let mut command = Command::new(MGPU);
+        command.args(["run", "-n", "3", "--json"]).arg(dir.path().join("q.mgpu")).args(more);
+        let got = with(driver.path(), &mut command, &[("MGPU_PANELS", "7"), ("MGPU_LISTS", "1")]);
+        assert_eq!(got.exit, 0, "{more:?}: {}", got.err);
+        let run: serde_json::Value = serde_json::from_str(got.err.trim().lines().last().unwrap()).expect("JSON");
+        let beside = &run["beside_exchanges"];
+        [&run["messages"], &run["bytes"], &beside["messages"], &beside["bytes"]].map(Clone::clone)
+    };
+    // The stand-in computes nothing, so all subscripts are 0: they are on the CPU, too.
+    let cpu = counted(&["--device", "cpu"]);
+    assert!(cpu.iter().all(|n| n.as_u64().unwrap() > 0), "{cpu:?}");
+    for transport in ["peer", "nccl,staged"] {
+        let gpus = counted(&["--device", "cuda", "--transport", transport]);
+        // GPUs tell one another where elements belong, too.
+        assert_eq!(cpu[..2], gpus[..2], "{transport}");
+        assert!(gpus[2].as_u64() >= cpu[2].as_u64(), "{transport}: {cpu:?} {gpus:?}");
+    }
+}
+
 #[test]
 fn devices_that_are_not_there_are_refused() {
     let Some(driver) = driver() else { return };

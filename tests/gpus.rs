@@ -2,7 +2,7 @@
 //! run in one process, which keeps the GPUs awake. Without a GPU the test says so and passes.
 //!
 //! As a test it runs on the ranks that the machine has GPUs for. By hand, alone or under `mpirun` (then with the job's ranks):
-//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
+//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--without TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
 
 use mgpu::cli::job::Job;
 use std::collections::BTreeMap;
@@ -56,7 +56,11 @@ fn compare(mut options: Options, count: i64) -> usize {
     } else if options.ranks.is_empty() {
         options.ranks = [1, 2, 4].into_iter().filter(|n| *n <= count).collect();
     }
-    let wanted = |c: &Case| options.only.split(',').any(|text| c.path.to_string_lossy().contains(text));
+    let wanted = |c: &Case| {
+        let path = c.path.to_string_lossy();
+        options.only.split(',').any(|text| path.contains(text))
+            && (options.without.is_empty() || !path.contains(&options.without))
+    };
     let cases: Vec<Case> = cases().into_iter().filter(wanted).skip(options.skip).collect();
     let (mut runs, mut wrong) = (0, 0);
     for case in cases.iter().skip(options.part.0).step_by(options.part.1) {
@@ -112,6 +116,7 @@ struct Options {
     ranks: Vec<i64>,
     transports: Vec<String>,
     only: String,
+    without: String,
     /// So many programs are left out, to go on where a run was ended.
     skip: usize,
     /// Of so many parts of the programs this one.
@@ -124,7 +129,7 @@ struct Options {
 }
 
 const NAME: &str = "gpus";
-const OPTIONS: [&str; 7] = ["--ranks", "--transports", "--only", "--skip", "--device", "--loud", "--part"];
+const OPTIONS: [&str; 8] = ["--ranks", "--transports", "--only", "--without", "--skip", "--device", "--loud", "--part"];
 
 impl Default for Options {
     fn default() -> Options {
@@ -134,6 +139,7 @@ impl Default for Options {
             ranks: vec![],
             transports,
             only: String::new(),
+            without: String::new(),
             skip: 0,
             part: (0, 1),
             loud: false,
@@ -162,6 +168,7 @@ impl Options {
                 "--ranks" => self.ranks = value.split(',').map(number).collect::<Result<_, _>>()?,
                 "--transports" => self.transports = value.split(',').map(str::to_string).collect(),
                 "--only" => self.only = value,
+                "--without" => self.without = value,
                 "--skip" => self.skip = number(value.as_str())? as usize,
                 "--loud" => self.loud = true,
                 "--device" => self.device = value,

@@ -194,18 +194,20 @@ fn pages_prose_and_simulations_show_panels() {
     }
 }
 
-/// Kernels of GPUs read factors that are there whole.
+/// On GPUs the chains of a panel go on from what is stored; factors that are not very large are fetched whole.
 #[cfg(feature = "cuda")]
 #[test]
-fn on_gpus_factors_are_whole() {
+fn on_gpus_chains_go_on_from_panel_to_panel() {
     let p = square("(block, *)");
     let text = |panels| {
         let mut command = Command::new(MGPU);
         command.args(["emit", "cuda"]).arg(&p.file).args(["-n", "4"]);
         p.run(&mut command, panels).out
     };
-    assert!(text(Some(64)).contains("mgpu_product_1"));
-    assert_eq!(text(Some(64)), text(Some(0)));
+    let (panels, whole) = (text(Some(64)), text(Some(0)));
+    assert!(panels.contains("mgpu_product_") && panels.contains("results, start, row"), "{panels}");
+    assert!(whole.contains("mgpu_product_1") && whole.contains("results, mg_zeros(), row"), "{whole}");
+    assert_eq!(text(None), whole);
 }
 
 fn planned(panels: Panelling) -> Plan {

@@ -176,7 +176,8 @@ fn advice(program: &Program, plan: &Plan, here: &dyn Fn(Span) -> bool) -> Vec<St
     for id in sent {
         for (placement, words) in alternatives(program, id) {
             let other = changed(program, id, &placement);
-            let Some(other) = crate::planner::plan_with(other, plan.ranks, planning(Multiplier::Cpu), &mut Sink::default())
+            let Some(other) =
+                crate::planner::plan_with(other, plan.ranks, planning(Multiplier::Cpu), &mut Sink::default())
             else {
                 continue;
             };

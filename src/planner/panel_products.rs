@@ -41,24 +41,25 @@ pub enum Panelling {
     Terms(i64),
 }
 
-/// Bytes that a rank fetches of a product's factors from which on panels pay.
-const LARGE: i64 = 4 << 20;
 /// Fewer panels than this save little memory.
 const FEWEST: i64 = 4;
 /// More are not made, however many ranks there are: every one has its own messages.
 const MOST: i64 = 256;
 
-/// How large panels are.
+/// When panels pay, and how large they are.
 struct Sizes {
+    /// Bytes that a rank fetches of a product's factors, at least.
+    fetched: i64,
     /// Panels of fewer terms cost more for taking results up again than they save.
     fewest_terms: i64,
     /// Bytes of a panel on a rank, where it has terms enough.
     bytes: i64,
 }
 
-const ON_CPU: Sizes = Sizes { fewest_terms: 128, bytes: 32 << 20 };
-/// Measured on two H200, f32: panels of 2048 terms take 7 % longer than one product, for results are read and written anew.
-const ON_GPU: Sizes = Sizes { fewest_terms: 4096, bytes: 1 << 30 };
+const ON_CPU: Sizes = Sizes { fetched: 4 << 20, fewest_terms: 128, bytes: 32 << 20 };
+/// Factors of 768 MiB take 7 % longer in four panels than whole, measured on four H200: their owner stores each panel into three others'
+/// memory with threads that do not multiply meanwhile. That share falls with the size, and memory becomes what counts.
+const ON_GPU: Sizes = Sizes { fetched: 4 << 30, fewest_terms: 4096, bytes: 1 << 30 };
 
 /// Rewrites the products.
 pub fn panel_products(plan: &mut Plan, panelling: Panelling) {
@@ -313,7 +314,7 @@ fn width(
     }
     let up = |a: i64, b: i64| (a + b - 1) / b;
     let sizes = if how == Panelling::LargeOnGpus { ON_GPU } else { ON_CPU };
-    if bytes < LARGE || count < FEWEST * sizes.fewest_terms {
+    if bytes < sizes.fetched || count < FEWEST * sizes.fewest_terms {
         return None;
     }
     let mut pieces = up(bytes / count * held, sizes.bytes).max(1);

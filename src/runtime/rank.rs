@@ -122,7 +122,7 @@ impl<'a> Rank<'a> {
             self.device.at(trace.at(s));
         }
         if let Some(e) = exchange_of(s)
-            && !(self.plan.exchanges[e.0 as usize].listed && self.device.lists())
+            && !self.plan.exchanges[e.0 as usize].listed
         {
             self.state.stats.exchanges[e.0 as usize] += 1;
         }
@@ -149,7 +149,7 @@ impl<'a> Rank<'a> {
                 }
                 let n = &self.plan.nest(*nest).nest;
                 n.stores.iter().for_each(|s| self.versions.written(n.operands[s.operand.0 as usize].array));
-                if self.scattered.waits(*nest) && self.device.lists() {
+                if self.scattered.waits(*nest) && self.device.orders() {
                     // The scatter behind it runs it.
                     if let Some(ex) = overlap {
                         self.device.exchange(*ex, &mut self.state)?;
@@ -170,7 +170,7 @@ impl<'a> Rank<'a> {
                 return if self.holds(*cond)? { self.block(then) } else { self.block(otherwise) };
             }
             StepKind::Scatter { into, index, value, op, complex, kept, ordered } => {
-                let ordered = ordered.filter(|_| self.device.lists());
+                let ordered = ordered.filter(|_| self.device.orders());
                 let (into, index, value) = (*into, *index, *value);
                 self.scatter(Scatter { into, index, value, op: *op, complex: *complex, kept: *kept, ordered })?
             }

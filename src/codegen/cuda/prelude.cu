@@ -212,6 +212,7 @@ struct mg_copy {
     u32 count[6];
     i64 from_step[6], to_step[6];
     u32 size, negate; /* negate: 1 floats, 2 integers */
+    u64 from_list, to_list; /* of single elements: the u32 numbers of those behind `from`, and behind `to`; 0: one after the other */
 };
 template <class T> FN void mg_move(u64 from, u64 to, u64 constant, u32 negate) {
     T v = from ? *(const T *)from : (T)constant;
@@ -228,8 +229,19 @@ static __device__ __noinline__ void mg_move_bytes(u64 from, u64 to, const mg_cop
     else mg_move<u64>((u64)&word, (u64)&out, 0, c.negate);
     for (u32 k = 0; k < c.size; k++) ((u8 *)to)[k] = ((const u8 *)&out)[k];
 }
+template <class T> FN void mg_copy_listed(const mg_copy &c, i64 first, i64 step) {
+    const u32 *const a = (const u32 *)c.from_list, *const b = (const u32 *)c.to_list;
+    for (i64 k = first; k < c.total; k += step) ((T *)c.to)[b ? b[k] : k] = ((const T *)c.from)[a ? a[k] : k];
+}
 /* One thread's share of a copy: elements first, first + step, ... */
 FN void mg_copy_share(const mg_copy &c, i64 first, i64 step) {
+    if (c.from_list | c.to_list) {
+        if (c.size == 8) mg_copy_listed<u64>(c, first, step);
+        else if (c.size == 4) mg_copy_listed<u32>(c, first, step);
+        else if (c.size == 2) mg_copy_listed<u16>(c, first, step);
+        else mg_copy_listed<u8>(c, first, step);
+        return;
+    }
     for (i64 k = first; k < c.total; k += step) {
         i64 rest = k;
         u64 from = c.from, to = c.to;

@@ -305,7 +305,7 @@ impl Device for HostDevice<'_> {
         Ok(())
     }
 
-    fn lists(&self) -> bool {
+    fn orders(&self) -> bool {
         true
     }
 
@@ -475,7 +475,6 @@ pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> 
     };
     demand.refuse_beyond(free, &who, "memory", "use more machines, smaller arrays, or `f32` in place of `f64`")
 }
-
 
 fn reset(partials: &mut Vec<Partial>, plan: &Plan, id: PlanNestId) {
     let nest = &plan.nest(id).nest;

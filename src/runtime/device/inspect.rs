@@ -17,9 +17,9 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub struct Lists {
     /// By receiver: which elements of this rank's storage of the array it reads; its own too.
-    sends: Vec<Numbers>,
+    pub sends: Vec<Numbers>,
     /// By owner: where the elements belong in the view.
-    takes: Vec<Numbers>,
+    pub takes: Vec<Numbers>,
 }
 
 /// One point after the other, as the code that decides subscripts sees it.

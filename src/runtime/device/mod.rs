@@ -85,9 +85,8 @@ pub trait Device {
         Ok(())
     }
 
-    /// Whether exchanges of listed elements carry what [`Device::inspect`] has found, and nests run in a given order; else exchanges carry
-    /// the view's whole box, and nests run in theirs.
-    fn lists(&self) -> bool {
+    /// Whether nests run in a given order; else in theirs.
+    fn orders(&self) -> bool {
         false
     }
 

@@ -17,6 +17,8 @@ pub struct DeviceCopy {
     to_step: [i64; 6],
     size: u32,
     negate: u32,
+    from_list: u64,
+    to_list: u64,
 }
 
 /// The copies that a copy of a schedule needs on a device: one, or several where a dimension is very long.
@@ -51,6 +53,22 @@ pub fn device_copy(
     }
     c.widen(n.dims.len());
     Ok(c)
+}
+
+/// So many single elements: the numbers of those behind an address, and of their places behind another, lie at `lists`; 0: they stand one
+/// after the other.
+pub fn listed((from, to): (u64, u64), lists: (u64, u64), count: usize, size: usize) -> DeviceCopy {
+    let (from_list, to_list) = lists;
+    DeviceCopy {
+        from,
+        to,
+        total: count as i64,
+        count: [1; 6],
+        size: size as u32,
+        from_list,
+        to_list,
+        ..DeviceCopy::default()
+    }
 }
 
 /// So many bytes, a multiple of 16, from one address to another.

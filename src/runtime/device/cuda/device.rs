@@ -13,6 +13,7 @@ use super::engine::{Cubins, Stop, alone, device_code};
 use super::exchange::{At, Leg, List, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
+use super::listed::Gathers;
 use super::pairs::Pairs;
 use super::queue::Queue;
 use super::record::Recorder;
@@ -27,7 +28,7 @@ use super::work::{Memory, Work, refuse_too_much, work_of};
 use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::{ExchangeId, Plan, PlanArray, PlanNestId, Step};
+use crate::ir::plan::{ExchangeId, Plan, PlanArray, PlanNestId, Step, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::device::Device;
 use crate::runtime::exchange::Place;
@@ -99,6 +100,7 @@ pub struct CudaDevice<'a> {
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
     pub(super) scatters: Scatters,
+    pub(super) gathers: Gathers,
 }
 
 /// What a rank is given to begin with.
@@ -280,6 +282,7 @@ impl<'a> CudaDevice<'a> {
             set: common("mgpu_set")?,
             scratch: (0, 0),
             scatters,
+            gathers: Gathers::default(),
             gpu,
         };
         if plan.ranks == 1 || device.all_peers {
@@ -336,8 +339,12 @@ impl<'a> CudaDevice<'a> {
         self.work[k].turn();
         let (work, kernels) = (&self.work[k], &self.unit.kernels[k]);
         let round = self.plan.nests[k].panels.as_ref().map_or(0, |p| state.scalars.round_of(p));
-        let operands =
-            work.places.iter().zip(&work.boxes[round]).map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..])).collect();
+        let operands = work
+            .places
+            .iter()
+            .zip(&work.boxes[round])
+            .map(|(p, (lo, s))| (self.address(*p), &lo[..], &s[..]))
+            .collect();
         let around = Around {
             nest: &self.plan.nests[k].nest,
             part,
@@ -383,6 +390,10 @@ impl Device for CudaDevice<'_> {
 
     fn exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         self.run_exchange(ex, state)
+    }
+
+    fn inspect(&mut self, view: ViewId, state: &mut RankState) -> Result<(), Failure> {
+        self.inspect_view(view, state)
     }
 
     fn all_reduce(&mut self, items: &[(PlanNestId, usize)], state: &mut RankState) -> Result<(), Failure> {
@@ -537,6 +548,12 @@ impl Device for CudaDevice<'_> {
         self.ended = true;
         if self.verbose && self.rounds.done > 0 {
             say(format!("rank {}: the GPU ran {} rounds of `while` loops by itself", self.me, self.rounds.done));
+        }
+        if self.verbose && self.gathers.carried > 0 {
+            say(format!(
+                "rank {}: {} exchanges carried only the elements that are read",
+                self.me, self.gathers.carried
+            ));
         }
         if self.verbose && self.pairs.joined > 0 {
             let (joined, riders) = (self.pairs.joined, self.pairs.riders);

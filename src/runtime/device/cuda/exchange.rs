@@ -61,7 +61,7 @@ type Room = HashMap<(i64, bool), (u64, *mut u8, usize)>;
 
 impl CudaDevice<'_> {
     /// Whether the messages between this rank and another are stored straight into memory.
-    fn is_peer(&self, rank: i64) -> bool {
+    pub(super) fn is_peer(&self, rank: i64) -> bool {
         self.links.links[rank as usize].as_ref().is_some_and(Link::is_peer)
     }
 
@@ -162,13 +162,19 @@ impl CudaDevice<'_> {
     /// arrive while this round computes. What a rank copies for itself waits for its round.
     pub(super) fn run_exchange(&mut self, ex: ExchangeId, state: &mut RankState) -> Result<(), Failure> {
         let plan = self.plan;
-        let Some(panels) = plan.panels_of(&plan.exchanges[ex.0 as usize]) else {
+        let e = &plan.exchanges[ex.0 as usize];
+        if let (true, [Item::View(v)]) = (e.listed, &e.items[..])
+            && self.is_listed(*v)
+        {
+            return self.exchange_listed(*v, state);
+        }
+        let Some(panels) = plan.panels_of(e) else {
             return self.run_leg((ex, 0), false, state);
         };
         let round = state.scalars.round_of(panels);
         let legs = &self.legs[ex.0 as usize];
         let to_peers = |l: &Leg| l.packed.sends.iter().chain(&l.packed.receives).all(Option::is_none);
-        let views = plan.exchanges[ex.0 as usize].items.iter();
+        let views = e.items.iter();
         let views: Vec<ViewId> = views.filter_map(|i| if let Item::View(v) = i { Some(*v) } else { None }).collect();
         // Nobody but the nest waits for what goes ahead.
         let computes = views.iter().all(|v| self.work[plan.views[v.0 as usize].nest.0 as usize].part.is_some());
@@ -203,26 +209,41 @@ impl CudaDevice<'_> {
         if !sends.is_empty() || !receives.is_empty() {
             self.run_list(at, Which::Send)?;
             self.queue.flush(&self.gpu).map_err(broken)?;
-            for t in [Transport::Nccl, Transport::GpuAware, Transport::Staged] {
-                let by = |all: &[Staged]| -> Vec<Staged> {
-                    let link = |m: &Staged| self.links.links[m.peer as usize].as_ref();
-                    let same = |m: &&Staged| link(m).is_some_and(|l| l.of(m.bytes) == t);
-                    all.iter().filter(same).copied().collect()
-                };
-                let (sends, receives) = (by(&sends), by(&receives));
-                if !sends.is_empty() || !receives.is_empty() {
-                    staging::carry(t, (&sends, &receives), &self.gpu, self.links.nccl.as_ref(), state.comm)?;
-                }
-            }
+            self.carry_packed(&sends, &receives, state)?;
             self.run_list(at, Which::Receive)?;
         }
         let Leg { schedule: s, traffic, .. } = self.leg(at);
-        state.stats.sent(s.sent());
-        state.stats.arrived((s.receives.len() as u64, s.receives.iter().map(|m| m.bytes as u64).sum()), *traffic);
+        if self.plan.exchanges[at.0.0 as usize].listed {
+            state.stats.sent_beside(s.sent());
+        } else {
+            state.stats.sent(s.sent());
+            state.stats.arrived((s.receives.len() as u64, s.receives.iter().map(|m| m.bytes as u64).sum()), *traffic);
+        }
         if !s.sends.is_empty() || !s.receives.is_empty() {
             state.stats.spent(Kind::Send, clock);
             state.stats.messages(s.sends.iter().map(|m| m.peer), true);
             state.stats.messages(s.receives.iter().map(|m| m.peer), false);
+        }
+        Ok(())
+    }
+
+    /// Carries packed messages, each by the transport of its link.
+    pub(super) fn carry_packed(
+        &mut self,
+        sends: &[Staged],
+        receives: &[Staged],
+        state: &mut RankState,
+    ) -> Result<(), Failure> {
+        for t in [Transport::Nccl, Transport::GpuAware, Transport::Staged] {
+            let by = |all: &[Staged]| -> Vec<Staged> {
+                let link = |m: &Staged| self.links.links[m.peer as usize].as_ref();
+                let same = |m: &&Staged| link(m).is_some_and(|l| l.of(m.bytes) == t);
+                all.iter().filter(same).copied().collect()
+            };
+            let (sends, receives) = (by(sends), by(receives));
+            if !sends.is_empty() || !receives.is_empty() {
+                staging::carry(t, (&sends, &receives), &self.gpu, self.links.nccl.as_ref(), state.comm)?;
+            }
         }
         Ok(())
     }
@@ -279,7 +300,8 @@ impl CudaDevice<'_> {
         let launch = self.carrying[&key].launch(self.carry, ask, tell, self.stop);
         if beside {
             let views = plan.exchanges[at.0.0 as usize].items.iter();
-            let views = views.filter_map(|i| if let Item::View(v) = i { Some(self.address(Place::View(*v))) } else { None });
+            let views =
+                views.filter_map(|i| if let Item::View(v) = i { Some(self.address(Place::View(*v))) } else { None });
             let views = views.collect();
             self.queue.push_beside(launch, views);
         } else {

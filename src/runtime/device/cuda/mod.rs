@@ -12,6 +12,7 @@ mod exchange;
 mod graphs;
 mod launch;
 mod link;
+mod listed;
 pub mod nvrtc;
 mod pairs;
 mod queue;

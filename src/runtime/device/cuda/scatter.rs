@@ -22,14 +22,14 @@ use crate::runtime::trace::Kind;
 
 /// Memory that is used again and grows where it is too small.
 #[derive(Debug, Default)]
-struct Room {
-    at: u64,
+pub(super) struct Room {
+    pub at: u64,
     bytes: usize,
 }
 
 impl Room {
     /// Makes room in the device's memory; what was there is lost, and nothing queued may need it.
-    fn on_device(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
+    pub fn on_device(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
         if self.bytes < bytes {
             gpu.free(std::mem::take(self).at)?;
             // Lists that change are seldom of just the same length.
@@ -40,7 +40,7 @@ impl Room {
     }
 
     /// The same in page-locked memory of the host.
-    fn on_host(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
+    pub fn on_host(&mut self, bytes: usize, gpu: &mut Gpu) -> Result<(), CudaError> {
         if self.bytes < bytes {
             gpu.unpin(std::mem::take(self).at)?;
             let bytes = bytes + bytes / 8;
@@ -100,11 +100,11 @@ impl Scatters {
 
 /// Lists one behind the other, to be brought to the device in one go.
 #[derive(Default)]
-struct Image(Vec<u8>);
+pub(super) struct Image(pub Vec<u8>);
 
 impl Image {
     /// Adds a list; gives its offset.
-    fn add(&mut self, bytes: &[u8]) -> u64 {
+    pub fn add(&mut self, bytes: &[u8]) -> u64 {
         self.0.resize(self.0.len().next_multiple_of(16), 0);
         self.0.extend_from_slice(bytes);
         (self.0.len() - bytes.len()) as u64

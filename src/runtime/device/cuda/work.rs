@@ -2,9 +2,9 @@
 
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
-use super::scatter;
 use super::storage::{padded, padded_in, rounds_in};
 use super::transport::peer::LINK;
+use super::{listed, scatter};
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, FoldOp, Nest, ScalarId};
@@ -161,6 +161,7 @@ pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
         let name = &plan.array(plan.views[id.0 as usize].array).array.name;
         demand.more(format!("what is read of `{name}`"), view_bytes(plan, id, me));
     }
+    demand.more("lists of elements that are read".into(), listed::demand(plan, me));
     for (index, bytes) in scatter::demand(plan, me) {
         demand.more(format!("the lists of `{}`", plan.array(index).array.name), bytes);
     }

@@ -83,9 +83,25 @@ pub fn link(base: u64, remote: &Remote, me: i64, peer: i64) -> (u64, u64) {
 }
 
 impl Carrying {
-    /// Puts the lists into device memory: for each message its links and copies, and the links of what arrives. Links of zero: what
-    /// this rank copies for itself.
+    /// Puts the lists into device memory for good: for each message its links and copies, and the links of what arrives. Links of zero:
+    /// what this rank copies for itself.
     pub fn new(gpu: &mut Gpu, sends: &[((u64, u64), Vec<DeviceCopy>)], receives: &[(u64, u64)]) -> Result<Carrying> {
+        let at = gpu.list(Carrying::bytes(sends.len(), sends.iter().map(|s| s.1.len()).sum(), receives.len()))?;
+        Carrying::put(gpu, at, sends, receives)
+    }
+
+    /// Bytes of the lists of so many messages with so many copies, and so many that arrive.
+    pub fn bytes(sends: usize, copies: usize, receives: usize) -> usize {
+        copies * size_of::<DeviceCopy>() + sends * size_of::<Send>() + receives * size_of::<Receive>()
+    }
+
+    /// Puts the lists into device memory at `at`, where nothing queued needs what was there.
+    pub fn put(
+        gpu: &Gpu,
+        at: u64,
+        sends: &[((u64, u64), Vec<DeviceCopy>)],
+        receives: &[(u64, u64)],
+    ) -> Result<Carrying> {
         let copies: Vec<DeviceCopy> = sends.iter().flat_map(|s| s.1.iter().copied()).collect();
         let mut list = vec![];
         let mut first = 0;
@@ -94,13 +110,10 @@ impl Carrying {
             first += of.len() as u64;
         }
         let from: Vec<Receive> = receives.iter().map(|r| Receive { mine: r.0, theirs: r.1 }).collect();
-        let words = vec![
-            carry::keep(gpu, &copies)?,
-            carry::keep(gpu, &list)?,
-            list.len() as u64,
-            carry::keep(gpu, &from)?,
-            from.len() as u64,
-        ];
+        let all = [carry::bytes_of(&copies), carry::bytes_of(&list), carry::bytes_of(&from)];
+        let (list_at, from_at) = (at + all[0].len() as u64, at + (all[0].len() + all[1].len()) as u64);
+        gpu.put(at, &all.concat())?;
+        let words = vec![at, list_at, list.len() as u64, from_at, from.len() as u64];
         // A thread moves some vectors; a block too many costs less than a link half used.
         let most = sends.iter().map(|s| s.1.iter().map(|c| c.elements()).sum::<i64>()).max().unwrap_or(0);
         let blocks = (most + THREADS * 4 - 1) / (THREADS * 4);
