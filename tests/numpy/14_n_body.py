@@ -47,5 +47,6 @@ def expected(array, data):
             {"after": "before, ", "value": float(energy()), "abs": 2e-9},
             {"after": "momentum ", "value": 0.0, "abs": 1e-12},
         ],
+        "writes": ["sky.png"],
         "npy": {"x.npy": array("n_body_x60.npy", p[0], 1e-11)},
     }

@@ -34,5 +34,6 @@ def expected(array, data):
         "stdout_contains": [f"{right} of {(~learned).sum()} new digits read correctly"],
         "scalars": [{"after": f"step {t}: loss ", "value": losses[t], "rel": 1e-5} for t in (0, 50)]
         + [{"after": "final loss ", "value": float(loss), "rel": 1e-5}],
+        "writes": ["loss.png"],
         "npy": {"weights.npy": array("classifier_weights.npy", w, 1e-6)},
     }

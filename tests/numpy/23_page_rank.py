@@ -19,4 +19,5 @@ def expected(array, data):
             {"after": "page 1 ", "value": float(rank[1]), "abs": 2e-9},
             {"after": "all ", "value": 1.0, "abs": 2e-9},
         ],
+        "writes": ["rank.png"],
     }
