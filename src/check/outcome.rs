@@ -4,6 +4,7 @@ use super::Checker;
 use super::emit::Val;
 use super::env::{Env, Global, Local};
 use super::kernel::{Arg, Outcome};
+use crate::diag::Diagnostic;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::Array;
 use crate::ir::ty::Value;
@@ -168,6 +169,7 @@ impl Checker<'_> {
         self.bind_params(&w.name.name, &w.params, &args, span)?;
         let arrays: Vec<ArrayId> =
             args.iter().filter_map(|a| if let Arg::Array(id, _) = a { Some(*id) } else { None }).collect();
+        self.results_in_sight(w)?;
         let held = std::mem::replace(&mut self.read_only, arrays.clone());
         let whose = ("a workflow names its results", "write `-> x: f64[n]` and assign `x`");
         let mut results = vec![];
@@ -194,6 +196,39 @@ impl Checker<'_> {
             return None;
         }
         Some(results)
+    }
+
+    /// No name of the body hides a result, which would stay what it begins with.
+    fn results_in_sight(&mut self, w: &ast::WorkflowDecl) -> Option<()> {
+        let mut open: Vec<&ast::Stmt> = w.body.stmts.iter().collect();
+        while let Some(s) = open.pop() {
+            use ast::StmtKind as S;
+            let (names, blocks): (Vec<&ast::Ident>, Vec<&ast::Block>) = match &s.kind {
+                S::Let { targets, .. } => (targets.iter().map(|t| &t.name).collect(), vec![]),
+                S::Var { name, .. } => (vec![name], vec![]),
+                S::Array(decl) => (decl.names.iter().collect(), vec![]),
+                S::For { index, body, .. } => (vec![index], vec![body]),
+                S::While { body, .. } => (vec![], vec![body]),
+                S::If { then, otherwise, .. } => (vec![], std::iter::once(then).chain(otherwise).collect()),
+                _ => continue,
+            };
+            let results = w.results.iter().filter_map(|r| r.name.as_ref());
+            for (result, again) in results.flat_map(|r| names.iter().map(move |n| (r, *n))) {
+                if result.name == again.name {
+                    let message = format!("`{}` is declared twice", again.name);
+                    let d = Diagnostic::error("E0202", message, again.span, "declared again, which hides the result")
+                        .label(result.span, "first declared here, as a result");
+                    let help = format!(
+                        "assign the result (`{} = …`), which takes the partition that the caller gives it, or give one of them another name",
+                        again.name
+                    );
+                    self.report(d.help(help));
+                    return None;
+                }
+            }
+            open.extend(blocks.iter().flat_map(|b| &b.stmts));
+        }
+        Some(())
     }
 
     pub(super) fn call_statement(&mut self, e: ExprId, span: Span) -> Option<()> {
