@@ -209,7 +209,7 @@ impl<'a> Rank<'a> {
             StepKind::Plot { array, path, animated: true } => self.animate(*array, path, s.span)?,
             StepKind::Plot { array, path, .. } => self.plot(*array, path, s.span)?,
         }
-        if s.kind.is_by_hand() && self.device.waits_for_others() {
+        if (s.kind.is_by_hand() || matches!(s.kind, StepKind::Inspect(_))) && self.device.waits_for_others() {
             self.state.comm.complete();
         }
         if let StepKind::Print(_) | StepKind::Load { .. } | StepKind::Save { .. } | StepKind::Plot { .. } = s.kind {

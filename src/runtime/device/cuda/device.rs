@@ -72,6 +72,7 @@ pub struct CudaDevice<'a> {
     pub(super) legs: Vec<Vec<Leg>>,
     /// How messages travel to each rank, and what is kept for that.
     pub(super) links: Links,
+    /// Whether all ranks are peers of one another, and few enough for all-reduces of their own.
     pub(super) all_peers: bool,
     pub(super) order: Order,
     pub(super) carrying: HashMap<(At, Vec<u32>), Carrying>,
@@ -259,7 +260,7 @@ impl<'a> CudaDevice<'a> {
             alone: alone(plan),
             rounds: Rounds::default(),
             legs: vec![],
-            all_peers: plan.ranks as usize <= PEERS && links.links.iter().flatten().all(Link::is_peer),
+            all_peers: plan.ranks as usize <= PEERS && links.all_peers,
             links,
             carrying: HashMap::new(),
             sweep: None,

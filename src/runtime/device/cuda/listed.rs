@@ -32,8 +32,6 @@ const WORTH: u64 = 8;
 /// What a device has for such views.
 #[derive(Default)]
 pub struct Gathers {
-    /// Whether the ranks make lists at all; they agree on it with the first one.
-    wanted: Option<bool>,
     kept: HashMap<ViewId, Kept>,
     /// Exchanges of listed elements.
     pub carried: u64,
@@ -82,12 +80,6 @@ struct Slot {
     packing: [(u64, Vec<DeviceCopy>); 2],
 }
 
-/// Bytes of the lists of elements of a plan's views, at most half of which are read.
-pub fn demand(plan: &Plan, me: i64) -> u64 {
-    let read = (0..plan.views.len()).filter(|k| plan.views[*k].inspection.is_some());
-    read.map(|k| 8 * plan.view_box(ViewId(k as u32), me).len() as u64).sum()
-}
-
 /// Whether subscripts stand past an edge that kernels find when they read: no ghost cell has them.
 fn folds(plan: &Plan, view: ViewId, inspection: &Inspection) -> bool {
     let n = plan.nest(plan.views[view.0 as usize].nest);
@@ -102,22 +94,16 @@ impl CudaDevice<'_> {
     pub(super) fn inspect_view(&mut self, view: ViewId, state: &mut RankState) -> Result<(), Failure> {
         let plan = self.plan;
         let Some(inspection) = &plan.views[view.0 as usize].inspection else { return Ok(()) };
-        let wanted = match self.gathers.wanted {
-            Some(wanted) => wanted,
-            None => {
-                let asked = std::env::var_os("MGPU_LISTS").is_some();
-                let told = state.comm.gathered(&[u8::from(asked || !self.all_peers)])?;
-                told.iter().any(|t| t == [1])
-            }
-        };
-        self.gathers.wanted = Some(wanted);
+        // All ranks know this alike.
+        if self.links.all_peers && std::env::var_os("MGPU_LISTS").is_none() {
+            return Ok(());
+        }
         let mut kept = self.gathers.kept.remove(&view).unwrap_or_default();
         let array = plan.views[view.0 as usize].array;
         let short = |place: Place| (0..plan.ranks).all(|r| padded(plan, place, r).len() < 1 << 32);
         let worth = kept.made == 0 || kept.lists.is_some() && kept.used >= WORTH;
         kept.lists = None;
-        let plain = short(Place::View(view)) && short(Place::Array(array)) && !folds(plan, view, inspection);
-        if wanted && worth && plain {
+        if worth && short(Place::View(view)) && short(Place::Array(array)) && !folds(plan, view, inspection) {
             (kept.made, kept.used) = (kept.made + 1, 0);
             self.make_lists(view, inspection, &mut kept, state)?;
         }
@@ -142,6 +128,8 @@ impl CudaDevice<'_> {
         let Some(lists) = Lists::agreed(self.plan, view, &read, state)? else { return Ok(()) };
         let theirs = tell(state, lists.takes.clone(), 4)?;
         kept.lists = Some(self.bring(view, &lists, &theirs, kept).map_err(broken)?);
+        // Allocating may wait for kernels that wait for another rank's: nobody sends before all have.
+        state.comm.gathered(&[])?;
         Ok(())
     }
 

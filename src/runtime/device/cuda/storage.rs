@@ -5,6 +5,7 @@ use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::plan::Plan;
 use crate::ir::plan::panels::Panels;
 use crate::runtime::exchange::Place;
+use std::collections::BTreeSet;
 
 /// The box that a place takes on a rank, padding included; of panels, the first.
 pub fn padded(plan: &Plan, place: Place, rank: i64) -> IndexBox {
@@ -55,7 +56,10 @@ fn size(plan: &Plan, place: Place) -> i64 {
 /// The largest extents on any rank in any round, and the ghost cells before the last dimension.
 fn shape(plan: &Plan, place: Place) -> (Vec<i64>, i64) {
     let mut lens: Vec<i64> = vec![];
-    for (r, round) in (0..plan.ranks).flat_map(|r| (0..rounds_in(plan, place)).map(move |k| (r, k))) {
+    // What a panel takes along a dimension is convex in the round, but for the last panel, which may have fewer terms.
+    let last = rounds_in(plan, place) - 1;
+    let some: BTreeSet<i64> = [0, last - 1, last].into_iter().filter(|k| *k >= 0).collect();
+    for (r, round) in (0..plan.ranks).flat_map(|r| some.iter().map(move |k| (r, *k))) {
         let b = place.storage_in(plan, r, round);
         if !b.is_empty() {
             lens.resize(b.rank(), 0);

@@ -2,9 +2,9 @@
 
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
+use super::scatter;
 use super::storage::{padded, padded_in, rounds_in};
 use super::transport::peer::LINK;
-use super::{listed, scatter};
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, FoldOp, Nest, ScalarId};
@@ -53,7 +53,8 @@ pub struct Memory {
     /// Offsets in the arena.
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
-    /// From a view to the place of the panels of every second round, which arrive while the others are read; 0: no panels.
+    /// From a view to the place of the panels of every second round, which arrive while the others are read, on whichever rank; 0: no
+    /// panels.
     pub second: Vec<u64>,
     /// From each view to where it lies now: 0 or that.
     pub turned: Vec<u64>,
@@ -93,10 +94,11 @@ impl Memory {
         }
         let (mut views, mut second) = (vec![], vec![]);
         for k in 0..plan.views.len() {
-            let bytes = view_bytes(plan, ViewId(k as u32), me).next_multiple_of(512);
+            let bytes = |r: i64| view_bytes(plan, ViewId(k as u32), r).next_multiple_of(512);
             let twice = rounds_in(plan, Place::View(ViewId(k as u32))) > 1;
-            views.push(take(if twice { 2 * bytes } else { bytes }));
-            second.push(if twice { bytes } else { 0 });
+            views.push(take(if twice { 2 * bytes(me) } else { bytes(me) }));
+            // All that hold some of it hold as much; a rank that holds none may send to them.
+            second.push(if twice { (0..plan.ranks).map(bytes).max().unwrap_or(0) } else { 0 });
         }
         let arena = gpu.alloc(bytes as usize)?;
         let blocks = blocks.into_iter().map(|b| b.unwrap_or(0)).collect();
@@ -161,7 +163,6 @@ pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
         let name = &plan.array(plan.views[id.0 as usize].array).array.name;
         demand.more(format!("what is read of `{name}`"), view_bytes(plan, id, me));
     }
-    demand.more("lists of elements that are read".into(), listed::demand(plan, me));
     for (index, bytes) in scatter::demand(plan, me) {
         demand.more(format!("the lists of `{}`", plan.array(index).array.name), bytes);
     }

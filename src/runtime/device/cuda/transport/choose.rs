@@ -23,6 +23,8 @@ pub struct Links {
     pub links: Vec<Option<Link>>,
     /// Mapped memory of the ranks that are peers.
     pub remotes: Vec<Option<Remote>>,
+    /// Whether all messages of all ranks are stored into memory.
+    pub all_peers: bool,
     pub nccl: Option<Nccl>,
 }
 
@@ -58,9 +60,10 @@ impl Chooser<'_> {
         let mut out = Links { remotes: vec![None; cards.len()], ..Links::default() };
         if cards.iter().any(|c| c.failed) || cards.len() == 1 {
             // Nothing runs; or there is nobody to send to.
-            out.links = vec![None; cards.len()];
+            (out.links, out.all_peers) = (vec![None; cards.len()], true);
             return Ok(Ok(out));
         }
+        let mut problem = None;
         let asked = |t: Transport| wish.contains(&t);
         let mut trials: Vec<(Transport, Trial)> = vec![];
         if wish.is_empty() || asked(Transport::Peer) {
@@ -106,7 +109,8 @@ impl Chooser<'_> {
                 if !wish.is_empty() {
                     p.help = Some("leave `--transport` out, and the fastest that works is taken".into());
                 }
-                return Ok(Err(p));
+                problem = Some(p);
+                break;
             };
             let sizes = PROBES.map(|b| b >> 10);
             let took = |(t, us): &(Transport, Times)| {
@@ -118,7 +122,8 @@ impl Chooser<'_> {
             }
             out.links.push(Some(Link { small, large, why: why.join("; ") }));
         }
-        Ok(Ok(out))
+        out.all_peers = self.agreed(problem.is_none() && out.links.iter().flatten().all(Link::is_peer))?;
+        Ok(problem.map_or(Ok(out), Err))
     }
 
     /// Whether all ranks say yes. A collective.
