@@ -22,6 +22,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     let mpi = format!("built in: {}", super::launcher::library_name());
     #[cfg(not(feature = "mpi"))]
     let mpi = "not built in (feature `mpi`)";
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();
     let gpus = gpus();
     let links = match &gpus {
         Ok(list) if list.len() > 1 => links(list.len()),
@@ -31,7 +32,8 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
         let v = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"), "cores": cores, "compiler": compiler.ok(), "kernel_cache": cache.ok(),
             "mpi": cfg!(feature = "mpi"), "mpirun": found("mpirun"), "srun": found("srun"),
-            "cuda": gpus.as_ref().is_ok_and(|g| !g.is_empty()), "gpus": gpus.unwrap_or_default(),
+            "host": host,
+            "cuda": gpus.as_ref().is_ok_and(|g| !g.is_empty()), "gpus": gpus.unwrap_or_default().into_iter().map(|g| g.0).collect::<Vec<_>>(),
             "links": links.unwrap_or_default().into_iter().map(|l| l.0).collect::<Vec<_>>(),
         });
         println!("{v:#}");
@@ -39,6 +41,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     }
     let or = |r: Result<String, String>| r.unwrap_or_else(|why| format!("none: {why}"));
     println!("mgpu {}", env!("CARGO_PKG_VERSION"));
+    println!("host          {host}");
     println!("cores         {cores}: `mgpu run` starts one rank each");
     println!("C compiler    {}", or(compiler));
     println!("kernel cache  {}", or(cache));
@@ -48,7 +51,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     match gpus {
         Ok(list) if list.is_empty() => println!("GPUs          none: kernels run on the CPU"),
         Ok(list) => {
-            for (k, gpu) in list.iter().enumerate() {
+            for (k, (_, gpu)) in list.iter().enumerate() {
                 println!("{:<14}{gpu}", if k == 0 { "GPUs" } else { "" });
             }
         }
@@ -90,18 +93,17 @@ fn links(_: usize) -> Result<Vec<(serde_json::Value, String)>, String> {
     Ok(vec![])
 }
 
-/// A line for every GPU that a run may take, or why it can take none.
+/// What is known of every GPU that a run may take, and a line that says it, or why it can take none.
 #[cfg(feature = "cuda")]
-fn gpus() -> Result<Vec<String>, String> {
+fn gpus() -> Result<Vec<(serde_json::Value, String)>, String> {
     use crate::runtime::device::cuda::{driver, nvrtc};
     let seen = driver::gpus()?;
     nvrtc::present()?;
-    let line =
-        |g: &driver::GpuInfo| format!("{}: {}, {:.0} GiB", g.ordinal, g.name, g.memory as f64 / f64::from(1 << 30));
-    Ok(seen.iter().map(line).collect())
+    let both = |g: &driver::GpuInfo| Some((serde_json::to_value(g).ok()?, format!("{}: {g}", g.ordinal)));
+    Ok(seen.iter().filter_map(both).collect())
 }
 
 #[cfg(not(feature = "cuda"))]
-fn gpus() -> Result<Vec<String>, String> {
+fn gpus() -> Result<Vec<(serde_json::Value, String)>, String> {
     Err("this mgpu was built without CUDA (feature `cuda`)".into())
 }

@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::ir::plan::Plan;
 #[cfg(feature = "mpi")]
 use crate::runtime::comm::{Comm, mpi::MpiComm};
-use crate::runtime::device::Engine;
+use crate::runtime::device::{Engine, Placement};
 use crate::runtime::failure::{Failure, exit};
 use crate::runtime::io::root::Root;
 use crate::runtime::launch::{self, Manner, Term};
@@ -101,7 +101,7 @@ pub fn run_here(args: &RunArgs, out: &mut (dyn Write + Send)) -> u8 {
     let outcome = launch::run_threads(&plan, &*engine, &root, out, manner(args));
     match outcome {
         Ok(stats) => {
-            summary(args, &plan, &stats, compiled, start.elapsed(), &engine.name());
+            summary(args, &plan, &stats, (compiled, start.elapsed()), &engine.name(), &engine.placement());
             pace(args, &plan, &session.sources, gpus);
             told(args, &plan, &session.sources, &stats)
         }
@@ -223,9 +223,16 @@ pub fn run_as_rank(args: &RunArgs, size: i64, comm: &mut MpiComm, out: &mut dyn 
             if let Some(mine) = shared.get_mut(comm.rank() as usize) {
                 *mine = stats;
             }
+            let mine = serde_json::to_vec(&engine.placement()).unwrap_or_default();
+            let Ok(all) = comm.gathered(&mine) else { return exit::LOST };
+            let mut placement = Placement::default();
+            for one in all.iter().filter_map(|b| serde_json::from_slice::<Placement>(b).ok()) {
+                placement.devices.extend(one.devices);
+                placement.links.extend(one.links);
+            }
             let mut code = exit::OK;
             if comm.rank() == 0 {
-                summary(args, &plan, &shared, compiled, ran, &engine.name());
+                summary(args, &plan, &shared, (compiled, ran), &engine.name(), &placement);
                 pace(args, &plan, &session.sources, gpus);
                 code = told(args, &plan, &session.sources, &shared);
             }
@@ -360,7 +367,14 @@ fn pace(args: &RunArgs, plan: &Plan, sources: &SourceMap, gpus: bool) {
 }
 
 /// A short account of the run on stderr.
-fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran: Duration, executor: &str) {
+fn summary(
+    args: &RunArgs,
+    plan: &Plan,
+    stats: &[Stats],
+    (compiled, ran): (Duration, Duration),
+    executor: &str,
+    placement: &Placement,
+) {
     if args.engine.verbose {
         eprintln!("{}", startup::text());
     }
@@ -385,6 +399,7 @@ fn summary(args: &RunArgs, plan: &Plan, stats: &[Stats], compiled: Duration, ran
             "beside_exchanges": {"messages": beside.0, "bytes": beside.1},
             "start_s": startup::phases().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "memory_per_rank": stats.iter().filter_map(|s| s.memory).max(),
+            "devices": placement.devices, "links": placement.links,
         });
         eprintln!("{value}");
         return;

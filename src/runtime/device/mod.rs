@@ -221,6 +221,11 @@ pub trait Engine: Send + Sync {
     /// The name that reports show.
     fn name(&self) -> String;
 
+    /// Which devices the ranks of this process took, and how their messages travel; nothing for ranks on the CPU.
+    fn placement(&self) -> Placement {
+        Placement::default()
+    }
+
     /// Refuses a plan that this machine cannot hold, before anything is allocated. All ranks call this together.
     fn admit(&self, _: &Plan, _: &mut dyn Comm) -> Result<(), Problem> {
         Ok(())
@@ -229,6 +234,15 @@ pub trait Engine: Send + Sync {
     /// The device of this rank, with everything allocated that the plan names. All ranks call this together, and agree on a
     /// [`Problem`] afterwards; a [`Failure`] is none that they could agree on.
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure>;
+}
+
+/// The devices of some ranks, and how messages travel from them; for `--json`.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Placement {
+    /// Rank, host and what is known of the device.
+    pub devices: Vec<serde_json::Value>,
+    /// From which rank to which, by what, and why.
+    pub links: Vec<serde_json::Value>,
 }
 
 /// A rank's device, or why it has none.

@@ -76,6 +76,14 @@ pub struct GpuInfo {
     pub bus: String,
 }
 
+impl std::fmt::Display for GpuInfo {
+    /// Its name, architecture, memory and address.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let ((a, b), memory) = (self.capability, self.memory >> 30);
+        write!(f, "{} (sm_{a}{b}, {memory} GiB, {})", self.name, self.bus)
+    }
+}
+
 /// The version of the driver's CUDA, as 13000 for 13.0; 0 without a driver.
 pub fn version() -> i32 {
     let mut v = 0;

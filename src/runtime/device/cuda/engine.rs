@@ -8,6 +8,7 @@ use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::rounds::Alone;
+use super::transport::card::Card;
 use super::transport::{SMALL, Transport};
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
@@ -15,7 +16,7 @@ use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
 use crate::runtime::comm::{Comm, ranks_here};
 use crate::runtime::copy::strides;
-use crate::runtime::device::{Engine, Made};
+use crate::runtime::device::{Engine, Made, Placement};
 use crate::runtime::exchange::Place;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::say::say;
@@ -72,6 +73,8 @@ pub struct CudaEngine {
     pub unit: generate::Unit,
     code: Mutex<BTreeMap<(i32, i32), Compiled>>,
     stop: Stop,
+    /// By rank, as JSON.
+    devices: Mutex<BTreeMap<i64, serde_json::Value>>,
     links: Mutex<Vec<LinkReport>>,
 }
 
@@ -127,6 +130,7 @@ impl CudaEngine {
             unit: unit(plan, line),
             code: Mutex::default(),
             stop: Stop::default(),
+            devices: Mutex::default(),
             links: Mutex::default(),
         })
     }
@@ -171,6 +175,12 @@ impl Engine for CudaEngine {
         text.join(", ")
     }
 
+    fn placement(&self) -> Placement {
+        let devices = self.devices.lock().map(|d| d.values().cloned().collect()).unwrap_or_default();
+        let links = self.links().iter().filter_map(|l| serde_json::to_value(l).ok()).collect();
+        Placement { devices, links }
+    }
+
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure> {
         let bad = |why: String| Problem::new("E0620", why);
         let neighbours = ranks_here(comm)?;
@@ -179,16 +189,12 @@ impl Engine for CudaEngine {
         if here > self.gpus.len() && comm.rank() == 0 {
             say(format!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len()));
         }
+        let (rank, host) = (comm.rank(), Card::host_name());
         if self.options.verbose {
-            let (a, b) = gpu.capability;
-            let memory = gpu.memory >> 30;
-            say(format!(
-                "rank {}: GPU {} {} (sm_{a}{b}, {memory} GiB, {})",
-                comm.rank(),
-                gpu.ordinal,
-                gpu.name,
-                gpu.bus
-            ));
+            say(format!("rank {rank} on {host}: GPU {} {gpu}", gpu.ordinal));
+        }
+        if let Ok(mut devices) = self.devices.lock() {
+            devices.insert(rank, serde_json::json!({"rank": rank, "host": host, "device": gpu}));
         }
         // The first rank of a machine compiles; the others find the code on disk.
         // The device wakes up meanwhile.

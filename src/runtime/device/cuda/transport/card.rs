@@ -27,8 +27,13 @@ pub struct Card {
 impl Card {
     /// The machine that this process runs on.
     pub fn host() -> String {
-        let read = |p: &str| std::fs::read_to_string(p).unwrap_or_default().trim().to_string();
-        format!("{} {}", read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"))
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        format!("{} {}", Card::host_name(), boot.trim())
+    }
+
+    /// What this machine is called.
+    pub fn host_name() -> String {
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
     }
 
     /// Every rank's card. A collective.
