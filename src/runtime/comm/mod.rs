@@ -54,6 +54,11 @@ pub trait Comm {
     /// A buffer of `bytes` bytes to fill for [`Comm::send`]; its contents are unspecified.
     fn buffer(&mut self, bytes: usize) -> Vec<u8>;
 
+    /// The ranks that run on this machine, in order. A collective.
+    fn here(&mut self) -> Result<Vec<i64>, Lost> {
+        Ok((0..self.size()).collect())
+    }
+
     /// Sends without waiting. Messages between two ranks arrive in the order in which they were sent.
     fn send(&mut self, to: i64, message: Vec<u8>) -> Result<(), Lost>;
 
@@ -112,11 +117,4 @@ fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>, most: usize) {
     {
         spare.swap_remove(k);
     }
-}
-
-/// The ranks that run on this machine, in order. A collective.
-pub fn ranks_here(comm: &mut dyn Comm) -> Result<Vec<i64>, Lost> {
-    let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-    let all = comm.gathered(&host)?;
-    Ok((0..all.ranks()).filter(|r| all.part(*r) == host).map(|r| r as i64).collect())
 }

@@ -1,13 +1,14 @@
 //! Ranks as MPI processes. The only file that knows MPI.
 //!
 //! Point-to-point messages follow MPI 4.0 section 3.7 (nonblocking sends, kept until complete) and section 3.5 (messages of
-//! one pair with one tag do not overtake). Collectives are `MPI_Allgather` and `MPI_Allgatherv` (section 6.7).
+//! one pair with one tag do not overtake). Collectives are `MPI_Allgather` and `MPI_Allgatherv` (section 6.7). Ranks of one machine are those
+//! that could share memory (`MPI_Comm_split_type`, section 7.4.2), whatever the machines are called.
 
 use super::pieces::{limit, pieces, rounds};
 use super::{Comm, Gathered, Lost};
 use mpi::environment::Universe;
 use mpi::ffi;
-use mpi::traits::{AsRaw, Communicator};
+use mpi::traits::{AsRaw, Communicator, CommunicatorCollectives};
 use std::collections::VecDeque;
 
 /// Bytes of a contribution that travel with its length in one collective.
@@ -30,7 +31,7 @@ pub struct MpiComm {
     /// What a collective brings, before it is taken apart.
     frames: Vec<u8>,
     /// Finalises MPI when it goes.
-    _universe: Universe,
+    universe: Universe,
 }
 
 impl MpiComm {
@@ -56,7 +57,7 @@ impl MpiComm {
             spare: vec![],
             requests: vec![],
             frames: vec![],
-            _universe: universe,
+            universe,
         })
     }
 
@@ -116,6 +117,13 @@ fn abort(code: i32) -> ! {
 impl Comm for MpiComm {
     fn rank(&self) -> i64 {
         self.rank
+    }
+
+    fn here(&mut self) -> Result<Vec<i64>, Lost> {
+        let machine = self.universe.world().split_shared(self.rank as i32);
+        let mut out = vec![0i64; machine.size() as usize];
+        machine.all_gather_into(&self.rank, &mut out[..]);
+        Ok(out)
     }
 
     fn size(&self) -> i64 {

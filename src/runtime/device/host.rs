@@ -5,7 +5,7 @@ use crate::ir::kernel::{Access, ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::panels::Panels;
 use crate::ir::plan::region::Mode;
 use crate::ir::plan::{ExchangeId, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
-use crate::runtime::comm::{Comm, ranks_here};
+use crate::runtime::comm::Comm;
 use crate::runtime::copy::{BoxCopy, Stored, strides};
 use crate::runtime::demand::Demand;
 use crate::runtime::device::inspect::{self, Lists};
@@ -464,7 +464,7 @@ impl Memory {
 /// Refuses a plan that the ranks of this machine cannot hold together, before anything is allocated. The first of them
 /// says so. A collective.
 pub fn refuse_too_much(plan: &Plan, comm: &mut dyn Comm) -> Result<(), Problem> {
-    let here = ranks_here(comm).map_err(|e| Problem::new("E0602", e.0))?;
+    let here = comm.here().map_err(|e| Problem::new("E0602", e.0))?;
     let Some(free) = memory::free().filter(|_| here.first() == Some(&comm.rank())) else { return Ok(()) };
     let mut demand = Demand::default();
     here.iter().for_each(|&r| demand.add(plan, &|p| p.storage(plan, r)));

@@ -14,7 +14,7 @@ use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
-use crate::runtime::comm::{Comm, ranks_here};
+use crate::runtime::comm::Comm;
 use crate::runtime::copy::strides;
 use crate::runtime::device::{Engine, Made, Placement};
 use crate::runtime::exchange::Place;
@@ -183,7 +183,7 @@ impl Engine for CudaEngine {
 
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure> {
         let bad = |why: String| Problem::new("E0620", why);
-        let neighbours = ranks_here(comm)?;
+        let neighbours = comm.here()?;
         let (local, here) = (neighbours.iter().position(|r| *r == comm.rank()).unwrap_or(0), neighbours.len());
         let gpu = &self.gpus[local % self.gpus.len()];
         if here > self.gpus.len() && comm.rank() == 0 {
