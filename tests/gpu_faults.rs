@@ -159,6 +159,16 @@ fn places(err: &str) {
     assert!(links.len() == 6 && links.iter().all(|l| l["transport"].is_string() && l["why"].is_string()), "{run}");
 }
 
+/// Staged messages arrive whole however they are cut: the transport is tried with 4 KiB and 512 KiB, which are compared.
+#[test]
+fn staged_messages_go_in_pieces() {
+    let Some(driver) = driver() else { return };
+    for piece in ["1000", "4096", "300000", "1048576"] {
+        let got = run(driver.path(), &["--device", "cuda", "--transport", "staged"], &[("MGPU_PIECE", piece)]);
+        assert_eq!(got.exit, 0, "{piece}: {}", got.err);
+    }
+}
+
 #[test]
 fn who_takes_which_device_is_said() {
     let Some(driver) = driver() else { return };
@@ -180,6 +190,15 @@ fn who_takes_which_device_is_said() {
 #[cfg(feature = "mpi")]
 mod launched {
     use super::*;
+
+    #[test]
+    fn staged_messages_go_in_pieces_between_processes() {
+        let Some(driver) = driver() else { return };
+        for piece in ["4096", "300000"] {
+            let got = job(driver.path(), &["-q", "--transport", "staged"], &[("MGPU_PIECE", piece)]);
+            assert_eq!(got.exit, 0, "{piece}: {}", got.err);
+        }
+    }
 
     #[test]
     fn who_takes_which_device_is_said_once() {

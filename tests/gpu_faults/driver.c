@@ -156,6 +156,7 @@ CALL(cuGraphConditionalHandleCreate) { return NOT_SUPPORTED; }
 CALL(cuGraphAddNode_v2) { return NOT_SUPPORTED; }
 GIVES(cuEventCreate)
 NOTHING(cuEventRecord)
+NOTHING(cuEventSynchronize)
 NOTHING(cuEventDestroy_v2)
 CALL(cuEventElapsedTime_v2) { *(float *)a = 0.001f; return 0; }
 

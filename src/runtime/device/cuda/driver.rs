@@ -313,6 +313,11 @@ impl Gpu {
         call!(cuStreamSynchronize(self.stream))
     }
 
+    /// What has been queued so far.
+    pub fn mark(&self) -> Result<Event> {
+        Event::mark(self.stream)
+    }
+
     /// Loads compiled code.
     pub fn load(&mut self, image: &[u8]) -> Result<Module> {
         let mut module = std::ptr::null_mut();
@@ -430,6 +435,11 @@ impl Event {
         call!(cuEventCreate(&mut event, sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32))?;
         let event = Event(event);
         call!(cuEventRecord(event.0, stream)).map(|()| event)
+    }
+
+    /// Waits until it has happened.
+    pub fn wait(&self) -> Result<()> {
+        call!(cuEventSynchronize(self.0))
     }
 
     /// Milliseconds since an earlier event; both have happened.
