@@ -1,12 +1,14 @@
 //! Every program of `tests/suite/run` and every example on GPUs, against the CPU: the same text, the same bytes in every file. All
-//! run in one process, which keeps the GPUs awake. Without a GPU the test says so and passes.
+//! run in one process, which keeps the GPUs awake.
 //!
-//! As a test it runs on the ranks that the machine has GPUs for. By hand, alone or under `mpirun` (then with the job's ranks):
+//! As a test it runs on the ranks that the machine has GPUs for. Without a GPU some programs run on emulated ones (`gpu_emulated`: the
+//! generated kernels in C++, the whole of `runtime/device/cuda` as it is), others by hand with the options below. By hand, alone or under `mpirun` (then with the job's ranks):
 //! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--without TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
 
 use mgpu::cli::job::Job;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// One program and how it is run.
 struct Case {
@@ -38,12 +40,62 @@ fn main() {
     let on_gpus = options.device == "cuda";
     let count = if on_gpus { gpus() } else { 4 };
     if count == 0 {
-        println!("SKIPPED: programs on GPUs; this machine has none that mgpu can use");
-        return;
+        std::process::exit(on_emulated());
     }
     // A rank leaves its job before the process ends.
     let wrong = compare(options, count);
     std::process::exit(i32::from(wrong > 0));
+}
+
+/// What runs on emulated GPUs in every test: a little of everything that the runtime does, each compiled in a few seconds.
+const EMULATED: &str = "halo/,edges/,contraction/panels,contraction/pair,indirect/gather,indirect/kept.,scatter_lists,scan/exclusive,\
+    reduce/own,workflow/scalars,05_heat,23_page_rank";
+
+/// Builds the GPUs and runs this test on them in two processes; gives the exit code.
+fn on_emulated() -> i32 {
+    if cfg!(not(feature = "cuda")) {
+        println!("SKIPPED: programs on GPUs; this build has no CUDA");
+        return 0;
+    }
+    if std::env::var_os("EMULATED").is_some() {
+        println!("the emulated GPUs cannot be used");
+        return 1;
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gpu_emulated");
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::copy(sources.join("kernel.h"), at("kernel.h")).expect("kernel.h");
+    for (source, name) in [("cuda.cpp", "libcuda.so.1"), ("nvrtc.cpp", "libnvrtc.so.13")] {
+        let mut compiler = Command::new("c++");
+        compiler.args(["-std=c++17", "-O2", "-Wall", "-shared", "-fPIC", "-pthread", "-o"]).arg(at(name));
+        let Ok(made) = compiler.arg(format!("-Wl,-soname,{name}")).arg(sources.join(source)).arg("-ldl").output()
+        else {
+            println!("SKIPPED: programs on emulated GPUs; there is no C++ compiler");
+            return 0;
+        };
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let (short, _) = name.split_once(".so").unwrap();
+        std::os::unix::fs::symlink(name, at(&format!("{short}.so"))).expect("a link");
+    }
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let by_hand = asked.iter().any(|w| OPTIONS.contains(&w.as_str()));
+    let old = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let path = std::env::join_paths([folder.path().to_path_buf()].into_iter().chain(std::env::split_paths(&old)));
+    let start = |part: usize| {
+        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        command.env("EMULATED", folder.path()).env("MGPU_CUDA_LIB", folder.path()).env("MGPU_CACHE", at("cache"));
+        command.env("LD_LIBRARY_PATH", path.as_ref().expect("a path"));
+        if by_hand {
+            command.args(&asked);
+        } else {
+            command.args(["--ranks", "3", "--transports", "auto,staged", "--only", EMULATED]);
+            command.args(["--part", &format!("{part}/2")]).env("MGPU_PANELS", "5").env("MGPU_LISTS", "1");
+        }
+        command.spawn().expect("this test once more")
+    };
+    let parts: Vec<_> = (0..if by_hand { 1 } else { 2 }).map(start).collect();
+    let failed = parts.into_iter().filter_map(|mut p| p.wait().ok()).filter(|s| !s.success()).count();
+    i32::from(failed > 0)
 }
 
 /// Runs the programs on so many GPUs, and says which differ; how many.
