@@ -57,7 +57,11 @@ static thread_local Block *block;
 static thread_local int running;
 static thread_local void *scheduler;
 static thread_local bool trapped;
-static thread_local std::vector<std::pair<size_t, char *>> free_stacks;
+struct Stacks {
+    std::vector<std::pair<size_t, char *>> all;
+    ~Stacks() { for (auto &s : all) munmap(s.second, s.first); }
+};
+static thread_local Stacks free_stacks;
 
 static void entry() {
     (*block->work)();
@@ -104,10 +108,11 @@ static void begin(Block &b, emu_dim at, emu_dim shape, const Work *work) {
     b.fibers.assign(b.count, Fiber{});
     b.slots.assign((b.count + 31) / 32 * 32, 0);
     const size_t bytes = b.count * STACK;
-    for (size_t k = 0; k < free_stacks.size() && !b.stacks; k++)
-        if (free_stacks[k].first == bytes) {
-            b.stacks = free_stacks[k].second;
-            free_stacks.erase(free_stacks.begin() + k);
+    auto &spare = free_stacks.all;
+    for (size_t k = 0; k < spare.size() && !b.stacks; k++)
+        if (spare[k].first == bytes) {
+            b.stacks = spare[k].second;
+            spare.erase(spare.begin() + k);
         }
     if (!b.stacks) b.stacks = (char *)mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (int i = 0; i < b.count; i++) {
@@ -137,7 +142,7 @@ static bool go_on(Block &b) {
             emu_switch(&scheduler, b.fibers[i].stack);
         }
         if (!b.live || trapped) {
-            free_stacks.push_back({b.count * STACK, b.stacks});
+            free_stacks.all.push_back({b.count * STACK, b.stacks});
             return true;
         }
         bool freed = false;
@@ -197,7 +202,7 @@ static void run_kernel(const Work &work, emu_dim grid, emu_dim shape) {
 
 enum { INVALID = 1, NO_DEVICE = 100, NOT_FOUND = 500, LOST = 719, NOT_SUPPORTED = 801, OUT_OF_MEMORY = 2 };
 const size_t ARENA = 8ul << 30;
-struct Device { char *arena; std::atomic<size_t> used{0}; std::atomic<int> error{0}; };
+struct Device { char *arena; std::atomic<size_t> used{0}; std::atomic<int> blocks{0}, error{0}; };
 static Device devices[16];
 static int count = 4;
 static thread_local Device *current;
@@ -286,9 +291,17 @@ int cuMemAlloc_v2(char **at, size_t n) {
     if (from + n > ARENA) return OUT_OF_MEMORY;
     // Not zeros, so that what nobody has written shows.
     memset(*at = current->arena + from, 0xa5, n);
+    current->blocks++;
     return 0;
 }
-int cuMemFree_v2(char *) { return 0; }
+int cuMemFree_v2(char *) {
+    // A program's memory goes with its last block.
+    if (--current->blocks == 0) {
+        madvise(current->arena, current->used, MADV_DONTNEED);
+        current->used = 0;
+    }
+    return 0;
+}
 int cuMemHostAlloc(void **at, size_t n, unsigned) { return (*at = calloc(1, n)) ? 0 : OUT_OF_MEMORY; }
 int cuMemFreeHost(void *at) { return free(at), 0; }
 int cuMemsetD8Async(void *to, unsigned char v, size_t n, Stream *s) { return s->add([=] { memset(to, v, n); }), s->device->error; }
