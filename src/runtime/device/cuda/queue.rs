@@ -61,6 +61,8 @@ pub struct Queue {
     lanes: Vec<Lane>,
     /// Launches beside others that nobody waits for yet.
     beside: Vec<Side>,
+    /// What those use that the last launch waits for.
+    waited: Vec<u64>,
     /// Where the last launch takes numbers of scalar code: the first of two words.
     codes: Option<usize>,
     /// How many launches there have been.
@@ -74,9 +76,7 @@ pub struct Queue {
 impl Queue {
     /// Adds a launch that follows all others; gives its number.
     pub fn push(&mut self, launch: Launch) -> u64 {
-        let last = self.beside.pop();
-        self.beside.clear();
-        self.add(launch, false, last.map(|l| l.number))
+        self.push_behind(launch, &|_| true)
     }
 
     /// Adds a launch that uses, of the words that launches beside others may use, just these, and any array.
@@ -95,16 +95,19 @@ impl Queue {
     }
 
     fn push_behind(&mut self, launch: Launch, waits: &dyn Fn(&Side) -> bool) -> u64 {
-        let last = self.beside.iter().rposition(waits);
-        let after = last.and_then(|k| self.beside.drain(..=k).next_back());
-        self.add(launch, false, after.map(|b| b.number))
+        let behind = self.beside.iter().rposition(waits).map_or(0, |k| k + 1);
+        let waited: Vec<Side> = self.beside.drain(..behind).collect();
+        let number = self.add(launch, false, waited.last().map(|b| b.number));
+        self.waited = waited.into_iter().flat_map(|b| b.words).collect();
+        number
     }
 
     /// The last launch, a sweep that follows all others and uses these words and arrays, turns out to be one that those behind it need not
-    /// wait for, unless they use the same.
-    pub fn let_beside(&mut self, words: Vec<u64>) {
+    /// wait for, unless they use the same, or what it has waited for itself.
+    pub fn let_beside(&mut self, mut words: Vec<u64>) {
         if let Some(lane) = self.lanes.last_mut() {
             lane.beside = true;
+            words.append(&mut self.waited);
             self.beside.push(Side { number: self.count - 1, words, sweep: true });
         }
     }
@@ -143,6 +146,7 @@ impl Queue {
     fn add(&mut self, launch: Launch, beside: bool, after: Option<u64>) -> u64 {
         let after = after.map_or(0, |n| u32::try_from(self.count - n).unwrap_or(0));
         self.codes = None;
+        self.waited.clear();
         self.pending.push(launch);
         self.lanes.push(Lane { beside, after });
         self.steps.push(self.step);
@@ -258,6 +262,21 @@ mod tests {
         q.push_sweep(launch(4), &[200]);
         assert_eq!(waits_for(&q), None);
         assert!(!q.runs_beside(&[200]));
+    }
+
+    #[test]
+    fn what_a_sweep_beside_others_waited_for_is_waited_for_with_it() {
+        let mut q = Queue::default();
+        q.push_sweep(launch(1), &[100, 200]);
+        q.let_beside(vec![100, 200]);
+        // It waits for the first, and runs beside what follows as well.
+        let second = q.push_sweep(launch(2), &[200, 300]);
+        q.let_beside(vec![200, 300]);
+        q.push_sweep(launch(3), &[400]);
+        assert_eq!(waits_for(&q), None);
+        // Only the second is known to be over when the first is.
+        q.push_sweep(launch(4), &[100]);
+        assert_eq!(waits_for(&q), Some(second));
     }
 
     #[test]
