@@ -22,7 +22,7 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     let mpi = format!("built in: {}", super::launcher::library_name());
     #[cfg(not(feature = "mpi"))]
     let mpi = "not built in (feature `mpi`)";
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string();
+    let host = crate::runtime::comm::host_name();
     let gpus = gpus();
     let links = match &gpus {
         Ok(list) if list.len() > 1 => links(list.len()),

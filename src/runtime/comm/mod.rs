@@ -109,6 +109,11 @@ fn reuse(spare: &mut Vec<Vec<u8>>, bytes: usize) -> Option<Vec<u8>> {
     Some(b)
 }
 
+/// What this machine is called.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
+}
+
 /// Keeps a buffer for reuse, `most` of them; the smallest goes.
 fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>, most: usize) {
     spare.push(buffer);

@@ -8,13 +8,12 @@ use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::rounds::Alone;
-use super::transport::card::Card;
 use super::transport::{SMALL, Transport};
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
-use crate::runtime::comm::Comm;
+use crate::runtime::comm::{Comm, host_name};
 use crate::runtime::copy::strides;
 use crate::runtime::device::{Engine, Made, Placement};
 use crate::runtime::exchange::Place;
@@ -189,7 +188,7 @@ impl Engine for CudaEngine {
         if here > self.gpus.len() && comm.rank() == 0 {
             say(format!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len()));
         }
-        let (rank, host) = (comm.rank(), Card::host_name());
+        let (rank, host) = (comm.rank(), host_name());
         if self.options.verbose {
             say(format!("rank {rank} on {host}: GPU {} {gpu}", gpu.ordinal));
         }

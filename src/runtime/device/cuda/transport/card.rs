@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::runtime::comm::{Comm, Lost};
+use crate::runtime::comm::{Comm, Lost, host_name};
 
 /// One rank's place and memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,12 +28,7 @@ impl Card {
     /// The machine that this process runs on.
     pub fn host() -> String {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        format!("{} {}", Card::host_name(), boot.trim())
-    }
-
-    /// What this machine is called.
-    pub fn host_name() -> String {
-        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
+        format!("{} {}", host_name(), boot.trim())
     }
 
     /// Every rank's card. A collective.
