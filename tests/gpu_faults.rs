@@ -176,10 +176,20 @@ fn who_takes_which_device_is_said() {
     assert_eq!(got.exit, 0, "{}", got.err);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for rank in 0..3 {
-        let line = format!("rank {rank} on {}: GPU {rank} stand-in (sm_90, 1 GiB, ", host.trim());
+        let line = format!(
+            "rank {rank} on {}: GPU {rank} stand-in (sm_90, 1 GiB, 0000:0{rank}:00.0): number {rank} of",
+            host.trim()
+        );
         assert!(got.err.contains(&line), "{}", got.err);
     }
     places(&got.err);
+    // A process that shares memory with no other rank sits where its launcher counts it.
+    for variable in ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"] {
+        let mut command = Command::new(MGPU);
+        command.args(["run", "p.mgpu", "-n", "1", "--device", "cuda", "-v"]);
+        let got = with(driver.path(), &mut command, &[(variable, "2")]);
+        assert!(got.err.contains("0000:02:00.0): number 2 on this machine, by its launcher"), "{}", got.err);
+    }
     let mut doctor = Command::new(MGPU);
     let said = with(driver.path(), doctor.args(["doctor", "--json"]), &[]);
     let said: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
@@ -206,6 +216,37 @@ mod launched {
         let got = job(driver.path(), &["--json"], &[]);
         assert_eq!(got.exit, 0, "{}", got.err);
         places(&got.err);
+    }
+
+    /// No process makes a context on a device that is not its own, and what they share is told by the devices' addresses.
+    #[test]
+    fn processes_touch_their_own_devices_only() {
+        let Some(driver) = driver() else { return };
+        let own = driver.path().join("own");
+        let got = job(driver.path(), &["-v"], &[("FAKE_CALLS", own.to_str().unwrap())]);
+        assert!(got.exit == 0 && !got.err.contains("in turns"), "{}", got.err);
+        let own = std::fs::read_to_string(own).unwrap();
+        let mut devices: Vec<&str> = own.lines().filter_map(|l| Some(l.split_once(' ')?.0)).collect();
+        devices.sort();
+        assert_eq!(devices, ["0", "1", "2"], "{own}");
+        // Each sees one device, as Slurm may have it: not the same one.
+        let mut command = support::launcher(3);
+        command.args([
+            "sh",
+            "-c",
+            "CUDA_VISIBLE_DEVICES=${OMPI_COMM_WORLD_LOCAL_RANK:-$MPI_LOCALRANKID} exec \"$@\"",
+            "sh",
+            MGPU,
+        ]);
+        let got = with(driver.path(), command.args(["run", "p.mgpu", "--device", "cuda", "-v"]), &[]);
+        assert!(got.exit == 0 && !got.err.contains("in turns"), "{}", got.err);
+        assert!(
+            (0..3).all(|r| got.err.contains(&format!("GPU 0 stand-in (sm_90, 1 GiB, 0000:0{r}:00.0)"))),
+            "{}",
+            got.err
+        );
+        let got = job(driver.path(), &[], &[("FAKE_GPUS", "1")]);
+        assert!(got.exit == 0 && got.err.contains("3 ranks share 1 GPU(s) in turns"), "{}", got.err);
     }
 
     fn job(driver: &Path, more: &[&str], variables: &[(&str, &str)]) -> Run {

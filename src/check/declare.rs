@@ -65,6 +65,8 @@ impl Checker<'_> {
                 "cannot be declared",
                 format!("choose another name, such as `{}_`", name.name),
             );
+            // One report is enough for what uses it.
+            self.modules[self.module].globals.insert(name.name.clone(), (Global::Broken, name.span));
             return;
         }
         self.modules[self.module].globals.insert(name.name.clone(), (global, name.span));

@@ -189,7 +189,8 @@ fn cuda(args: &EngineArgs, plan: &Plan, sources: &SourceMap) -> Result<Box<dyn E
         Math::Library => Allowed::Library,
         Math::Tf32 => Allowed::Tf32,
     };
-    let options = Options { devices: args.devices.clone(), verbose: args.verbose, transport, math };
+    let launched_as = super::launcher::place_on_machine();
+    let options = Options { devices: args.devices.clone(), verbose: args.verbose, transport, math, launched_as };
     Ok(Box::new(CudaEngine::new(plan, options, &|span| line(sources, span))?))
 }
 

@@ -11,6 +11,15 @@ pub fn launched() -> Option<i64> {
         .find_map(|v| std::env::var(v).ok()?.parse::<i64>().ok())
 }
 
+/// Where the launcher counts this process among those that it started on this machine, from 0, if it says so.
+#[cfg(feature = "cuda")]
+pub fn place_on_machine() -> Option<u64> {
+    // Open MPI; Intel MPI and MPICH's Hydra; MVAPICH2; srun.
+    ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"]
+        .iter()
+        .find_map(|v| std::env::var(v).ok()?.parse().ok())
+}
+
 /// The MPI library's name and version.
 #[cfg(feature = "mpi")]
 pub fn library_name() -> String {

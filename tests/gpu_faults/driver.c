@@ -1,6 +1,6 @@
 /* A CUDA driver for tests of what mgpu does when one fails. Built as libcuda.so.1 and found by LD_LIBRARY_PATH.
  *
- * Without a GPU (FAKE_GPUS says how many there are, 3 if nothing does): memory is memory of the host behind addresses that nobody may
+ * Without a GPU (FAKE_GPUS says how many there are, 3 if nothing does; CUDA_VISIBLE_DEVICES may name one of them): memory is memory of the host behind addresses that nobody may
  * use, as a GPU's are for a library that knows no GPUs; copies copy; kernels do nothing. So it shows the way of messages and errors,
  * and no results. With a GPU (REAL_CUDA is the path of its driver) every call goes to that driver.
  *
@@ -29,7 +29,7 @@ struct device {
     atomic_long calls;
 };
 static struct device devices[MOST];
-static int count = 3, lost_device = -1;
+static int count = 3, first, lost_device = -1;
 static long lost_call = -1;
 static _Thread_local struct device *current;
 static void *real;
@@ -60,6 +60,7 @@ __attribute__((constructor)) static void begin(void) {
         return;
     }
     if ((text = getenv("FAKE_GPUS"))) count = atoi(text) < MOST ? atoi(text) : MOST;
+    if ((text = getenv("CUDA_VISIBLE_DEVICES"))) first = atoi(text), count = first < count;
     for (int d = 0; d < count; d++) {
         int file = memfd_create("gpu", 0);
         if (file < 0 || ftruncate(file, ARENA)) abort();
@@ -95,7 +96,7 @@ CALL(cuDriverGetVersion) { *(int *)a = 13000; return 0; }
 CALL(cuDeviceGetCount) { *(int *)a = count; return 0; }
 CALL(cuDeviceGet) { *(int *)a = (int)b; return (int)b < count ? 0 : 101; }
 CALL(cuDeviceGetName) { snprintf((char *)a, (int)b, "stand-in"); return 0; }
-CALL(cuDeviceGetPCIBusId) { snprintf((char *)a, (int)b, "0000:%02x:00.0", (int)c); return 0; }
+CALL(cuDeviceGetPCIBusId) { snprintf((char *)a, (int)b, "0000:%02x:00.0", first + (int)c); return 0; }
 CALL(cuDeviceTotalMem_v2) { *(size_t *)a = ARENA; return 0; }
 CALL(cuDeviceGetAttribute) {
     /* compute capability 9.0; multiprocessors; shared memory of a block */

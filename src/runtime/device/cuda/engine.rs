@@ -8,7 +8,8 @@ use super::device::{CudaDevice, Given};
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::rounds::Alone;
-use super::transport::{SMALL, Transport};
+use super::seat::Seat;
+use super::transport::{SMALL, Transport, card::Card};
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
@@ -32,6 +33,8 @@ pub struct Options {
     pub transport: Vec<Transport>,
     /// How products of matrices may be computed.
     pub math: Math,
+    /// Where the launcher counts this process among those that it started on this machine, if it says so.
+    pub launched_as: Option<u64>,
 }
 
 /// A word of host memory that kernels look at while they wait for other ranks: not zero when one of this process has given up.
@@ -182,22 +185,23 @@ impl Engine for CudaEngine {
 
     fn device<'a>(&'a self, plan: &'a Plan, comm: &mut dyn Comm) -> Result<Made<'a>, Failure> {
         let bad = |why: String| Problem::new("E0620", why);
-        let neighbours = comm.here()?;
-        let (local, here) = (neighbours.iter().position(|r| *r == comm.rank()).unwrap_or(0), neighbours.len());
-        let gpu = &self.gpus[local % self.gpus.len()];
-        if here > self.gpus.len() && comm.rank() == 0 {
-            say(format!("mgpu: {here} ranks share {} GPU(s) of this machine in turns", self.gpus.len()));
-        }
-        let (rank, host) = (comm.rank(), host_name());
+        let (rank, near) = (comm.rank(), comm.here()?);
+        let said = self.options.launched_as.map_or(vec![], |n| n.to_le_bytes().to_vec());
+        let said = comm.gathered(&said)?;
+        let said: Vec<Option<u64>> = said.iter().map(|b| Some(u64::from_le_bytes(b[..].try_into().ok()?))).collect();
+        let seat = Seat::of(rank, &near, &said);
+        let gpu = &self.gpus[seat.device(self.gpus.len())];
+        let host = host_name();
         if self.options.verbose {
-            say(format!("rank {rank} on {host}: GPU {} {gpu}", gpu.ordinal));
+            say(format!("rank {rank} on {host}: GPU {} {gpu}: {seat}", gpu.ordinal));
         }
         if let Ok(mut devices) = self.devices.lock() {
-            devices.insert(rank, serde_json::json!({"rank": rank, "host": host, "device": gpu}));
+            let why = seat.to_string();
+            devices.insert(rank, serde_json::json!({"rank": rank, "host": host, "device": gpu, "why": why}));
         }
         // The first rank of a machine compiles; the others find the code on disk.
         // The device wakes up meanwhile.
-        let first = local == 0;
+        let first = near.first() == Some(&rank);
         let (mut code, woken) = std::thread::scope(|scope| {
             let compiler = first.then(|| scope.spawn(|| self.code(gpu.capability)));
             let woken = Gpu::new(gpu.ordinal);
@@ -205,7 +209,12 @@ impl Engine for CudaEngine {
             let failed = || Err("the compiler's thread panicked".to_string());
             (compiler.map(|c| c.join().unwrap_or_else(|_| failed())), woken)
         });
-        comm.gathered(&[])?;
+        // Processes may see one device each, under the same number: its address tells them apart.
+        let taken = comm.gathered(format!("{} {}", Card::host(), gpu.bus).as_bytes())?;
+        let distinct = taken.iter().collect::<BTreeSet<_>>().len();
+        if distinct < taken.ranks() && rank == 0 {
+            say(format!("mgpu: {} ranks share {distinct} GPU(s) in turns", taken.ranks()));
+        }
         let code = code.take().unwrap_or_else(|| self.code(gpu.capability)).map_err(bad);
         startup::ended("kernels compiled");
         let given = Given {

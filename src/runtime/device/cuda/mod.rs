@@ -20,6 +20,7 @@ pub mod record;
 mod reduce;
 mod rounds;
 mod scatter;
+mod seat;
 mod storage;
 pub mod transport;
 mod work;
