@@ -6,10 +6,8 @@ use std::time::Instant;
 
 use super::beside::{Beside, Small};
 use super::blas::Math;
-use super::by_hand::scratch_bytes;
-use super::driver::{CudaError, Function, Gpu, GpuInfo, Launch, Module};
-use super::edges::Edges;
-use super::engine::{Cubins, Stop, alone, device_code};
+use super::driver::{CudaError, Function, Gpu, Launch};
+use super::engine::Stop;
 use super::exchange::{At, Leg, List, Which};
 use super::launch::Around;
 use super::link::{Due, Known, Sweep, Waits};
@@ -17,26 +15,22 @@ use super::listed::Gathers;
 use super::pairs::Pairs;
 use super::queue::Queue;
 use super::record::Recorder;
-use super::reduce::PEERS;
-use super::rounds::{self, Alone, Rounds};
+use super::rounds::{Alone, Rounds};
 use super::scatter::Scatters;
-use super::transport::card::Card;
-use super::transport::choose::{Chooser, Links};
+use super::transport::choose::Links;
 use super::transport::peer::{Carrying, Order};
 use super::transport::{Link, Transport};
-use super::work::{Memory, Work, refuse_too_much, work_of};
+use super::work::{Memory, Work};
 use crate::codegen::cuda::{self as generate, Unit};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
-use crate::ir::plan::{ExchangeId, Plan, PlanArray, PlanNestId, Step, ViewId};
-use crate::runtime::comm::Comm;
+use crate::ir::plan::{ExchangeId, Plan, PlanNestId, Step, ViewId};
 use crate::runtime::device::Device;
 use crate::runtime::exchange::Place;
-use crate::runtime::failure::{Failure, Problem};
+use crate::runtime::failure::Failure;
 use crate::runtime::numbers::Numbers;
 use crate::runtime::say::say;
 use crate::runtime::scatter::{Picks, Scatter};
-use crate::runtime::startup;
 use crate::runtime::state::RankState;
 use crate::runtime::trace::{Event, Kind};
 
@@ -44,20 +38,20 @@ pub struct CudaDevice<'a> {
     pub(super) plan: &'a Plan,
     pub(super) unit: &'a Unit,
     pub(super) me: i64,
-    ordinal: i32,
+    pub(super) ordinal: i32,
     // The graphs of the queue and of loops go before the device that they belong to.
     pub(super) queue: Queue,
     /// The rounds of the loop that runs now.
     pub(super) rounds: Rounds,
     pub(super) gpu: Gpu,
     pub(super) most_blocks: u32,
-    math: Math,
+    pub(super) math: Math,
     pub(super) memory: Memory,
     /// In which block each array is now.
     pub(super) arrays: Vec<u32>,
     pub(super) scalars: u64,
     /// Where the host reads the table of scalars.
-    learned: *mut u8,
+    pub(super) learned: *mut u8,
     /// The version of each scalar that the device's table holds.
     pub(super) table: Vec<Option<u32>>,
     pub(super) work: Vec<Work>,
@@ -104,202 +98,20 @@ pub struct CudaDevice<'a> {
     pub(super) gathers: Gathers,
 }
 
-/// What a rank is given to begin with.
-pub struct Given<'a> {
-    /// The device, woken up.
-    pub gpu: Result<Gpu, CudaError>,
-    pub code: Result<Cubins, Problem>,
-    pub unit: &'a Unit,
-    /// The transports to choose from; all if none.
-    pub wish: &'a [Transport],
-    pub math: Math,
-    pub stop: &'a Stop,
-}
-
 /// A call failed at a moment when others may wait for this device.
 pub(super) fn broken(e: CudaError) -> Failure {
     Failure::Device(e.to_string())
 }
 
 /// A device failed by itself, or because kernels that waited for another rank were ended.
-fn failed(device: &str, why: String, stop: u64) -> Failure {
+pub(super) fn failed(device: &str, why: String, stop: u64) -> Failure {
     if Stop::is_set(stop) {
         return Failure::Lost(format!("{device} waited for a rank that has ended"));
     }
     Failure::Device(format!("{device}: {why}"))
 }
 
-/// What a device holds before it knows of others.
-struct Prepared {
-    gpu: Gpu,
-    module: Module,
-    /// The kernels that all programs share.
-    common: Module,
-    memory: Memory,
-    stop: u64,
-}
-
-impl<'a> CudaDevice<'a> {
-    /// Takes a GPU, allocates everything that the plan names, and finds out how to reach the other ranks. A collective: a rank
-    /// that has a problem takes part to the end, and all agree on it afterwards. Where a device breaks while others wait for what
-    /// it sends, that is a failure at once.
-    pub fn new(
-        plan: &'a Plan,
-        comm: &mut dyn Comm,
-        info: &GpuInfo,
-        given: Given<'a>,
-    ) -> Result<Result<CudaDevice<'a>, Problem>, Failure> {
-        let Given { gpu, code, unit, wish, math, stop } = given;
-        let me = comm.rank();
-        let called = format!("GPU {} of rank {me}", info.ordinal);
-        let bad = |e: CudaError| Problem::new("E0620", format!("{called}: {e}"));
-        let mut card = Card {
-            host: Card::host(),
-            process: std::process::id(),
-            ordinal: info.ordinal,
-            bus: info.bus.clone(),
-            gpu: info.name.clone(),
-            ..Card::default()
-        };
-        let prepare = |[program, common]: &[Vec<u8>; 2]| -> Result<Prepared, Problem> {
-            let mut gpu = gpu.map_err(bad)?;
-            refuse_too_much(plan, me, gpu.free_memory().map_err(bad)?)?;
-            let module = gpu.load(program).map_err(bad)?;
-            let common = gpu.load(common).map_err(bad)?;
-            if math != Math::Exact {
-                let needs = |why| Problem::new("E0620", format!("`--math` other than `exact` needs cuBLAS: {why}"));
-                gpu.take_blas().map_err(needs)?;
-            }
-            let memory = Memory::new(plan, me, &mut gpu).map_err(bad)?;
-            gpu.wait().map_err(bad)?;
-            let stop = stop.address().map_err(bad)?;
-            Ok(Prepared { gpu, module, common, memory, stop })
-        };
-        let mut own = match code.and_then(|code| prepare(&code)) {
-            Ok(own) => own,
-            Err(problem) => {
-                card.failed = true;
-                card.exchange(comm)?;
-                return Ok(Err(problem));
-            }
-        };
-        let memory = &own.memory;
-        (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
-        card.handle = own.gpu.share(memory.arena).ok().map(|h| h.to_vec());
-        startup::ended("GPU memory");
-        let carry = own.common.function("mgpu_carry");
-        card.failed = carry.is_err();
-        let cards = card.exchange(comm)?;
-        let carry = match carry {
-            Ok(carry) => carry,
-            Err(e) => return Ok(Err(bad(e))),
-        };
-        let chooser = Chooser { gpu: &mut own.gpu, comm, memory: &own.memory, carry, stop: own.stop };
-        let links = chooser.choose(&card, &cards, wish).map_err(|f| {
-            let f = if let Failure::Device(why) = f { failed(&called, why, own.stop) } else { f };
-            // Kernels of other ranks wait for this one.
-            Stop::set(own.stop);
-            f
-        })?;
-        startup::ended("transports");
-        let made = links.and_then(|links| CudaDevice::with(plan, me, info, unit, math, own, carry, links, &bad));
-        Ok(made)
-    }
-
-    /// The device of a rank that knows how to reach the others.
-    #[allow(clippy::too_many_arguments)]
-    fn with(
-        plan: &'a Plan,
-        me: i64,
-        info: &GpuInfo,
-        unit: &'a Unit,
-        math: Math,
-        own: Prepared,
-        carry: Function,
-        links: Links,
-        bad: &dyn Fn(CudaError) -> Problem,
-    ) -> Result<CudaDevice<'a>, Problem> {
-        let Prepared { mut gpu, module, common, memory, stop } = own;
-        let function = |name: &str| module.function(name).map_err(bad);
-        let common = |name: &str| common.function(name).map_err(bad);
-        let ends: &dyn Fn(&str) -> Result<Function, Problem> = if unit.own_ends { &function } else { &common };
-        let finish = ends("mgpu_finish")?;
-        let scalars = gpu.alloc(8 * (plan.program.scalars.len() + rounds::WORDS)).map_err(bad)?;
-        let learned = gpu.pin(8 * plan.program.scalars.len()).map_err(bad)?;
-        let beside = Beside::of(plan, &|n| unit.kernels[n.0 as usize].moving.clone());
-        let mut work = vec![];
-        for (k, kernels) in unit.kernels.iter().enumerate() {
-            let id = PlanNestId(k as u32);
-            work.push(work_of(plan, id, me, kernels, &module, &mut gpu, beside.nests.contains(&id)).map_err(bad)?);
-        }
-        let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
-        let edges = Edges::of(plan);
-        let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
-        let scatters = Scatters::new(plan, &function)?;
-        let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
-        let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
-        let mut device = CudaDevice {
-            plan,
-            unit,
-            me,
-            ordinal: info.ordinal,
-            queue: Queue::default(),
-            most_blocks: info.multiprocessors as u32 * 8,
-            math,
-            order: Order::new(class.collect(), memory.views.len(), plan.ranks as usize),
-            memory,
-            arrays: plan.arrays.iter().map(|a| a.buffer).collect(),
-            scalars,
-            learned,
-            table: vec![None; plan.program.scalars.len()],
-            work,
-            beside,
-            pairs,
-            small: None,
-            again: None,
-            alone: alone(plan),
-            rounds: Rounds::default(),
-            legs: vec![],
-            all_peers: plan.ranks as usize <= PEERS && links.all_peers,
-            links,
-            carrying: HashMap::new(),
-            sweep: None,
-            due: None,
-            known: HashMap::new(),
-            waits: HashMap::new(),
-            awaited: HashMap::new(),
-            delivered: 0,
-            carried: 0,
-            stop,
-            ended: false,
-            verbose: false,
-            lists: HashMap::new(),
-            filled: HashSet::new(),
-            scalar_code: codes.collect(),
-            codes: ends("mgpu_codes")?,
-            copies: common("mgpu_copies")?,
-            carry,
-            finish,
-            set: common("mgpu_set")?,
-            scratch: (0, 0),
-            scatters,
-            gathers: Gathers::default(),
-            gpu,
-        };
-        if plan.ranks == 1 || device.all_peers {
-            device.again = rounds::again(&device.alone, &|name| module.function(name).ok());
-        }
-        for e in 0..plan.exchanges.len() {
-            let legs = device.legs_of(ExchangeId(e as u32), &edges).map_err(bad)?;
-            device.legs.push(legs);
-        }
-        // Later, allocating might wait for kernels of other ranks that wait for this one.
-        device.scratch(scratch_bytes(plan, me)).map_err(bad)?;
-        device.gpu.wait().map_err(bad)?;
-        // Nobody may write here before this rank has cleared its memory, which the trials have seen to.
-        Ok(device)
-    }
-
+impl CudaDevice<'_> {
     /// How messages travel to the other ranks.
     pub fn links(&self) -> impl Iterator<Item = (usize, &Link)> {
         self.links.links.iter().enumerate().filter_map(|(q, l)| Some((q, l.as_ref()?)))

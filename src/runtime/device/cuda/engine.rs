@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock};
 
 use super::blas::Math;
-use super::device::{CudaDevice, Given};
+use super::device::CudaDevice;
 use super::driver::{self, CudaError, Gpu, GpuInfo};
 use super::edges::Edges;
 use super::rounds::Alone;
 use super::seat::Seat;
+use super::start::Given;
 use super::transport::{SMALL, Transport, card::Card};
 use super::{nvrtc, scatter, storage};
 use crate::codegen::cuda as generate;
