@@ -7,7 +7,7 @@
 use super::schedule_steps::{Scheduler, code_scalars};
 use super::slice::{needed_by, prune};
 use crate::ir::kernel::*;
-use crate::ir::plan::{Exchange, ExchangeId, Inspection, Item, Plan, PlanNestId, Step, StepKind, ViewId};
+use crate::ir::plan::{Exchange, ExchangeId, Inspection, Item, Plan, PlanNestId, Source, Step, StepKind, ViewId};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -115,6 +115,38 @@ impl Scheduler<'_> {
         let inspection = view.inspection.as_ref().filter(|_| self.plan.ranks > 1)?;
         let pays = written.contains(&view.array) && inspection.arrays.iter().all(|a| !always.contains(a));
         pays.then_some(*v)
+    }
+
+    /// The arrays that decide what is read of a view; none where its box is exchanged.
+    pub(super) fn deciding(&self, view: ViewId) -> &[ArrayId] {
+        self.plan.views[view.0 as usize].inspection.as_ref().map_or(&[], |i| &i.arrays)
+    }
+
+    /// Of what is stale, the views to ask about, in an order in which each is exchanged before another's subscripts are read through it, and
+    /// the rest, which is exchanged before all of them: also views whose subscripts decide one another's.
+    pub(super) fn asked(&self, items: Vec<Item>) -> (Vec<ViewId>, Vec<Item>) {
+        let (mut waiting, mut ordered): (Vec<ViewId>, Vec<ViewId>) =
+            (items.iter().filter_map(|i| self.asks(i)).collect(), vec![]);
+        while let Some(next) = waiting.iter().position(|v| self.behind(*v).iter().all(|w| !waiting.contains(w))) {
+            ordered.push(waiting.remove(next));
+        }
+        let rest = items.into_iter().filter(|i| !matches!(i, Item::View(v) if ordered.contains(v))).collect();
+        (ordered, rest)
+    }
+
+    /// The views through which the nest of a view reads what decides its subscripts.
+    fn behind(&self, view: ViewId) -> BTreeSet<ViewId> {
+        let v = &self.plan.views[view.0 as usize];
+        let (Some(inspection), nest) = (&v.inspection, self.plan.nest(v.nest)) else { return BTreeSet::new() };
+        let mut out = BTreeSet::new();
+        each_op(&inspection.code.body, &mut |_, op| {
+            let Op::Load(a) = op else { return };
+            let operand = nest.nest.accesses[a.0 as usize].operand.0 as usize;
+            if let (Source::View(w), true) = (nest.sources[operand], operand != v.operand) {
+                out.insert(w);
+            }
+        });
+        out
     }
 
     /// The exchange of the elements that are read of a view, and before it, where that may have changed, the question which they are.

@@ -180,11 +180,13 @@ impl Scheduler<'_> {
                 }
             }
         }
-        let (asked, hoisted): (Vec<Item>, Vec<Item>) = hoisted.into_iter().partition(|i| self.asks(i).is_some());
+        // What is read stays the same only as long as the subscripts do, which may themselves be read through views that go stale.
+        hoisted.retain(|i| self.asks(i).is_none_or(|v| self.deciding(v).iter().all(|a| !written.contains(a))));
+        let (asked, hoisted) = self.asked(hoisted);
         if !hoisted.is_empty() {
             self.exchange(hoisted, span, out);
         }
-        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+        for view in asked {
             self.exchange_listed(view, span, out);
         }
         for a in &written {
@@ -220,8 +222,7 @@ impl Scheduler<'_> {
 
     /// The exchange that a nest waits for, and the nest.
     fn unguarded(&mut self, id: PlanNestId, rest: &[Stmt], span: Span, out: &mut Vec<Step>) {
-        let (asked, mut items): (Vec<Item>, Vec<Item>) =
-            self.stale_items(id).into_iter().partition(|i| self.asks(i).is_some());
+        let (asked, mut items) = self.asked(self.stale_items(id));
         let mut overlap = None;
         if !items.is_empty() {
             self.look_ahead(id, rest, &mut items);
@@ -240,7 +241,7 @@ impl Scheduler<'_> {
             out.push(Step { kind: StepKind::Exchange(ex), span });
             overlap = None;
         }
-        for view in asked.iter().filter_map(|i| self.asks(i)).collect::<Vec<_>>() {
+        for view in asked {
             self.exchange_listed(view, span, out);
         }
         out.push(Step { kind: StepKind::Compute { nest: id, overlap }, span });
