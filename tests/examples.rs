@@ -285,24 +285,29 @@ fn versions_by_hand_compute_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A step of training sends one message between two ranks for all its gradients.
+/// A step of training sends one message between two ranks for all its gradients, whatever the number of layers and of samples.
 #[test]
 fn the_gradients_of_a_step_travel_as_one_message() {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/run/grad/one_message.mgpu");
-    let json = |verb: &str, steps: &str| -> Value {
-        let got = Command::new(MGPU).args([verb, program, "-n", "4", "-p", steps, "--json"]).output().unwrap();
-        let text = if verb == "plan" { got.stdout } else { got.stderr };
-        serde_json::from_slice(&text).expect("JSON")
-    };
-    let plan = json("plan", "steps=9");
-    let exchanges = plan["exchanges"].as_array().unwrap();
-    let mut known = vec![None; exchanges.len()];
-    times(&plan["steps"], Some(1), &mut known);
-    let each_step: Vec<&Value> =
-        known.iter().zip(exchanges).filter(|k| *k.0 == Some(9)).map(|k| &k.1["messages"]).collect();
-    assert_eq!(each_step, [&Value::from(12)], "{plan}");
-    let messages = |steps: &str| json("run", steps)["messages"].as_u64().unwrap();
-    assert_eq!(messages("steps=9") - messages("steps=4"), 5 * 12);
+    for (program, samples) in [("one_message", 16384), ("layers", 20_000), ("layers", 16384), ("layers", 100_000)] {
+        let file = format!("{}/tests/suite/run/grad/{program}.mgpu", env!("CARGO_MANIFEST_DIR"));
+        let json = |verb: &str, steps: &str| -> Value {
+            let samples = format!("n={samples}");
+            let args = [verb, &file, "-n", "4", "-p", steps, "-p", &samples, "--json"];
+            let got = Command::new(MGPU).args(args).output().unwrap();
+            let text = if verb == "plan" { got.stdout } else { got.stderr };
+            serde_json::from_slice(&text).expect("JSON")
+        };
+        let plan = json("plan", "steps=9");
+        let exchanges = plan["exchanges"].as_array().unwrap();
+        let mut known = vec![None; exchanges.len()];
+        times(&plan["steps"], Some(1), &mut known);
+        let each_step: Vec<&Value> =
+            known.iter().zip(exchanges).filter(|k| *k.0 == Some(9)).map(|k| &k.1["messages"]).collect();
+        assert_eq!(each_step, [&Value::from(12)], "{plan}");
+        let [many, few] = ["steps=9", "steps=4"].map(|s| json("run", s));
+        let more = |what: &str| many[what].as_u64().unwrap() - few[what].as_u64().unwrap();
+        assert_eq!((more("messages"), more("reductions")), (5 * 12, 0), "{program}, {samples}");
+    }
 }
 
 /// Where the subscripts stay, a round sends values only: those of the elements that are read, and of the contributions.

@@ -21,7 +21,13 @@ fn far(extent: i64) -> i64 {
 
 impl Checker<'_> {
     /// `base[subscripts]`
-    pub(super) fn index(&mut self, base: &Ident, subscripts: &[ExprId], span: Span) -> Option<Val> {
+    pub(super) fn index(
+        &mut self,
+        base: &Ident,
+        subscripts: &[ExprId],
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Option<Val> {
         match self.env.find(&base.name).cloned() {
             Some(Local::Array(id)) => return self.read(id, subscripts, span),
             Some(Local::Broken) => return None,
@@ -51,7 +57,10 @@ impl Checker<'_> {
         }
         match self.modules[self.module].globals.get(&base.name).map(|g| g.0.clone()) {
             Some(Global::Array(id)) => self.read(id, subscripts, span),
-            Some(Global::Table(id, ty, shape)) => self.table(base, (id, ty), &shape, subscripts, span),
+            Some(Global::Table(id, ty, shape)) => {
+                let (id, ty) = self.table_as((id, ty), expected);
+                self.table(base, (id, ty), &shape, subscripts, span)
+            }
             Some(Global::Broken) => None,
             Some(Global::Kernel(..) | Global::Fn(..)) => self.fail_help(
                 "E0250",

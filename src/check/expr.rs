@@ -38,7 +38,7 @@ impl Checker<'_> {
             ExprKind::Float(v) => Some(Val::flex(Value::f64(v))),
             ExprKind::Bool(v) => Some(Val::constant(Value::bool(v))),
             ExprKind::Name(name) => self.name(&name, e.span),
-            ExprKind::Index { base, subscripts } => self.index(&base, &subscripts, e.span),
+            ExprKind::Index { base, subscripts } => self.index(&base, &subscripts, expected, e.span),
             ExprKind::Call { callee, args } => self.call(&callee, &args, expected, e.span),
             ExprKind::Unary { op, arg } => self.unary(op, arg, expected),
             ExprKind::Binary { op, left, right, op_span } => self.binary(op, left, right, expected, op_span),

@@ -18,8 +18,8 @@ use super::infer::children;
 use super::reduce::{combine, identity};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{Access, Affine, ArrayId, Inst, Op, Reg, Store, Sym};
-use crate::ir::layout::Dist;
-use crate::ir::program::{Array, Edge, Placement};
+use crate::ir::layout::{Dist, granule};
+use crate::ir::program::{Array, Edge, Placement, Runs};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExprId, ExprKind, Ident, ReduceOp};
@@ -61,9 +61,11 @@ impl Sum {
 }
 
 impl Long<'_> {
-    /// Terms of a block.
+    /// Terms of a block: whole granules of the range, so that cuts between blocks leave the units of whole reductions whole.
     fn block(&self) -> i64 {
-        ((self.count + BLOCKS - 1) / BLOCKS).max(FEWEST)
+        let granule = granule(self.count);
+        let fewest = ((self.count + BLOCKS - 1) / BLOCKS).max(FEWEST);
+        (fewest + granule - 1) / granule * granule
     }
 }
 
@@ -206,9 +208,13 @@ impl Checker<'_> {
         });
         let groups = blocks.and_then(|(blocks, sum)| {
             let count = self.program.arrays[blocks.0 as usize].shape[0];
-            self.parts("groups of blocks", (count, GROUP), &domain, span, |c, from, count| {
+            self.program.runs.insert(blocks, Runs { extent: long.count, length: long.block(), from: None });
+            let groups = self.parts("groups of blocks", (count, GROUP), &domain, span, |c, from, count| {
                 c.added_up(long, (blocks, &sum), (from, count), 1, span)
-            })
+            })?;
+            let length = long.block() * GROUP;
+            self.program.runs.insert(groups.0, Runs { extent: long.count, length, from: Some(blocks) });
+            Some(groups)
         });
         (self.env, self.index_names) = (outer, names);
         let (groups, sum) = groups?;

@@ -67,6 +67,29 @@ impl Checker<'_> {
     pub(super) fn no_whole_array(&mut self, name: &str, array: ArrayId, value: ExprId) -> Option<()> {
         let at = self.span(value);
         let equation = self.equation_for(name, array, value);
+        if let ExprKind::Index { base, subscripts } = self.node(value).kind
+            && let Some(whole) = self.array_if_named(&base.name)
+            && let rank = self.program.arrays[whole.0 as usize].extents().len()
+            && let own = self.program.arrays[array.0 as usize].extents().len()
+            && subscripts.len() + own == rank
+        {
+            // `r = q[2]`
+            let indices = self.indices_of(array);
+            let fixed: Vec<&str> = subscripts.iter().map(|s| self.sources.text(self.span(*s))).collect();
+            let row = format!("{name}[{indices}] = {}[{}, {indices}]", base.name, fixed.join(", "));
+            return self.fail_help(
+                "E0522",
+                format!(
+                    "`{}` has {}, and {} stands here",
+                    base.name,
+                    super::counted(rank, "dimension"),
+                    super::counted(fixed.len(), "subscript")
+                ),
+                at,
+                "a part of an array",
+                format!("write the equation of one element: `{row}`"),
+            );
+        }
         match self.arrays_in(value).is_empty() {
             true => self.fail_help(
                 "E0522",

@@ -53,7 +53,7 @@ impl Checker<'_> {
                 None => values.extend(v.as_const()),
             }
         }
-        self.program.tables.push(Table { ty: ty.part(), values });
+        self.program.tables.push(Table { ty: ty.part(), values, literal: want.is_none() && fixed.is_none() });
         Some(Global::Table(TableId(self.program.tables.len() as u32 - 1), ty, shape))
     }
 
@@ -93,6 +93,27 @@ impl Checker<'_> {
         let mut shape = vec![list.len() as i64];
         shape.extend(inner.unwrap_or_default());
         Some(shape)
+    }
+
+    /// The table with its numbers in the type that is expected where an element stands, if they are literals: these take it.
+    pub(super) fn table_as(&mut self, (id, ty): (TableId, Ty), expected: Option<Ty>) -> (TableId, Ty) {
+        let table = &self.program.tables[id.0 as usize];
+        let plain = |t: Ty| !t.is_complex() && t != Ty::Bool;
+        let Some(to) = expected.filter(|to| table.literal && *to != ty && plain(*to) && plain(ty)) else {
+            return (id, ty);
+        };
+        let taken = |v: &Value| match v.as_int() {
+            Some(i) if to.is_int() => Some(Value::int(to, i)).filter(|n| n.as_int() == Some(i)),
+            _ if !to.is_float() => None,
+            _ => Some(Value::float(to, v.as_f64())).filter(|n| n.as_f64().is_finite() || !v.as_f64().is_finite()),
+        };
+        let Some(values) = table.values.iter().map(taken).collect::<Option<Vec<Value>>>() else { return (id, ty) };
+        let new = Table { ty: to, values, literal: true };
+        let same = self.program.tables.iter().position(|t| *t == new);
+        if same.is_none() {
+            self.program.tables.push(new);
+        }
+        (TableId(same.unwrap_or(self.program.tables.len() - 1) as u32), to)
     }
 
     /// `w[i, j]`

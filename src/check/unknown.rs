@@ -34,7 +34,9 @@ impl Checker<'_> {
             Some(n) => format!("did you mean `{n}`?"),
             None => how_to_declare(name, what),
         };
-        self.report(d.help(help));
+        // Once is enough for the function, kernel or workflow that it stands in.
+        let around = self.ast().items.iter().map(|i| i.span).find(|item| within(span, *item)).unwrap_or(span);
+        self.report_once(name, d.help(help), around);
         None
     }
 
@@ -96,7 +98,15 @@ impl Checker<'_> {
         }
         let head = head_of(text(r.start, r.end));
         let (operator, term) = (text(stop.start, stop.end), text(r.start + head.len() as u32, row.end).trim());
-        let help = match term.len() <= 60 && !term.contains('\n') {
+        let short = term.len() <= 60 && !term.contains('\n');
+        let help = match short {
+            true if operator == "and"
+                && let Some(nothing) = nothing_for(head) =>
+            {
+                let (term, when) = (text(r.start + head.len() as u32, stop.start), text(stop.end, row.end));
+                let (term, when) = (term.trim(), when.trim());
+                format!("only some terms count: `{head} (if {when} {{ {term} }} else {{ {nothing} }})`")
+            }
             true => format!("put the term in brackets: `{head} ({term})`"),
             false => format!("put the term in brackets: `{head} (… {operator} …)`"),
         };
@@ -231,6 +241,17 @@ impl Checker<'_> {
         self.told.push((name.to_string(), around));
         self.report(d);
     }
+}
+
+/// What leaves the result of a reduction of numbers as it is: `max[i]` begins with the least number.
+fn nothing_for(head: &str) -> Option<&'static str> {
+    Some(match head.split('[').next()? {
+        "sum" => "0",
+        "prod" => "1",
+        "max" | "argmax" => "-inf",
+        "min" | "argmin" => "inf",
+        _ => return None,
+    })
 }
 
 fn how_to_declare(name: &str, what: &str) -> String {

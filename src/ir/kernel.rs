@@ -133,6 +133,8 @@ pub struct TableId(pub u32);
 pub struct Table {
     pub ty: Ty,
     pub values: Vec<Value>,
+    /// All of them are literals of the program.
+    pub literal: bool,
 }
 
 /// An instruction. Registers may be written more than once (`var`s); every path writes a register before it reads it.

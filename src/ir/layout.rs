@@ -39,6 +39,28 @@ impl Cuts {
         Cuts { extent, parts, granule, base: extent, tile: 0 }
     }
 
+    /// The same, at multiples of the first of these units that leaves no part more than a twentieth above its share; where none does, as
+    /// [`Cuts::new`].
+    pub fn in_units(extent: i64, parts: i64, units: &[i64]) -> Cuts {
+        let even = |unit: &&i64| {
+            let count = (extent + **unit - 1) / **unit;
+            let largest = ((count + parts - 1) / parts).saturating_mul(**unit);
+            count >= parts && largest.saturating_mul(20 * parts) <= extent.saturating_mul(21)
+        };
+        match units.iter().find(even) {
+            Some(&granule) => Cuts { extent, parts, granule, base: extent, tile: 0 },
+            None => Cuts::new(extent, parts),
+        }
+    }
+
+    /// The cuts of `extent` runs of `length` indices each, where the indices are cut if that is between runs.
+    pub fn of_runs(&self, extent: i64, length: i64) -> Cuts {
+        match self.granule % length {
+            0 if self.tile == 0 => Cuts { extent, base: extent, granule: self.granule / length, ..*self },
+            _ => Cuts::new(extent, self.parts),
+        }
+    }
+
     /// Tiles of `tile` indices (at least 1), dealt to `parts` parts in turn.
     pub fn cyclic(extent: i64, parts: i64, tile: i64) -> Cuts {
         Cuts { extent, parts, granule: 1, base: extent, tile: tile.max(1) }
@@ -222,6 +244,16 @@ impl Layout {
     /// The axis of the mesh along which a divided dimension is cut.
     pub fn axis(&self, dim: usize) -> usize {
         self.cuts[..dim].iter().filter(|c| c.is_some()).count()
+    }
+
+    /// Whether every rank has the same coordinate along a divided dimension of this layout and along one of another. Meshes of 4 and of
+    /// 4 x 1 are one: an axis is told by its length and by how far apart its neighbours are.
+    pub fn cut_alike(&self, dim: usize, other: &Layout, k: usize) -> bool {
+        let axis = |l: &Layout, d: usize| {
+            let a = l.axis(d);
+            (l.mesh.get(a).copied(), l.mesh.iter().skip(a + 1).product::<i64>())
+        };
+        axis(self, dim) == axis(other, k)
     }
 
     /// The mesh coordinates of a rank.

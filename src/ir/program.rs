@@ -316,12 +316,23 @@ impl std::fmt::Display for Counted {
     }
 }
 
+/// Runs of `length` indices each of an extent, the last perhaps shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runs {
+    pub extent: i64,
+    pub length: i64,
+    /// The array whose elements add up to those of the runs, if shorter runs have been added up already.
+    pub from: Option<ArrayId>,
+}
+
 /// A program with every parameter bound.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Bound parameters, for the plan's header.
     pub params: Vec<(String, String)>,
     pub arrays: Vec<Array>,
+    /// Arrays with an element, along their first dimension, for every run of indices of a longer extent.
+    pub runs: BTreeMap<ArrayId, Runs>,
     pub scalars: Vec<Scalar>,
     pub tables: Vec<Table>,
     pub nests: Vec<Nest>,

@@ -147,34 +147,15 @@ pub(super) fn offsets(plan: &Plan, home: &Home, nest: &Nest, access: &Access) ->
             });
             continue;
         };
-        out.push(along_cut(plan, home, nest, access, a, k, cuts, array.layout.mesh == home_mesh(home))?);
+        out.push(along_cut(plan, home, nest, access, k, cuts)?);
     }
     Some(out)
 }
 
-fn home_mesh(home: &Home) -> Vec<i64> {
-    match home {
-        Home::Owner { layout, .. } => layout.mesh.clone(),
-        Home::Everywhere => vec![],
-    }
-}
-
 /// The offsets along a divided dimension.
-#[allow(clippy::too_many_arguments)]
-fn along_cut(
-    plan: &Plan,
-    home: &Home,
-    nest: &Nest,
-    access: &Access,
-    a: &Affine,
-    k: usize,
-    cuts: Cuts,
-    same_mesh: bool,
-) -> Option<Interval> {
+fn along_cut(plan: &Plan, home: &Home, nest: &Nest, access: &Access, k: usize, cuts: Cuts) -> Option<Interval> {
     let Home::Owner { layout, index, leaf, .. } = home else { return None };
-    if !same_mesh {
-        return None;
-    }
+    let a = &access.index[k];
     let dims: Vec<(usize, i64)> =
         a.terms.iter().filter_map(|(s, c)| if let Sym::Dim(d) = s { Some((*d, *c)) } else { None }).collect();
     let [(d, 1)] = dims[..] else { return part_by_part(plan, home, nest, access, k, cuts) };
@@ -182,7 +163,7 @@ fn along_cut(
     let h = index.iter().position(|h| h.terms == [(Sym::Dim(d), 1)])?;
     let home_cuts = layout.cuts[h]?;
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
-    if layout.axis(h) != array.layout.axis(k) || !same_starts(home_cuts, cuts) {
+    if !layout.cut_alike(h, &array.layout, k) || !same_starts(home_cuts, cuts) {
         return None;
     }
     let rest = Affine {
@@ -221,8 +202,8 @@ fn along_cut(
 fn part_by_part(plan: &Plan, home: &Home, nest: &Nest, access: &Access, k: usize, cuts: Cuts) -> Option<Interval> {
     let Home::Owner { layout, index, leaf: None, .. } = home else { return None };
     let array = plan.array(nest.operands[access.operand.0 as usize].array);
-    // The subscript of the home on the same axis of the mesh.
-    let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && layout.axis(h) == array.layout.axis(k))?;
+    // The subscript of the home that is divided over the same ranks.
+    let h = (0..index.len()).find(|&h| layout.cuts[h].is_some() && layout.cut_alike(h, &array.layout, k))?;
     let (home_cuts, [(Sym::Dim(d), 1)]) = (layout.cuts[h]?, &index[h].terms[..]) else { return None };
     if home_cuts.parts != cuts.parts || home_cuts.is_dealt() {
         return None;

@@ -17,10 +17,14 @@ mod work_beside;
 
 use crate::diag::{Diagnostic, Sink};
 use crate::ir::kernel::ArrayId;
-use crate::ir::layout::{Dist, Layout, choose_mesh};
+use crate::ir::layout::{Cuts, Dist, Layout, choose_mesh};
 use crate::ir::plan::{Plan, PlanArray, PlanNest};
-use crate::ir::program::{Placement, Program, Stmt, StmtKind};
+use crate::ir::program::{Placement, Program, Runs, Stmt, StmtKind};
 pub use panel_products::Panelling;
+use std::collections::BTreeSet;
+
+/// Bytes that reach every rank about as soon as a message of a few.
+const LITTLE: i64 = 256 << 10;
 
 /// What may be chosen about plans; the results of a program do not depend on it.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +120,11 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
             if divided.is_empty() {
                 return Some(Layout::replicated(&a.shape));
             }
-            Some(Layout::divided(&a.shape, dists, choose_mesh(ranks, &divided, over)?))
+            let mesh = choose_mesh(ranks, &divided, over)?;
+            if added_up_everywhere(program, ArrayId(i as u32), ranks) {
+                return Some(Layout::replicated(&a.shape));
+            }
+            Some(divide(program, program.runs.get(&ArrayId(i as u32)), &a.shape, dists, mesh))
         }
         Placement::Aligned(other) => {
             let mut o = done.get(other.0 as usize)?.clone();
@@ -126,6 +134,37 @@ fn layout_of(program: &Program, i: usize, done: &[Layout], ranks: i64) -> Option
             Some(Layout { cuts: stretch(&o.cuts, &a.shape), shape: a.shape.clone(), ..o })
         }
     }
+}
+
+/// Sums of runs that are cut are made by every rank from what it is sent anyway, if that is little: one exchange in place of two.
+fn added_up_everywhere(program: &Program, array: ArrayId, ranks: i64) -> bool {
+    let Some((runs, from)) = program.runs.get(&array).and_then(|r| Some((r, &program.arrays[r.from?.0 as usize])))
+    else {
+        return false;
+    };
+    let cuts = Cuts::in_units(runs.extent, ranks, &lengths(program, runs.extent));
+    let bytes = from.shape.iter().fold(from.ty.size() as i64, |b, n| b.saturating_mul(*n));
+    cuts.granule % runs.length != 0 && bytes <= LITTLE
+}
+
+/// A layout whose cuts respect the runs in which the program adds up long ranges; `runs`: what an element of the first dimension stands for.
+fn divide(program: &Program, runs: Option<&Runs>, shape: &[i64], dists: &[Dist], mesh: Vec<i64>) -> Layout {
+    let mut layout = Layout::divided(shape, dists, mesh);
+    for (k, cuts) in layout.cuts.iter_mut().enumerate().filter(|c| dists[c.0] == Dist::Block) {
+        let Some(cuts) = cuts else { continue };
+        let in_units = |n: i64| Cuts::in_units(n, cuts.parts, &lengths(program, n));
+        *cuts = match runs.filter(|_| k == 0) {
+            Some(r) => in_units(r.extent).of_runs(shape[k], r.length),
+            None => in_units(shape[k]),
+        };
+    }
+    layout
+}
+
+/// The lengths of the runs in which an extent is added up, the longest first.
+fn lengths(program: &Program, extent: i64) -> Vec<i64> {
+    let all = program.runs.values().filter(|r| r.extent == extent).map(|r| r.length);
+    all.collect::<BTreeSet<i64>>().into_iter().rev().collect()
 }
 
 /// The cuts of another array for a slightly different extent: the last part takes the difference.

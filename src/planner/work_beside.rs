@@ -6,7 +6,7 @@
 
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::*;
-use crate::ir::layout::{Dist, Layout};
+use crate::ir::layout::Dist;
 use crate::ir::plan::{Plan, PlanArray};
 use crate::ir::program::{Array, NestId, Placement, PrintPart, Stmt, StmtKind};
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ impl Beside<'_> {
         let a = self.plan.array(array).clone();
         let dists: Vec<Dist> =
             a.layout.dists.iter().map(|d| if *d == Dist::Whole { Dist::Whole } else { Dist::Block }).collect();
-        let layout = Layout::divided(&a.layout.shape, &dists, a.layout.mesh.clone());
+        let layout = super::divide(&self.plan.program, None, &a.layout.shape, &dists, a.layout.mesh.clone());
         let over = a.layout.mesh.iter().map(|m| Some(*m)).collect();
         let array_in_blocks =
             Array { placement: Placement::Divided { dists, over }, temporary: true, ..a.array.clone() };

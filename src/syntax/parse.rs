@@ -25,7 +25,7 @@ use super::explain::{Place, explain, stop_at};
 use super::grammar::{Rule, run};
 use super::lines::{Chunk, Lines, split};
 use super::scan::{Kind, Tok, scan};
-use crate::diag::{Diagnostic, MOST_ERRORS, Sink};
+use crate::diag::{Diagnostic, MOST_ERRORS, Sink, did_you_mean};
 use crate::source::{FileId, Span};
 
 /// The largest source file.
@@ -126,7 +126,8 @@ impl<'a> Parser<'a> {
         let words: Vec<(&str, &Tok)> =
             self.toks.get(chunk.toks.clone()).unwrap_or(&[]).iter().map(|t| (t.text(self.text), t)).collect();
         let declares = ["param", "let", "partition", "array", "fn", "kernel", "workflow"];
-        if !words.first().is_some_and(|w| declares.contains(&w.0)) {
+        // Also one whose first word is nearly right.
+        if !words.first().is_some_and(|w| declares.contains(&w.0) || did_you_mean(w.0, declares).is_some()) {
             return vec![];
         }
         let list =

@@ -78,9 +78,11 @@ impl Equations {
         if c.ix.iter().filter(stays).any(|i| decided.iter().any(|v| i.from.mentions(v) || i.to.mentions(v))) {
             return Err(unclear(name, &c.subs[0]));
         }
+        // The sum of an only element is made as those of longer arrays are, and travels with them.
+        let alone = shape.iter().all(|n| self.number(n) == Some(1));
         let mut sum = leaf("0");
         for (solved, conditions, negative) in choices {
-            let term = self.chosen(c, solved, conditions, !kept.is_empty());
+            let term = self.chosen(c, solved, conditions, (!kept.is_empty(), alone));
             sum = if negative { sub(&sum, &term) } else { add(&sum, &term) };
         }
         Ok(sum)
@@ -163,8 +165,14 @@ impl Equations {
         }
     }
 
-    /// A contribution where some indices are decided; in a window what decides them runs in the sum.
-    fn chosen(&mut self, c: &Contribution, solved: Vec<(String, R)>, conditions: Vec<R>, window: bool) -> R {
+    /// A contribution where some indices are decided; in a window what decides them runs in the sum, and `inside` it may stand in any case.
+    fn chosen(
+        &mut self,
+        c: &Contribution,
+        solved: Vec<(String, R)>,
+        conditions: Vec<R>,
+        (window, inside): (bool, bool),
+    ) -> R {
         let left: Vec<&Index> = c.ix.iter().filter(|i| !solved.iter().any(|m| m.0 == i.name)).collect();
         let mut map = solved.clone();
         let mut rest: Vec<Index> = vec![];
@@ -185,7 +193,7 @@ impl Equations {
         let bar = substituted(&c.bar, &map);
         match all(conditions.iter().map(|c| substituted(c, &map)).collect()) {
             // What does not change inside the sum decides outside of it.
-            Some(when) if !rest.iter().any(|i| when.mentions(&i.name)) => {
+            Some(when) if !inside && !rest.iter().any(|i| when.mentions(&i.name)) => {
                 choose(&when, &summed(&rest, bar), &leaf("0"))
             }
             // Each read is guarded for itself: those at the other indices keep what is known of these.
