@@ -1,10 +1,10 @@
 //! Declarations that nothing uses: checked once with made-up arguments, for their names and types.
 
-use super::Checker;
 use super::emit::{Builder, Val};
 use super::env::{Env, Local};
 use super::kernel::Arg;
 use super::types::is_variable;
+use super::{Checker, Expansion};
 use crate::ir::program::{Array, Edge};
 use crate::ir::ty::{Ty, Value};
 use crate::syntax::ast::{ExprId, ExprKind, FnDecl, ItemKind, KernelDecl, Parameter, ResultDecl, WorkflowDecl};
@@ -120,7 +120,7 @@ impl Checker<'_> {
         self.generic = !w.params.is_empty();
         let Some(args) = self.made_up_args(&w.params, &w.results) else { return };
         self.modules[0].used.insert(item);
-        self.expanding.push((0, item));
+        self.expanding.push(Expansion { item: (0, item), call: None });
         self.expand_workflow(w, args, &[], w.name.span);
         self.expanding.pop();
     }

@@ -1,10 +1,10 @@
 //! Calls: conversions, built-in functions, the program's functions (expanded in place) and kernels with a scalar result.
 
-use super::Checker;
 use super::emit::{Val, ValKind};
 use super::env::{Env, Global, Local};
 use super::reduce::Reduce;
 use super::types::{Bound, bound_types, is_variable, widens};
+use super::{Checker, Expansion};
 use crate::ir::kernel::{Argument, BinaryOp as B, Call, Op, UnaryOp as U};
 use crate::ir::ty::Ty;
 use crate::source::Span;
@@ -502,7 +502,7 @@ impl Checker<'_> {
 
     /// Notes that a declaration is being expanded; a second time on the way is recursion.
     pub(super) fn enter(&mut self, what: (usize, usize), name: &str, span: Span) -> Option<()> {
-        if self.expanding.contains(&what) {
+        if self.expanding.iter().any(|e| e.item == what) {
             return self.fail_help(
                 "E0244",
                 format!("`{name}` calls itself"),
@@ -511,7 +511,7 @@ impl Checker<'_> {
                 "functions and kernels are expanded where they are called; write a loop in a block, or in a workflow",
             );
         }
-        self.expanding.push(what);
+        self.expanding.push(Expansion { item: what, call: Some((name.to_string(), span)) });
         Some(())
     }
 

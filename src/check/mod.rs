@@ -77,6 +77,14 @@ struct Module {
     used: std::collections::BTreeSet<usize>,
 }
 
+/// A function, kernel, workflow or test being expanded.
+struct Expansion {
+    /// Its module and its number there.
+    item: (usize, usize),
+    /// Its name and the place of the call.
+    call: Option<(String, Span)>,
+}
+
 /// The state of checking one program.
 pub struct Checker<'a> {
     sink: &'a mut Sink,
@@ -93,7 +101,7 @@ pub struct Checker<'a> {
     /// The statements being written: the last is innermost.
     blocks: Vec<Vec<Stmt>>,
     /// Functions and kernels being expanded, to find recursion.
-    expanding: Vec<(usize, usize)>,
+    expanding: Vec<Expansion>,
     /// The workflow's statement being checked.
     statement: Span,
     /// Loops of the workflow around the statement being checked.
@@ -253,7 +261,23 @@ impl Checker<'_> {
     }
 
     fn report(&mut self, d: Diagnostic) {
+        let d = self.seen_from_a_call(d);
         self.sink.push(d);
+    }
+
+    /// What is wrong in the text of the library is told where the program calls it: nobody edits the library.
+    fn seen_from_a_call(&self, d: Diagnostic) -> Diagnostic {
+        let library = |s: Span| modules::is_library(&self.sources.file(s.file).name);
+        let Some((at, label)) = d.labels.first().filter(|l| library(l.0)) else { return d };
+        let calls = self.expanding.iter().rev().filter_map(|e| e.call.as_ref());
+        let Some((name, call)) = calls.into_iter().find(|c| !library(c.1)) else { return d };
+        let place = format!("{}:{}", self.sources.file(at.file).name, self.sources.line_col(*at).0);
+        let text = self.short_text(*at).map_or(String::new(), |t| format!(", `{t}`"));
+        let message = format!("`{name}` is not made for what it is given: {}", d.message);
+        let other = if matches!(d.code, "E0210" | "E0213") { "; give it elements of another type" } else { "" };
+        let help = format!("in its text ({place}{text}): {label}{other}");
+        let whole = Diagnostic { labels: vec![], help: None, ..d };
+        Diagnostic { message, ..whole }.label(*call, "called here").help(help)
     }
 
     /// Reports an error with what to write in its place.

@@ -82,6 +82,12 @@ pub(super) fn offering(name: &str) -> Option<&'static str> {
     NAMES.get_or_init(names).get(name).copied()
 }
 
+/// Whether a file of this name is one of the library.
+pub(super) fn is_library(file: &str) -> bool {
+    let module = file.strip_prefix("std/").and_then(|f| f.strip_suffix(".mgpu"));
+    module.is_some_and(|m| LIBRARY.iter().any(|l| l.0 == m))
+}
+
 /// Files one program may use.
 const MOST_MODULES: usize = 256;
 

@@ -1,7 +1,7 @@
 //! Tests: a `test` is a program of its own, with some of the parameters set.
 
-use super::Checker;
 use super::env::Env;
+use super::{Checker, Expansion};
 use crate::diag::Diagnostic;
 use crate::syntax::ast::{ExprId, ItemKind, TestDecl};
 
@@ -19,7 +19,7 @@ impl Checker<'_> {
         let Some(t) = self.the_test() else { return };
         self.program.has_main = true;
         self.set_by_tests(&t);
-        self.expanding.push((0, item));
+        self.expanding.push(Expansion { item: (0, item), call: None });
         self.in_scope(0, Env::default(), |c| c.workflow_body(&t.body));
         self.drop_needless_clears();
         self.expanding.pop();

@@ -1,10 +1,10 @@
 //! Workflows: statements in order.
 
-use super::Checker;
 use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, Local};
 use super::narrow::Narrowing;
 use super::shared::Shared;
+use super::{Checker, Expansion};
 use crate::ir::index_box::Interval;
 use crate::ir::kernel::{ArrayId, ScalarId};
 use crate::ir::program::{Counted, PrintPart, StmtKind};
@@ -27,7 +27,7 @@ impl Checker<'_> {
             );
             return;
         }
-        self.expanding.push((module, item));
+        self.expanding.push(Expansion { item: (module, item), call: None });
         self.in_scope(module, Env::default(), |c| c.workflow_body(&w.body));
         self.drop_needless_clears();
         self.expanding.pop();

@@ -47,8 +47,11 @@ impl Equations {
                 continue;
             }
             let decided = |v: &str, solved: &[(String, R)]| solved.iter().any(|m| m.0 == v);
-            let open =
-                form.terms.iter().position(|(v, k)| k.abs() == 1 && !decided(v, &choices[0].0) && !kept.contains(v));
+            let may = |(v, k): &(String, i64)| k.abs() == 1 && !decided(v, &choices[0].0) && !kept.contains(v);
+            // Rather one on which no other index's range depends: that range stays as it is.
+            let free = |v: &str| !c.ix.iter().any(|i| i.name != v && (i.from.mentions(v) || i.to.mentions(v)));
+            let open = form.terms.iter().position(|t| may(t) && free(&t.0));
+            let open = open.or_else(|| form.terms.iter().position(may));
             let Some(open) = open else { return Err(unclear(name, s)) };
             let (v, k) = form.terms[open].clone();
             let mut rest = form.rest.clone();
@@ -60,7 +63,10 @@ impl Equations {
                 kept.push(other.clone());
             }
             let Some(i) = c.ix.iter().find(|i| i.name == v) else { return Err(unclear(name, s)) };
-            let ways = self.ways(i, k, &rest, &var(g), n, edge).ok_or_else(|| unclear(name, s))?;
+            let (inside, once) = self.reach(s, n, &c.ix);
+            // What never reaches an edge needs none.
+            let edge = if inside { Edge::None } else { edge };
+            let ways = self.ways(i, k, &rest, &var(g), n, (edge, once)).ok_or_else(|| unclear(name, s))?;
             let mut next = vec![];
             for (solved, conditions, negative) in &choices {
                 for w in &ways {
@@ -89,7 +95,7 @@ impl Equations {
     }
 
     /// The ways in which index `i`, in the subscript `k * i + rest`, reads element `g` of a dimension with `n` elements.
-    fn ways(&self, i: &Index, k: i64, rest: &R, g: &R, n: &R, edge: Edge) -> Option<Vec<Way>> {
+    fn ways(&self, i: &Index, k: i64, rest: &R, g: &R, n: &R, (edge, once): (Edge, bool)) -> Option<Vec<Way>> {
         let index = |place: &R| if k == 1 { sub(place, rest) } else { sub(rest, place) };
         let from_zero = constant(&i.from) == Some(0);
         if from_zero && i.to == *n && k == 1 && constant(rest) == Some(0) {
@@ -101,7 +107,7 @@ impl Equations {
             Way { conditions: in_range(&index), index, negative }
         };
         let turns = matches!(edge, Edge::Periodic | Edge::Mirror | Edge::Odd);
-        if turns && !self.turns_once(i, k, rest, n) {
+        if turns && !once {
             return None;
         }
         let mut out = vec![way(g.clone(), false)];
@@ -129,14 +135,46 @@ impl Equations {
         Some(out)
     }
 
-    /// Whether the places that an index reads lie at most one extent past the ends.
-    fn turns_once(&self, i: &Index, k: i64, rest: &R, n: &R) -> bool {
-        let reach = || {
-            let (from, to, rest, n) = (self.number(&i.from)?, self.number(&i.to)?, self.number(rest)?, self.number(n)?);
-            let ends = [k * from + rest, k * (to - 1) + rest];
-            Some(ends.iter().all(|p| (-n..2 * n).contains(p)))
-        };
-        reach().unwrap_or(false)
+    /// Whether a subscript of a dimension with `n` elements stays inside, and whether at most one extent past its ends.
+    fn reach(&self, subscript: &R, n: &R, ix: &[Index]) -> (bool, bool) {
+        let (Some((lo, hi)), Some(n)) = (self.range(subscript, ix, 8), self.number(n)) else { return (false, false) };
+        (lo >= 0 && hi < n, lo >= -n && hi < 2 * n)
+    }
+
+    /// The least and the greatest value of an expression, as far as the ranges of its indices tell; ranges may follow from other indices.
+    fn range(&self, e: &R, ix: &[Index], depth: usize) -> Option<(i64, i64)> {
+        if let Some(n) = self.number(e) {
+            return Some((n, n));
+        }
+        match &**e {
+            E::Var(v) => {
+                let i = ix.iter().find(|i| i.name == *v).filter(|_| depth > 0)?;
+                let (from, to) = (self.range(&i.from, ix, depth - 1)?, self.range(&i.to, ix, depth - 1)?);
+                Some((from.0, to.1.checked_sub(1)?))
+            }
+            E::Neg(a) => {
+                let (lo, hi) = self.range(a, ix, depth)?;
+                Some((hi.checked_neg()?, lo.checked_neg()?))
+            }
+            E::Binary(op, a, b) => {
+                let (a, b) = (self.range(a, ix, depth)?, self.range(b, ix, depth)?);
+                match op {
+                    BinaryOp::Add => Some((a.0.checked_add(b.0)?, a.1.checked_add(b.1)?)),
+                    BinaryOp::Sub => Some((a.0.checked_sub(b.1)?, a.1.checked_sub(b.0)?)),
+                    BinaryOp::Mul => {
+                        let ends = [
+                            a.0.checked_mul(b.0)?,
+                            a.0.checked_mul(b.1)?,
+                            a.1.checked_mul(b.0)?,
+                            a.1.checked_mul(b.1)?,
+                        ];
+                        Some((ends.into_iter().min()?, ends.into_iter().max()?))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     /// Whether a subscript without indices surely lies inside a dimension.

@@ -31,9 +31,10 @@ impl Plan {
         let totals = self
             .totals()
             .map(|t| json!({"messages": t.messages, "bytes": t.bytes, "all_reduces": t.all_reduces, "exact": t.exact}));
+        let under_way = self.under_way().and_then(|u| u.into_iter().max());
         json!({
             "version": 1, "ranks": self.ranks, "params": params, "depends_on_ranks": self.program.depends_on_ranks,
-            "arrays": arrays, "memory_per_rank": memory.iter().max(), "totals": totals,
+            "arrays": arrays, "memory_per_rank": memory.iter().max(), "messages_under_way": under_way, "totals": totals,
             "exchanges": self.exchanges.iter().map(|e| self.exchange_json(e)).collect::<Vec<_>>(),
             "steps": self.steps_json(&self.steps, sources),
         })

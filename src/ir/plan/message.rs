@@ -120,6 +120,24 @@ impl Plan {
         (0..self.ranks).flat_map(|to| self.messages_to_in(exchange, to, round)).collect()
     }
 
+    /// Bytes that each rank may hold at once for messages on their way: the most that it sends and receives in one exchange. `None` of more
+    /// ranks than are looked at one by one.
+    pub fn under_way(&self) -> Option<Vec<i64>> {
+        let mut most = vec![0; self.ranks as usize];
+        for e in &self.exchanges {
+            self.load(e).1?;
+            for round in 0..self.rounds_of(e) {
+                let mut now = vec![0; self.ranks as usize];
+                for m in self.messages_in(e, round) {
+                    now[m.from as usize] += m.bytes;
+                    now[m.to as usize] += m.bytes;
+                }
+                most.iter_mut().zip(now).for_each(|(m, n)| *m = n.max(*m));
+            }
+        }
+        Some(most)
+    }
+
     /// What a run sends; `None` of more ranks than are looked at one by one.
     pub fn totals(&self) -> Option<Totals> {
         let mut out = Totals { exact: true, ..Totals::default() };

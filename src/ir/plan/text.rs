@@ -111,7 +111,11 @@ impl Plan {
             let _ = writeln!(out, "  {:12} {layout}  {place}, rank 0 owns {part}{edge}", a.array.name);
         }
         let memory: Vec<i64> = self.sampled_ranks().iter().map(|&r| self.memory(r)).collect();
-        let _ = writeln!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
+        let _ = write!(out, "memory: at most {} a rank", bytes(memory.iter().copied().max().unwrap_or(0)));
+        match self.under_way().and_then(|u| u.into_iter().max()).filter(|most| *most > 0) {
+            Some(most) => drop(writeln!(out, ", and {} for messages on their way", bytes(most))),
+            None => out.push('\n'),
+        }
         let _ = writeln!(out, "\nsteps");
         self.steps_text(&self.steps, 1, sources, &mut out);
         out += &self.totals().map_or(String::new(), |t| format!("\n{}\n", totals_text(&t)));
