@@ -6,6 +6,7 @@ mod derivatives;
 mod expressions;
 mod indirect;
 mod products;
+mod rewriting;
 mod statements;
 
 use crate::model::*;

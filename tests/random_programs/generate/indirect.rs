@@ -4,38 +4,38 @@ use super::expressions::exact;
 use super::*;
 
 impl Generator {
-    /// An array of small whole numbers that nothing writes after its first content.
+    /// An array of small whole numbers, which stay small.
     pub(super) fn array_of_subscripts(&mut self) {
         let ty = *self.r.pick(&[Ty::I64, Ty::I64, Ty::I32, Ty::F64]);
         let rank = self.r.range(1, 3) as usize;
         let extents = self.extents.clone();
-        let shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min(14)).collect();
-        let below = self.r.range(1, if ty == Ty::F64 { 5 } else { 9 });
+        let shape: Vec<i64> = (0..rank).map(|_| (*self.r.pick(&extents)).min([40, 14][rank - 1])).collect();
+        let below = match ty {
+            Ty::F64 => self.r.range(1, 5),
+            _ if self.r.chance(50) => shape[0].min(14),
+            _ => self.r.range(1, 9),
+        };
         let placement = ["in replicated", "", "in (block)", "in (*)", "in (cyclic(2))"][self.r.range(0, 5) as usize];
         let placement = if rank == 1 { placement } else { ["", "in (*, block)"][self.r.range(0, 2) as usize] };
-        let edges = (0..rank)
-            .map(|_| *self.r.pick(&[Edge::None, Edge::Clamp, Edge::Periodic, Edge::Mirror, Edge::Constant(0)]))
-            .collect();
+        let others = [Edge::Clamp, Edge::Periodic, Edge::Mirror, Edge::Constant(0)];
+        let edges = (0..rank).map(|_| if self.r.chance(50) { Edge::None } else { *self.r.pick(&others) }).collect();
         let name = format!("a{}", self.program.arrays.len());
         self.program.arrays.push(Array { name, ty, shape, placement: placement.into(), edges, below });
     }
 
     /// An array that may be written.
     pub(super) fn target(&mut self, scope: &Scope) -> Array {
-        let open: Vec<Array> = scope.arrays.iter().filter(|a| a.below == 0).cloned().collect();
+        let all = self.r.chance(15);
+        let open: Vec<Array> = scope.arrays.iter().filter(|a| all || a.below == 0).cloned().collect();
         let open = if open.is_empty() { vec![self.program.arrays[0].clone()] } else { open };
         self.r.pick(&open).clone()
     }
 
     /// A read of an array of subscripts, and what its values stay below.
     fn subscript(&mut self, scope: &Scope) -> Option<(Expr, i64)> {
-        let known: Vec<Array> = scope.arrays.iter().filter(|a| a.below > 0 && !a.ty.is_float()).cloned().collect();
-        if known.is_empty() {
-            return None;
-        }
-        let a = self.r.pick(&known).clone();
-        let read = Expr::Read(a.ty, a.name.clone(), self.subs(scope, &a));
-        Some((if a.ty == Ty::I64 { read } else { Expr::Cast(Ty::I64, Box::new(read)) }, a.below))
+        let a = self.of_subscripts(scope)?;
+        let reads = *self.r.pick(&[0, 0, 0, 1, 2]);
+        Some((self.through(scope, &a, reads), a.below))
     }
 
     /// A subscript that is a value of the element.
@@ -48,8 +48,9 @@ impl Generator {
     /// A subscript at a value in `0..below`, brought inside where no edge catches it.
     pub(super) fn anywhere(&mut self, value: Expr, below: i64, n: i64, edge: Edge) -> Sub {
         let (m, konst) = match edge {
-            Edge::None if below <= n => (0, self.r.range(0, n - below + 1)),
+            Edge::None if below <= n => (0, if self.r.chance(60) { 0 } else { self.r.range(0, n - below + 1) }),
             Edge::None => (n, 0),
+            _ if self.r.chance(25) => (n, 0),
             _ if below < 100 => (0, self.r.range(-n, 4)),
             _ => (self.r.range(1, 3 * n + 2), self.r.range(-n, 2)),
         };
@@ -65,6 +66,11 @@ impl Generator {
 
     /// What an equation gives: an expression, sometimes with a scan.
     pub(super) fn value(&mut self, scope: &Scope, axes: &[Axis], left: &[Left], a: &Array) -> Expr {
+        if a.below > 0 {
+            let open = Array { ty: Ty::I64, below: 0, ..a.clone() };
+            let value = self.value(scope, axes, left, &open);
+            return self.kept(a, value);
+        }
         let depth = self.depth(&a.shape);
         let plain = axes.iter().all(|x| x.by == 1 && x.upto.is_none() && x.hi > x.lo);
         // An equation at an element that a scalar picks has no scans.
@@ -139,6 +145,11 @@ impl Generator {
                 Left::Value(Box::new(place), n)
             })
             .collect();
+        if a.below > 0 {
+            let value = self.expr(&inner, Ty::I64, 1);
+            let (value, op) = (self.kept(a, value), self.r.word(&["min=", "max="]));
+            return Some(Equation { target: a.name.clone(), left, op, value, axes, clause: true, otherwise: false });
+        }
         let value = self.expr(&inner, a.ty, 1);
         let op = self.r.word(&["+=", "+=", "-=", "*=", "min=", "max="]);
         Some(Equation { target: a.name.clone(), left, op, value, axes, clause: true, otherwise: false })

@@ -11,7 +11,7 @@ impl Generator {
 
     pub(super) fn statement(&mut self, scope: &mut Scope, depth: usize) -> Vec<Stmt> {
         let in_loop = scope.indices.iter().any(|i| !i.narrows);
-        match self.r.range(0, 32) {
+        match self.r.range(0, 33) {
             0..=5 if !scope.complex.is_empty() && self.r.chance(50) => self.of_complex(scope).into_iter().collect(),
             0..=8 => vec![self.direct(scope)],
             9..=13 => self.kernel(scope).into_iter().collect(),
@@ -56,6 +56,7 @@ impl Generator {
             25 => self.derivative(scope).into_iter().collect(),
             26 => vec![self.declare(scope)],
             27 => vec![self.places(scope)],
+            28..=30 if depth < 2 => self.rewriting(scope, depth).into_iter().collect(),
             22 => vec![Stmt::PrintArray(self.r.pick(&scope.arrays).name.clone())],
             _ => {
                 let n = self.r.range(1, 4);
@@ -77,7 +78,9 @@ impl Generator {
             scope.arrays.push(Array { name: name.clone(), ..a.clone() });
             return vec![Stmt::Keep(name, a.name)];
         }
-        let same: Vec<Array> = scope.arrays.iter().filter(|b| b.shape == a.shape && b.ty == a.ty).cloned().collect();
+        let small = |b: &Array| a.below == 0 || (1..=a.below).contains(&b.below);
+        let fits = |b: &&Array| b.shape == a.shape && b.ty == a.ty && small(b);
+        let same: Vec<Array> = scope.arrays.iter().filter(fits).cloned().collect();
         let file = if self.r.chance(60) { Some(self.r.range(0, 3) as usize) } else { None };
         vec![Stmt::Copy(a.name, self.r.pick(&same).name.clone(), file)]
     }
@@ -94,8 +97,9 @@ impl Generator {
         }
         let op = match a.ty {
             Ty::Bool => "=",
-            _ if self.r.chance(15) => self.r.word(&["+=", "-=", "*=", "min=", "max="]),
-            _ => "=",
+            _ if !self.r.chance(15) => "=",
+            _ if a.below > 0 => self.r.word(&["min=", "max="]),
+            _ => self.r.word(&["+=", "-=", "*=", "min=", "max="]),
         };
         let mut inner = scope.clone();
         self.enter(&mut inner, &axes);
@@ -348,7 +352,13 @@ impl Generator {
             let value = if otherwise {
                 // What is left has parts, and a scan would begin anew in each.
                 let depth = self.depth(&a.shape);
-                self.expr(&inner, a.ty, depth)
+                match a.below {
+                    0 => self.expr(&inner, a.ty, depth),
+                    _ => {
+                        let value = self.expr(&inner, Ty::I64, depth);
+                        self.kept(a, value)
+                    }
+                }
             } else {
                 self.value(&inner, &axes, &left, a)
             };
@@ -383,7 +393,7 @@ impl Generator {
     /// A workflow from one array to one of the same shape, with a loop and perhaps a local array.
     fn workflow(&mut self, scope: &Scope, _in_loop: bool) -> Vec<Stmt> {
         let a = self.r.pick(&scope.arrays).clone();
-        let fits = |b: &&Array| b.shape == a.shape && b.ty == a.ty && b.below == 0;
+        let fits = |b: &&Array| b.shape == a.shape && b.ty == a.ty && [0, a.below].contains(&b.below);
         let same: Vec<Array> = scope.arrays.iter().filter(fits).cloned().collect();
         if same.is_empty() {
             return vec![];
@@ -396,16 +406,16 @@ impl Generator {
             arrays: vec![Array { name: "p".into(), ..a.clone() }, Array { name: "x".into(), ..target.clone() }],
             ..Scope::default()
         };
-        let equation = |g: &mut Generator, scope: &Scope, target: &str| {
+        let equation = |g: &mut Generator, scope: &Scope| {
             let mut s = scope.clone();
             let partial = g.r.chance(30);
             let (left, axes, clause) =
                 if partial { g.part(&a.shape) } else { (plain(&a.shape), whole(&a.shape), false) };
             g.enter(&mut s, &axes);
-            let value = g.value(&s, &axes, &left, &a);
-            Stmt::Equation(Equation { target: target.into(), left, op: "=", value, axes, clause, otherwise: false })
+            let value = g.value(&s, &axes, &left, &target);
+            Stmt::Equation(Equation { target: "x".into(), left, op: "=", value, axes, clause, otherwise: false })
         };
-        let mut body = vec![equation(self, &inner, "x")];
+        let mut body = vec![equation(self, &inner)];
         let index = self.name("t");
         let rounds = self.r.range(0, 3);
         if self.r.chance(50) {
@@ -422,7 +432,7 @@ impl Generator {
                 free: false,
             });
         }
-        let round = (0..self.r.range(1, 3)).map(|_| equation(self, &inner, "x")).collect();
+        let round = (0..self.r.range(1, 3)).map(|_| equation(self, &inner)).collect();
         body.push(Stmt::For { index, lo: 0, hi: rounds, by: 1, body: round });
         if self.r.chance(30) {
             body.push(Stmt::PrintArray("x".into()));
