@@ -268,6 +268,9 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if first == "array" && (e.says("`:`") || e.has(Rule::typed_array)) => {
             "an array is `array u: f32[n, m] in tiles edge clamp`"
         }
+        _ if e.has(Rule::dist) || e.has(Rule::star) => {
+            "each dimension is `block`, `cyclic`, `cyclic(8)` or `*` (whole): `in (block, *)`"
+        }
         _ if e.has(Rule::edge) => "the edges are `clamp`, `periodic`, `mirror`, `odd`, `constant(x)` and `none`",
         _ if e.says("the end of the statement") && matches!(first, "let" | "var") && found == "," => {
             "one name a `let`: begin a new line"
