@@ -136,7 +136,7 @@ impl Scatters {
 impl Rank<'_> {
     /// `into[index] op= value` for all elements of `index` and `value`, whose linear indices are inside. A collective.
     pub(super) fn scatter(&mut self, s: Scatter) -> Result<(), Failure> {
-        if self.device.scatter_unordered(&s)? {
+        if self.device.scatter_alone(&s, &mut self.state)? {
             self.versions.written(s.into);
             return Ok(());
         }

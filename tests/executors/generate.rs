@@ -76,8 +76,9 @@ pub struct Case {
 }
 
 pub fn tables() -> Vec<Table> {
-    let of = |ty, n: i128| Table { ty, values: (0..n).map(|i| Value::int(ty, i * i - 7)).collect() };
-    let floats = |ty, n| Table { ty, values: (0..n).map(|i| Value::float(ty, i as f64 * 0.3)).collect() };
+    let of = |ty, n: i128| Table { ty, values: (0..n).map(|i| Value::int(ty, i * i - 7)).collect(), literal: false };
+    let floats =
+        |ty, n| Table { ty, values: (0..n).map(|i| Value::float(ty, i as f64 * 0.3)).collect(), literal: false };
     vec![floats(Ty::F32, 5), of(Ty::I64, 7), of(Ty::U32, 16), floats(Ty::F64, 3), of(Ty::Bool, 4), floats(Ty::F16, 6)]
 }
 

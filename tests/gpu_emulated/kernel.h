@@ -47,6 +47,7 @@ static inline long long __double_as_longlong(double x) { return emu_as<long long
 static inline double __longlong_as_double(long long x) { return emu_as<double>(x); }
 static inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
 static inline int __clzll(long long x) { return x ? __builtin_clzll(x) : 64; }
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline unsigned __cvta_generic_to_shared(const void *p) { return (unsigned)((const unsigned char *)p - room); }
 

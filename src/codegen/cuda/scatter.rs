@@ -9,6 +9,14 @@ use crate::ir::ty::Ty;
 /// What the kernels share.
 pub const PRELUDE: &str = include_str!("scatter.cu");
 
+/// Sorts values by their elements, which then take them.
+pub const SORT: &str = include_str!("sort.cu");
+/// Values that a block of the sort moves, and what a digit can be: `MG_TILE` and `MG_DIGITS` of its text.
+pub const TILE: u64 = 4096;
+pub const DIGITS: u64 = 256;
+/// Elements with more values are done by a warp: `MG_LONG`.
+pub const LONG: u64 = 128;
+
 /// Threads of a block; a warp does a task.
 pub const THREADS: u32 = 256;
 
@@ -19,6 +27,8 @@ pub enum Order {
     Listed { wide: bool },
     /// Any: no lists. Of integers, but not division.
     Any,
+    /// That of the values, which the GPU sorts by their elements: for places that change.
+    Sorted,
 }
 
 /// A kernel that applies values to elements.
@@ -48,6 +58,7 @@ impl Take {
             Order::Listed { wide: false } => "",
             Order::Listed { wide: true } => "_wide",
             Order::Any => "_any",
+            Order::Sorted => "_sorted",
         };
         format!("mgpu_take_{}_{}{complex}{order}", c_memory(self.ty), self.word())
     }
@@ -80,27 +91,49 @@ impl Take {
 
     fn write(&self, out: &mut String) {
         let (ty, name) = (c_memory(self.ty), self.name());
-        let head = format!("extern \"C\" __global__ void __launch_bounds__({THREADS}) {name}");
-        let Order::Listed { wide } = self.order else {
+        let head = |name: &str| format!("extern \"C\" __global__ void __launch_bounds__({THREADS}) {name}");
+        if self.order == Order::Any {
             let _ = writeln!(
                 out,
-                "{head}({ty} *data, const {ty} *values, const i64 *places, u64 n) {{\n\
+                "{}({ty} *data, const {ty} *values, const i64 *places, u64 n) {{\n\
                  \x20   const u64 step = (u64)gridDim.x * blockDim.x;\n\
                  \x20   for (u64 k = (u64)blockIdx.x * blockDim.x + threadIdx.x; k < n; k += step)\n\
                  \x20       mg_meet_{}(data + places[k], values[k]);\n}}",
+                head(&name),
                 self.word()
             );
             return;
-        };
-        let (base, index) = (if self.complex { "mg_pair" } else { "mg_single" }, if wide { "u64" } else { "u32" });
+        }
+        let base = if self.complex { "mg_pair" } else { "mg_single" };
         let _ = writeln!(
             out,
-            "struct {name}_how : {base}<{ty}> {{ FN whole join(whole a, whole b) {{ return {}; }} }};\n\
-             {head}({ty} *data, const {ty} *values, const {index} *elements, const u32 *counts, const u64 *first,\n\
-             \x20   const {index} *positions, u64 longs, u64 tasks) {{\n\
-             \x20   mg_take<{name}_how, {index}>(data, values, elements, counts, first, positions, longs, tasks);\n}}",
+            "struct {name}_how : {base}<{ty}> {{ FN whole join(whole a, whole b) {{ return {}; }} }};",
             self.text()
         );
+        let Order::Listed { wide } = self.order else {
+            for (kernel, fold) in [(&name, "mg_fold"), (&self.long_name(), "mg_fold_long")] {
+                let _ = writeln!(
+                    out,
+                    "{}({ty} *data, const {ty} *values, const u32 *keys, const u32 *positions, u64 n, u32 *longs) {{\n\
+                     \x20   {fold}<{name}_how>(data, values, keys, positions, n, longs);\n}}",
+                    head(kernel)
+                );
+            }
+            return;
+        };
+        let index = if wide { "u64" } else { "u32" };
+        let _ = writeln!(
+            out,
+            "{}({ty} *data, const {ty} *values, const {index} *elements, const u32 *counts, const u64 *first,\n\
+             \x20   const {index} *positions, u64 longs, u64 tasks) {{\n\
+             \x20   mg_take<{name}_how, {index}>(data, values, elements, counts, first, positions, longs, tasks);\n}}",
+            head(&name)
+        );
+    }
+
+    /// The kernel for elements that take many sorted values.
+    pub fn long_name(&self) -> String {
+        format!("{}_long", self.name())
     }
 }
 
@@ -110,6 +143,9 @@ pub fn write(out: &mut String, takes: &[Take]) {
         return;
     }
     out.push_str(PRELUDE);
+    if takes.iter().any(|t| t.order == Order::Sorted) {
+        out.push_str(SORT);
+    }
     let mut written: Vec<Take> = vec![];
     for take in takes {
         if !written.contains(take) {

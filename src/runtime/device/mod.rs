@@ -106,8 +106,8 @@ pub trait Device {
         false
     }
 
-    /// `into[index] op= value` where the order of the values does not change the bits, and none travels; says whether that was so.
-    fn scatter_unordered(&mut self, _: &Scatter) -> Result<bool, Failure> {
+    /// `into[index] op= value`, if the device finds out by itself who takes what; says whether it did. A collective.
+    fn scatter_alone(&mut self, _: &Scatter, _: &mut RankState) -> Result<bool, Failure> {
         Ok(false)
     }
 

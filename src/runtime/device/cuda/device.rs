@@ -252,8 +252,8 @@ impl Device for CudaDevice<'_> {
         true
     }
 
-    fn scatter_unordered(&mut self, s: &Scatter) -> Result<bool, Failure> {
-        self.scatter_in_any_order(s)
+    fn scatter_alone(&mut self, s: &Scatter, state: &mut RankState) -> Result<bool, Failure> {
+        self.scatter_by_itself(s, state)
     }
 
     fn keep_route(&mut self, s: &Scatter, sends: &[Picks], takes: &[Numbers]) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ mod reduce;
 mod rounds;
 mod scatter;
 mod seat;
+mod sort;
 mod start;
 mod storage;
 pub mod transport;

@@ -1,5 +1,5 @@
-//! Scatters in device memory: lists of who takes what lie there, and a kernel applies them. Values for other ranks are packed by a
-//! kernel and travel through the host.
+//! Scatters in device memory. Where the places of the values stay, lists of who takes what lie there, and a kernel applies them; values for
+//! other ranks are packed by a kernel and travel through the host. Where they change, see [`super::sort`].
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::carry::bytes_of;
 use super::device::{CudaDevice, broken};
 use super::driver::{Call, CudaError, Function, Gpu, Launch};
+use super::sort::{self, Sorter};
 use super::storage::padded;
 use crate::codegen::cuda::scatter::{Order, THREADS, Take};
 use crate::ir::kernel::{ArrayId, BinaryOp};
@@ -84,15 +85,26 @@ pub struct Scatters {
     /// Packs the values that travel.
     pub pick: Option<Function>,
     kept: HashMap<ArrayId, Kept>,
+    /// For those whose places change.
+    pub(super) sorter: Option<Sorter>,
 }
 
 impl Scatters {
-    /// Finds the kernels of a plan; nothing is kept yet.
-    pub fn new(plan: &Plan, function: &dyn Fn(&str) -> Result<Function, Problem>) -> Result<Scatters, Problem> {
+    /// Finds the kernels of a plan, and room for what is sorted; nothing is kept yet.
+    pub fn new(
+        plan: &Plan,
+        me: i64,
+        gpu: &mut Gpu,
+        function: &dyn Fn(&str) -> Result<Function, Problem>,
+        bad: &dyn Fn(CudaError) -> Problem,
+    ) -> Result<Scatters, Problem> {
         let mut out = Scatters::default();
         for (index, take) in takes(plan) {
             out.takes.insert(index, (take, function(&take.name())?));
             out.pick = Some(function("mgpu_pick")?);
+        }
+        if out.takes.values().any(|t| t.0.order == Order::Sorted) {
+            out.sorter = Some(Sorter::new(plan, me, gpu, function, bad)?);
         }
         Ok(out)
     }
@@ -112,16 +124,19 @@ impl Image {
 }
 
 /// Where the elements of a rank's part of an array lie.
-fn spots(plan: &Plan, id: ArrayId, rank: i64) -> Spots {
+pub(super) fn spots(plan: &Plan, id: ArrayId, rank: i64) -> Spots {
     Spots::new(&plan.array(id).layout.part(rank), &padded(plan, Place::Array(id), rank))
 }
 
 /// The kernel that applies a scatter's values.
-fn take_of(plan: &Plan, [into, index, value]: [ArrayId; 3], op: BinaryOp, complex: bool) -> Take {
+fn take_of(plan: &Plan, arrays: [ArrayId; 3], (op, complex, kept): (BinaryOp, bool, bool)) -> Take {
+    let [into, _, value] = arrays;
     let ty = plan.array(into).array.ty;
-    let gapless = || [into, index, value].iter().all(|a| spots(plan, *a, 0).gapless().is_some());
+    let gapless = || arrays.iter().all(|a| spots(plan, *a, 0).gapless().is_some());
     let order = if plan.ranks == 1 && ty.is_int() && op != BinaryOp::Div && gapless() {
         Order::Any
+    } else if !kept && !complex && sort::sorts(plan, arrays) {
+        Order::Sorted
     } else {
         // All ranks that hold elements store equally many.
         let stored = |a: ArrayId| (0..plan.ranks).map(|r| padded(plan, Place::Array(a), r)).find(|b| !b.is_empty());
@@ -135,6 +150,7 @@ fn take_of(plan: &Plan, [into, index, value]: [ArrayId; 3], op: BinaryOp, comple
 pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
     let bytes = |(index, take): (ArrayId, Take)| match take.order {
         Order::Any => None,
+        Order::Sorted => Some((index, sort::bytes(plan, index, me))),
         Order::Listed { wide } => {
             let values = plan.array(index).layout.part(me).len() as u64;
             Some((index, values * if wide { 8 } else { 4 }))
@@ -147,25 +163,32 @@ pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
 pub fn takes(plan: &Plan) -> Vec<(ArrayId, Take)> {
     let mut out = vec![];
     plan.each_step(&plan.steps, &mut |s| {
-        if let StepKind::Scatter { into, index, value, op, complex, .. } = &s.kind {
-            out.push((*index, take_of(plan, [*into, *index, *value], *op, *complex)));
+        if let StepKind::Scatter { into, index, value, op, complex, kept, .. } = &s.kind {
+            out.push((*index, take_of(plan, [*into, *index, *value], (*op, *complex, *kept))));
         }
     });
     out
 }
 
 impl CudaDevice<'_> {
-    fn take(&self, s: &Scatter) -> Result<(Take, Function), Failure> {
+    pub(super) fn take(&self, s: &Scatter) -> Result<(Take, Function), Failure> {
         let known = self.scatters.takes.get(&s.key()).copied();
         known.ok_or_else(|| Failure::Internal("a scatter has no kernel".into()))
     }
 
-    /// Lets values come in any order, where that gives the same bits; says whether it did.
-    pub(super) fn scatter_in_any_order(&mut self, s: &Scatter) -> Result<bool, Failure> {
+    /// Runs a scatter that needs no lists; says whether it was one.
+    pub(super) fn scatter_by_itself(&mut self, s: &Scatter, state: &mut RankState) -> Result<bool, Failure> {
         let (take, function) = self.take(s)?;
-        if take.order != Order::Any {
-            return Ok(false);
+        match take.order {
+            Order::Any => self.scatter_in_any_order(s, function)?,
+            Order::Sorted => self.scatter_sorted(s, function, state)?,
+            Order::Listed { .. } => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// Lets values come in any order, which gives the same bits.
+    fn scatter_in_any_order(&mut self, s: &Scatter, function: Function) -> Result<(), Failure> {
         self.settle()?;
         let count = self.plan.array(s.value).layout.part(self.me).len() as u64;
         let first = |id: ArrayId| {
@@ -183,7 +206,7 @@ impl CudaDevice<'_> {
             block: (THREADS, 1),
             words: vec![data, values, places, count],
         });
-        Ok(true)
+        Ok(())
     }
 
     /// Brings the lists of a scatter into device memory, in place of the last ones.

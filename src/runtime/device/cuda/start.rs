@@ -138,7 +138,7 @@ impl<'a> CudaDevice<'a> {
         let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
         let edges = Edges::of(plan);
         let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
-        let scatters = Scatters::new(plan, &function)?;
+        let scatters = Scatters::new(plan, me, &mut gpu, &function, bad)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {
