@@ -262,9 +262,7 @@ impl Checker<'_> {
         // All right sides are read before any left side changes.
         let regs: Vec<_> = scalars.iter().flat_map(|(id, v)| self.builder().results(v, *id)).collect();
         if !regs.is_empty() {
-            let code = self.builder().finish();
-            *self.builder() = Builder::new(vec![]);
-            self.emit_stmt(StmtKind::Scalars { code, results: regs }, span);
+            self.scalars(regs, span);
         }
         Some(())
     }

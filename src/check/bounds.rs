@@ -149,7 +149,7 @@ impl Checker<'_> {
         let (mut index, computed) = self.subscripts(id, ids, given)?;
         self.bound_scalars(id, &mut index, ids)?;
         let Some(mut counters) = self.builder().counters_of(&index) else {
-            return self.not_yet("a read at a loop counter whose bounds are not index arithmetic", span);
+            return self.beyond("a read at a loop counter whose bounds are not index arithmetic", span);
         };
         let bound = |c: &Computed| (c.reg, Affine::constant(c.range.lo), Affine::constant(c.range.hi));
         counters.extend(computed.iter().map(bound));
@@ -219,7 +219,7 @@ impl Checker<'_> {
         for (d, (&n, edge)) in shape.iter().zip(&edges).enumerate() {
             let span = self.span(ids[d]);
             let Some(image) = &image else {
-                ok = self.not_yet("a read at a scalar whose range is not known before the program runs", span);
+                ok = self.beyond("a read at a scalar whose range is not known before the program runs", span);
                 continue;
             };
             let r = image.dims[d];

@@ -431,7 +431,7 @@ impl Checker<'_> {
         let module = self.library("math", span)?;
         let item = match self.modules[module].globals.get(&format!("{name}_{ty}")) {
             Some((Global::Fn(m, item), _)) => (*m, *item),
-            _ => return self.not_yet(&format!("`{name}` of `{ty}`"), span),
+            _ => return self.beyond(&format!("`{name}` of `{ty}`"), span),
         };
         let mut args = vec![];
         for (v, at) in vals {

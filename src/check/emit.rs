@@ -5,6 +5,7 @@ use crate::ir::format::complex_text;
 use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::*;
 use crate::ir::ty::{Ty, Value};
+use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A value during checking.
@@ -107,6 +108,17 @@ impl Val {
 /// What an operation is, for sharing: the result type and the operation's text form.
 type Key = (Ty, String);
 
+/// A subscript of a table where a condition holds.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    pub reg: Reg,
+    /// The extent, the subscript's text, the table's name, the place.
+    pub extent: i64,
+    pub text: String,
+    pub table: String,
+    pub span: Span,
+}
+
 /// One nest or scalar computation in the making.
 #[derive(Clone, Default)]
 pub struct Builder {
@@ -133,6 +145,8 @@ pub struct Builder {
     pub only: Vec<(usize, Affine)>,
     /// Subscripts that are to be checked.
     pub checks: Vec<Check>,
+    /// Subscripts of tables in scalar code that may not run: what they were, if they were computed.
+    pub guarded: Vec<Guarded>,
     /// Whether the code being written may not run at all.
     pub conditional: bool,
     /// The elementary functions among the code.
@@ -443,9 +457,11 @@ impl Builder {
 
     /// The finished code.
     pub fn finish(&mut self) -> Code {
+        let inside = |g: &Guarded| Inst::Op { dst: g.reg, op: Op::Const(Value::i64(0)) };
+        let before = self.guarded.iter().map(inside);
         Code {
             regs: std::mem::take(&mut self.regs),
-            body: self.blocks.pop().unwrap_or_default(),
+            body: before.chain(self.blocks.pop().unwrap_or_default()).collect(),
             calls: std::mem::take(&mut self.calls),
         }
     }

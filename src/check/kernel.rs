@@ -7,7 +7,6 @@ use super::emit::{Builder, Val, ValKind};
 use super::env::{Env, IndexedLet, Local};
 use super::partial::Partial;
 use crate::ir::kernel::{ArrayId, ScalarId};
-use crate::ir::program::StmtKind;
 use crate::ir::ty::Ty;
 use crate::source::Span;
 use crate::syntax::ast::{self, AssignOp, Clause, ExprId, ExprKind, ItemKind, KernelBody, KernelDecl, Target};
@@ -147,10 +146,7 @@ impl Checker<'_> {
             return;
         }
         let results = vals.iter().flat_map(|(id, v)| self.builder().results(v, *id)).collect();
-        let code = self.builder().finish();
-        *self.builder() = Builder::new(vec![]);
-        let span = Span::new(crate::source::FileId(0), 0, 0);
-        self.emit_stmt(StmtKind::Scalars { code, results }, span);
+        self.scalars(results, Span::new(crate::source::FileId(0), 0, 0));
     }
 
     pub(super) fn expand_kernel(

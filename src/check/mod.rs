@@ -293,15 +293,10 @@ impl Checker<'_> {
         None
     }
 
-    /// What parses but is not executed yet gets this one report.
-    fn not_yet<T>(&mut self, what: &str, span: Span) -> Option<T> {
-        self.fail_help(
-            "E0900",
-            format!("{what} is part of the language, but this version of mgpu does not execute it yet"),
-            span,
-            "used here",
-            "`mgpu explain E0900` lists what is not executed yet",
-        )
+    /// What no program is known to reach.
+    fn beyond<T>(&mut self, what: &str, span: Span) -> Option<T> {
+        let help = "this is a defect of mgpu; please report it with the program";
+        self.fail_help("E0800", format!("internal error: {what} cannot be compiled"), span, "used here", help)
     }
 
     fn builder(&mut self) -> &mut Builder {

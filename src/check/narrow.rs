@@ -390,7 +390,8 @@ impl Checker<'_> {
     /// One branch of an `if`: its value, its code, and whether the code may run where the condition does not hold.
     fn branch_of(&mut self, facts: &Narrowing, value: impl FnOnce(&mut Self) -> Option<Val>) -> Option<Branch> {
         let held = self.scalar_facts.len();
-        let checks = self.builder().checks.len();
+        let count = |c: &mut Self| c.builder().checks.len() + c.builder().guarded.len();
+        let checks = count(self);
         let scope = self.builder().open();
         self.builder().conditional = true;
         let narrowed = self.narrow(facts);
@@ -407,9 +408,8 @@ impl Checker<'_> {
             }
             _ => false,
         };
-        let guarded = narrowed && code.iter().any(reads)
-            || code.iter().any(|i| checked(self, i))
-            || self.builder().checks.len() > checks;
+        let guarded =
+            narrowed && code.iter().any(reads) || code.iter().any(|i| checked(self, i)) || count(self) > checks;
         let pure = !guarded && code.iter().all(|i| matches!(i, Inst::Op { .. }));
         Some(Branch { val: v?, code, pure, range })
     }

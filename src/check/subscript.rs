@@ -1,9 +1,9 @@
 //! Subscripts at scalars of the workflow: in bounds by what is known of the scalar, else checked when the program runs.
 
 use super::Checker;
-use super::emit::{Builder, Val, ValKind};
+use super::emit::{Builder, Guarded, Val, ValKind};
 use crate::ir::index_box::Interval;
-use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, Check, ScalarId, Sym};
+use crate::ir::kernel::{Affine, ArrayId, BinaryOp as B, Check, Reg, ScalarId, Sym};
 use crate::ir::program::{Edge, PrintPart, RunCheck, StmtKind};
 use crate::ir::ty::{Ty, Value};
 use crate::source::Span;
@@ -79,6 +79,36 @@ impl Checker<'_> {
         Val::reg(reg, Ty::I64).ranged(Some(Interval::new(0, n)))
     }
 
+    /// A table's subscript in scalar code that may not run: it is noted, and checked behind the code ([`Checker::scalars`]); what is read where
+    /// it lies outside is another element.
+    pub(super) fn checked_behind(&mut self, v: Val, table: &Ident, extent: i64, span: Span) -> Val {
+        let (text, table) = (self.sources.text(span).to_string(), table.name.clone());
+        let b = self.builder();
+        let v = b.cast(&v, Ty::I64);
+        let from = b.materialise(&v);
+        let reg = b.variable(Ty::I64);
+        b.set(reg, from);
+        b.guarded.push(Guarded { reg, extent, text, table, span });
+        let v = b.binary(B::Max, &Val::reg(from, Ty::I64), &Val::constant(Value::i64(0)));
+        let v = b.binary(B::Min, &v, &Val::constant(Value::i64((extent - 1).max(0))));
+        v.ranged(Some(Interval::new(0, extent)))
+    }
+
+    /// Ends the scalar code being written with these results, and checks the subscripts that it noted.
+    pub(super) fn scalars(&mut self, mut results: Vec<(Reg, ScalarId)>, span: Span) {
+        let guarded = self.builder().guarded.clone();
+        let noted: Vec<ScalarId> = guarded.iter().map(|_| self.new_scalar("", Ty::I64)).collect();
+        results.extend(guarded.iter().map(|g| g.reg).zip(noted.iter().copied()));
+        let code = self.builder().finish();
+        *self.builder() = Builder::new(vec![]);
+        self.emit_stmt(StmtKind::Scalars { code, results }, span);
+        for (g, id) in guarded.iter().zip(noted) {
+            let extent = format!("the table has {}", super::counted(g.extent as usize, "element"));
+            let what = Checked { text: &g.text, name: &g.table, extent, from: 0, reach: 1 };
+            self.checked_scalar(id, Interval::new(0, g.extent), what, g.span);
+        }
+    }
+
     /// Scalar code that runs before the code being written.
     pub(super) fn before(&mut self, name: &str, value: impl FnOnce(&mut Builder) -> Val) -> ScalarId {
         self.builders.push(Builder::new(vec![]));
@@ -109,7 +139,7 @@ impl Checker<'_> {
         let a = self.program.arrays[array.0 as usize].clone();
         let around = self.affine_range(rest);
         let (Some(r), false) = (around, self.builder().conditional) else {
-            return self.not_yet("a read, where a condition holds, at a scalar of unknown range", span);
+            return self.beyond("a read, where a condition holds, at a scalar of unknown range", span);
         };
         let n = a.shape[d];
         let past = if a.edges[d] == Edge::None { 0 } else { 2 * n + 64 };

@@ -182,11 +182,7 @@ impl Checker<'_> {
         match self.known_range(&v) {
             _ if self.generic => {}
             None if self.builder().nest => v = self.checked_in_place(v, base, n, at),
-            None => {
-                let what =
-                    "a table read, where a condition holds outside of equations, at a subscript of unknown range";
-                return self.not_yet(what, at);
-            }
+            None => v = self.checked_behind(v, base, n, at),
             Some(r) if !r.is_empty() && (r.lo < 0 || r.hi > n) => {
                 let worst = if r.lo < 0 { r.lo } else { r.hi - 1 };
                 let text = self.sources.text(at).to_string();

@@ -116,6 +116,5 @@ pub const PAGES: &[(&str, &str)] = &[
     ("E0700", include_str!("../../docs/errors/E0700.md")),
     ("E0701", include_str!("../../docs/errors/E0701.md")),
     ("E0800", include_str!("../../docs/errors/E0800.md")),
-    ("E0900", include_str!("../../docs/errors/E0900.md")),
     ("E0901", include_str!("../../docs/errors/E0901.md")),
 ];
