@@ -44,10 +44,10 @@ impl Checker<'_> {
             if self.modules[0].used.contains(&i) {
                 continue;
             }
-            let (before, mut first) = (self.sink.items.len(), None);
+            let (before, mut first) = (self.reported(), None);
             for types in made_up_types(&item.kind) {
                 self.check_alone(i, &item.kind, &types);
-                let reports = self.sink.items.split_off(before);
+                let reports = self.withdrawn(before);
                 if reports.is_empty() {
                     first = None;
                     break;
@@ -66,13 +66,11 @@ impl Checker<'_> {
 
     /// Does something whose effect on the program is dropped.
     pub(super) fn aside<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
-        let sizes = (self.program.arrays.len(), self.program.scalars.len(), self.program.nests.len());
+        let sizes = self.program.sizes();
         self.blocks.push(vec![]);
         let out = f(self);
         self.blocks.pop();
-        self.program.arrays.truncate(sizes.0);
-        self.program.scalars.truncate(sizes.1);
-        self.program.nests.truncate(sizes.2);
+        self.program.cut_back(sizes);
         out
     }
 

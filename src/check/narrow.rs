@@ -292,12 +292,12 @@ impl Checker<'_> {
 
     /// A literal as the other branch of an `if`, which is not computed, would have it.
     fn like_branch(&mut self, v: Val, id: ExprId, other: ExprId, expected: Option<Ty>) -> Option<Val> {
-        let (held, reports) = (self.builder().clone(), self.sink.items.len());
+        let (held, reports) = (self.builder().clone(), self.reported());
         self.builders.push(held);
         let o = self.aside(|c| c.expr(other, expected));
         self.builders.pop();
         // It may be wrong where it is not computed.
-        self.sink.items.truncate(reports);
+        self.withdrawn(reports);
         let at = self.span(id);
         let ty = o.as_ref().filter(|o| !o.is_flex()).map(|o| o.ty).or(expected);
         match (o, ty) {

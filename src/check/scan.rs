@@ -99,18 +99,13 @@ impl Checker<'_> {
         term: ExprId,
         expected: Option<Ty>,
     ) -> Option<Ty> {
-        let p = &self.program;
-        let (nests, arrays, scalars) = (p.nests.len(), p.arrays.len(), p.scalars.len());
+        let sizes = self.program.sizes();
         self.blocks.push(vec![]);
         self.push_builder(Builder::new_nest(domain.to_vec()));
         let v = self.term_value(op, term, expected);
         self.builders.pop();
         self.blocks.pop();
-        let p = &mut self.program;
-        p.nests.truncate(nests);
-        p.arrays.truncate(arrays);
-        p.scalars.truncate(scalars);
-        p.scalar_ranges.retain(|id, _| (id.0 as usize) < scalars);
+        self.program.cut_back(sizes);
         v.map(|v| v.ty)
     }
 

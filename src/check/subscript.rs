@@ -87,7 +87,14 @@ impl Checker<'_> {
         let v = b.cast(&v, Ty::I64);
         let from = b.materialise(&v);
         let reg = b.variable(Ty::I64);
-        b.set(reg, from);
+        // The first that lies outside stays: the code may run in a loop.
+        let noted = Val::reg(reg, Ty::I64);
+        let low = b.binary(B::Ge, &noted, &Val::constant(Value::i64(0)));
+        let high = b.binary(B::Lt, &noted, &Val::constant(Value::i64(extent)));
+        let inside = b.binary(B::And, &low, &high);
+        let next = b.select(&inside, &Val::reg(from, Ty::I64), &noted);
+        let next = b.materialise(&next);
+        b.set(reg, next);
         b.guarded.push(Guarded { reg, extent, text, table, span });
         let v = b.binary(B::Max, &Val::reg(from, Ty::I64), &Val::constant(Value::i64(0)));
         let v = b.binary(B::Min, &v, &Val::constant(Value::i64((extent - 1).max(0))));

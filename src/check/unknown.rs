@@ -7,6 +7,10 @@ use crate::source::Span;
 use crate::syntax::ast::{AssignOp, BinaryOp, Block, Expr, ExprId, ExprKind, StmtKind, Target};
 use crate::syntax::habits;
 
+/// How many reports there are, and how many names nothing more is said of.
+#[derive(Clone, Copy)]
+pub(super) struct Reported(pub usize, usize);
+
 impl Checker<'_> {
     /// Reports an unknown name with the nearest known one.
     pub(super) fn unknown<T>(&mut self, name: &str, span: Span, what: &str) -> Option<T> {
@@ -234,6 +238,17 @@ impl Checker<'_> {
             part if is_loose(&part) => self.in_every_part(&part, name),
             _ => self.mentions(part, name),
         })
+    }
+
+    /// What has been reported so far, for [`Checker::withdrawn`].
+    pub(super) fn reported(&self) -> Reported {
+        Reported(self.sink.items.len(), self.told.len())
+    }
+
+    /// Takes back what has been reported since; names may be reported again.
+    pub(super) fn withdrawn(&mut self, since: Reported) -> Vec<Diagnostic> {
+        self.told.truncate(since.1);
+        self.sink.items.split_off(since.0)
     }
 
     /// Reports, and nothing more of this name within `around`.

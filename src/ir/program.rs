@@ -346,3 +346,20 @@ pub struct Program {
     /// A value of the program depends on `ranks`, so its results may too.
     pub depends_on_ranks: bool,
 }
+
+impl Program {
+    /// How many arrays, scalars and nests there are, for [`Program::cut_back`].
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.arrays.len(), self.scalars.len(), self.nests.len()]
+    }
+
+    /// Drops what came since there were so many arrays, scalars and nests, and what was noted of it: others will have its numbers.
+    pub fn cut_back(&mut self, [arrays, scalars, nests]: [usize; 3]) {
+        self.arrays.truncate(arrays);
+        self.runs.retain(|id, _| (id.0 as usize) < arrays);
+        self.scalars.truncate(scalars);
+        self.scalar_ranges.retain(|id, _| (id.0 as usize) < scalars);
+        self.counted.retain(|id, _| (id.0 as usize) < scalars);
+        self.nests.truncate(nests);
+    }
+}

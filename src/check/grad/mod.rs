@@ -20,6 +20,7 @@ mod scatter;
 use super::emit::Builder;
 use super::env::{Env, Global};
 use super::kernel::{Arg, Outcome};
+use super::unknown::Reported;
 use super::{Checker, Module};
 use crate::ir::kernel::ArrayId;
 use crate::ir::program::Edge;
@@ -96,10 +97,10 @@ impl Checker<'_> {
                 }
             }
         }
-        let before = self.sink.items.len();
+        let before = self.reported();
         let made = self.derivative(module, item, &wrt, Given { edges, sizes, bound });
         let out = made.and_then(|made| self.expand_kernel(made, 0, args.clone(), targets, span));
-        if self.sink.items.len() > before {
+        if self.reported().0 > before.0 {
             self.reports_of_source((module, item), args, before, span);
         }
         let mut out = out?;
@@ -108,12 +109,12 @@ impl Checker<'_> {
     }
 
     /// What is wrong with a kernel is told of its own text, in place of the reports from `before` on, which are of its derivative.
-    fn reports_of_source(&mut self, (module, item): (usize, usize), args: Vec<Arg>, before: usize, span: Span) {
-        let of_derivative = self.sink.items.split_off(before);
+    fn reports_of_source(&mut self, (module, item): (usize, usize), args: Vec<Arg>, before: Reported, span: Span) {
+        let of_derivative = self.withdrawn(before);
         self.builders.push(Builder::new(vec![]));
         self.aside(|c| c.expand_kernel(module, item, args, &[], span));
         self.builders.pop();
-        if self.sink.items.len() == before {
+        if self.reported().0 == before.0 {
             self.sink.items.extend(of_derivative);
         }
     }

@@ -19,6 +19,7 @@ impl Plan {
     /// * Pieces do not overlap and lie in the receiver's storage.
     /// * No wait cycle: every rank sends before it waits, in every exchange, and all ranks go through the same exchanges.
     /// * Every exchange is used by a step, once a place.
+    /// * Arrays that change places are divided alike.
     /// * What arrives panel by panel, the next one ahead, is not written between its rounds.
     pub fn verify(&self) -> Result<(), String> {
         let ranks: Vec<i64> = if self.ranks <= ALL_RANKS {
@@ -34,6 +35,18 @@ impl Plan {
             }
         }
         self.verify_panels(&self.steps)?;
+        let mut unlike = None;
+        self.each_step(&self.steps, &mut |s| {
+            if let StepKind::Swap(a, b) = s.kind
+                && (self.array(a).layout != self.array(b).layout || self.array(a).ghost != self.array(b).ghost)
+            {
+                unlike =
+                    Some(format!("`{}` and `{}` change places", self.array(a).array.name, self.array(b).array.name));
+            }
+        });
+        if let Some(why) = unlike {
+            return Err(format!("{why}, and are not divided alike"));
+        }
         let mut used = BTreeSet::new();
         collect(&self.steps, &mut used);
         match (0..self.exchanges.len() as u32).find(|e| !used.contains(e)) {

@@ -146,17 +146,21 @@ fn take_of(plan: &Plan, arrays: [ArrayId; 3], (op, complex, kept): (BinaryOp, bo
     Take::new(ty, op, complex, order)
 }
 
-/// Bytes that the lists of a plan's scatters take at least, by their arrays of places.
+/// Bytes that the lists of a plan's scatters take at least, by their arrays of places; what sorts is shared, and counts for the largest.
 pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
-    let bytes = |(index, take): (ArrayId, Take)| match take.order {
-        Order::Any => None,
-        Order::Sorted => Some((index, sort::bytes(plan, index, me))),
-        Order::Listed { wide } => {
-            let values = plan.array(index).layout.part(me).len() as u64;
-            Some((index, values * if wide { 8 } else { 4 }))
+    let (mut out, mut sorts) = (vec![], None);
+    for (index, take) in takes(plan) {
+        match take.order {
+            Order::Any => {}
+            Order::Sorted => sorts = sorts.max(Some((sort::bytes(plan, index, me), index))),
+            Order::Listed { wide } => {
+                let values = plan.array(index).layout.part(me).len() as u64;
+                out.push((index, values * if wide { 8 } else { 4 }));
+            }
         }
-    };
-    takes(plan).into_iter().filter_map(bytes).collect()
+    }
+    out.extend(sorts.map(|(bytes, index)| (index, bytes)));
+    out
 }
 
 /// The kernels that a plan's scatters need, by their arrays of places.

@@ -61,7 +61,12 @@ fn amount(plan: &Plan, index: ArrayId, rank: i64) -> (u64, u64) {
 pub fn bytes(plan: &Plan, index: ArrayId, rank: i64) -> u64 {
     let (n, tiles) = amount(plan, index, rank);
     let travels = if plan.ranks > 1 { 8 * n } else { 0 };
-    16 * n + 4 * DIGITS * tiles + 4 * (n / LONG) + travels
+    16 * n + 4 * DIGITS * tiles + long_words(plan, index) * 4 + travels
+}
+
+/// Elements that may take many values of one rank, which all ranks sort: their list, and how long it is.
+fn long_words(plan: &Plan, index: ArrayId) -> u64 {
+    (0..plan.ranks).map(|r| amount(plan, index, r).0 / LONG + 2).max().unwrap_or(2)
 }
 
 /// Kernels, and room that all sorted scatters of a plan share.
@@ -104,7 +109,7 @@ impl Sorter {
         bad: &dyn Fn(CudaError) -> Problem,
     ) -> Result<Sorter, Problem> {
         let sorted: Vec<_> = takes(plan).into_iter().filter(|t| t.1.order == Order::Sorted).collect();
-        let (mut n, mut tiles, mut long, mut ends) = (0, 0, HashMap::new(), HashMap::new());
+        let (mut n, mut tiles, mut longs, mut long, mut ends) = (0, 0, 2, HashMap::new(), HashMap::new());
         // The largest element, and how many ranks a value may travel to.
         let (mut size, mut copies) = (1, 1);
         plan.each_step(&plan.steps, &mut |s| {
@@ -121,7 +126,7 @@ impl Sorter {
         });
         for (index, take) in &sorted {
             let (values, pieces) = amount(plan, *index, me);
-            (n, tiles) = (n.max(values), tiles.max(pieces));
+            (n, tiles, longs) = (n.max(values), tiles.max(pieces), longs.max(long_words(plan, *index)));
             long.insert(*index, function(&take.long_name())?);
         }
         let mut at = HashMap::new();
@@ -143,7 +148,7 @@ impl Sorter {
             positions: [room(words)?, room(words)?],
             counts: room(4 * DIGITS * tiles)?,
             totals: room(4 * DIGITS)?,
-            longs: room(4 * (n / LONG + 2))?,
+            longs: room(4 * longs)?,
             found: room(16 * ranks)?,
             found_here: std::ptr::null_mut(),
             packed: Room::default(),

@@ -2,6 +2,7 @@ n, cells = 9000, 70001
 i = np.arange(n)
 many, few, whole, table_ = np.zeros(cells), np.zeros(40, np.float32), np.zeros(300), np.zeros((90, 7))
 least, most, wrap = np.full(500, 1000, np.float32), np.zeros(200, int), np.zeros(200, int)
+ladder = np.zeros(400)
 half, scaled = np.zeros(64, np.float16), np.ones(1000)
 for t in range(3):
     x = ((i * 37 + t * 11) % 101) / 64 - 0.5
@@ -19,6 +20,8 @@ for t in range(3):
     for k, v in zip((i // 5 + t) % 64, np.float16(x / 256)):
         half[k] = np.float16(np.float32(half[k]) + np.float32(v))
     np.multiply.at(scaled, (i * 3 + t) % 1000, 1 + x / 1024)
+    rungs = np.add.outer(np.arange(3), np.arange(60000))
+    np.add.at(ladder, ((rungs + t) % 400).ravel(), np.tile((np.arange(60000) % 9) / 7, 3))
     scaled = scaled + np.roll(scaled, 1) / 1024
 
 
@@ -37,4 +40,4 @@ print(short(few, 10, 20))
 weights = np.add.outer(np.arange(90), np.arange(7))
 print(f"{some(whole, 0, 5)} {math.fsum((table_ * weights).flat):.9f}")
 print(f"{short(least, 0, 5)} {some(most, 0, 5)} {some(wrap, 0, 5)}")
-print(f"{short(half, 0, 8)} {some(scaled, 0, 4)}")
+print(f"{short(half, 0, 8)} {some(scaled, 0, 4)} {some(ladder, 396, 400)}")
