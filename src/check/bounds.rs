@@ -219,7 +219,9 @@ impl Checker<'_> {
         for (d, (&n, edge)) in shape.iter().zip(&edges).enumerate() {
             let span = self.span(ids[d]);
             let Some(image) = &image else {
-                ok = self.beyond("a read at a scalar whose range is not known before the program runs", span);
+                let message = format!("subscript `{}` of `{name}` goes beyond 64 bits", self.subscript_text(span));
+                let help = "write a subscript that stays in the array, or an edge brings back from near by";
+                ok = self.fail_help("E0302", message, span, format!("the extent is {n}"), help);
                 continue;
             };
             let r = image.dims[d];

@@ -299,7 +299,8 @@ impl Checker<'_> {
             }
             return Some(self.arithmetic(compare, &a, &b));
         }
-        let (a, b) = self.operands(left, right, expected)?;
+        let whole = matches!(op, O::Shl | O::Shr | O::BitAnd | O::BitOr | O::BitXor | O::IntDiv | O::Mod);
+        let (a, b) = self.operands(left, right, expected.filter(|ty| !whole || ty.is_int()))?;
         let (at, bt) = (self.span(left), self.span(right));
         if matches!(op, O::Add | O::Sub | O::Mul | O::Div | O::IntDiv | O::Mod) {
             let other = |v: &Val| if v.is_flex() { expected.unwrap_or(v.ty) } else { v.ty };

@@ -99,7 +99,8 @@ impl Checker<'_> {
     pub(super) fn table_as(&mut self, (id, ty): (TableId, Ty), expected: Option<Ty>) -> (TableId, Ty) {
         let table = &self.program.tables[id.0 as usize];
         let plain = |t: Ty| !t.is_complex() && t != Ty::Bool;
-        let Some(to) = expected.filter(|to| table.literal && *to != ty && plain(*to) && plain(ty)) else {
+        let literal = table.literal && !self.tables_as_they_are;
+        let Some(to) = expected.filter(|to| literal && *to != ty && plain(*to) && plain(ty)) else {
             return (id, ty);
         };
         let taken = |v: &Value| match v.as_int() {
