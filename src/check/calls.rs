@@ -185,10 +185,8 @@ impl Checker<'_> {
     fn conversion(&mut self, ty: Ty, args: &[ExprId], span: Span) -> Option<Val> {
         self.arity(ty.name(), 1, args, span)?;
         // What is converted is computed in its own type.
-        let outer = std::mem::replace(&mut self.tables_as_they_are, true);
-        let v = self.expr(args[0], if ty.is_float() || ty.is_complex() { Some(ty) } else { None });
-        self.tables_as_they_are = outer;
-        let v = v?;
+        let expected = (ty.is_float() || ty.is_complex()).then_some(ty);
+        let v = self.tables_adapting(false, |c| c.expr(args[0], expected))?;
         if v.ty.is_complex() && !ty.is_complex() {
             return self.complex_as(v.ty, ty, self.span(args[0]));
         }

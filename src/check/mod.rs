@@ -143,8 +143,8 @@ pub struct Checker<'a> {
     test: Option<usize>,
     /// Unknown names that were reported, and where nothing more is said of them.
     told: Vec<(String, Span)>,
-    /// Tables of literals do not take the type around an element: it is about to be converted.
-    tables_as_they_are: bool,
+    /// Tables of literals take the type around an element: not where it is about to be converted.
+    tables_adapt: bool,
     /// What editors want to know, where one asks.
     facts: Option<&'a mut Facts>,
 }
@@ -226,7 +226,7 @@ fn bound(
         read_only: vec![],
         test,
         told: vec![],
-        tables_as_they_are: false,
+        tables_adapt: true,
         facts,
     };
     checker.program(ast);
@@ -325,10 +325,8 @@ impl Checker<'_> {
     /// Runs `f` with the names of `module` and `env` in scope.
     fn in_scope<T>(&mut self, module: usize, env: Env, f: impl FnOnce(&mut Self) -> T) -> T {
         let before = (std::mem::replace(&mut self.module, module), std::mem::replace(&mut self.env, env));
-        let tables = std::mem::replace(&mut self.tables_as_they_are, false);
-        let out = f(self);
+        let out = self.tables_adapting(true, f);
         (self.module, self.env) = before;
-        self.tables_as_they_are = tables;
         out
     }
 }

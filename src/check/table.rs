@@ -95,11 +95,19 @@ impl Checker<'_> {
         Some(shape)
     }
 
+    /// Does something where tables of literals take the type around an element, or where they do not.
+    pub(super) fn tables_adapting<T>(&mut self, adapt: bool, f: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.tables_adapt, adapt);
+        let out = f(self);
+        self.tables_adapt = before;
+        out
+    }
+
     /// The table with its numbers in the type that is expected where an element stands, if they are literals: these take it.
     pub(super) fn table_as(&mut self, (id, ty): (TableId, Ty), expected: Option<Ty>) -> (TableId, Ty) {
         let table = &self.program.tables[id.0 as usize];
         let plain = |t: Ty| !t.is_complex() && t != Ty::Bool;
-        let literal = table.literal && !self.tables_as_they_are;
+        let literal = table.literal && self.tables_adapt;
         let Some(to) = expected.filter(|to| literal && *to != ty && plain(*to) && plain(ty)) else {
             return (id, ty);
         };

@@ -151,7 +151,7 @@ impl Scheduler<'_> {
 
     /// The exchange of the elements that are read of a view, and before it, where that may have changed, the question which they are.
     pub(super) fn exchange_listed(&mut self, view: ViewId, span: Span, out: &mut Vec<Step>) {
-        let arrays = self.plan.views[view.0 as usize].inspection.as_ref().map_or(vec![], |i| i.arrays.clone());
+        let arrays = self.deciding(view).to_vec();
         let body = vec![Step { kind: StepKind::Inspect(view), span }];
         let number = self.next_once();
         out.push(Step { kind: StepKind::Once { number, arrays, scalars: vec![], body }, span });

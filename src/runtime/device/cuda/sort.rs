@@ -204,7 +204,7 @@ impl CudaDevice<'_> {
             return self.fold(s, function, own);
         }
         let (me, ranks, size) = (self.me as usize, self.plan.ranks as usize, self.plan.array(s.into).array.ty.size());
-        let found = self.ends_of(s, own)?;
+        let found = self.split_by_owner(s, own)?;
         let send = |r: usize| found[2 * r] as usize..(found[2 * r + 1] as usize).max(found[2 * r] as usize);
         let clock = Instant::now();
         let counts: Vec<u8> = (0..ranks).flat_map(|r| (send(r).len() as u64).to_le_bytes()).collect();
@@ -272,8 +272,8 @@ impl CudaDevice<'_> {
         Ok(())
     }
 
-    /// For each rank, how many of the sorted values lie before its first element, and before what is behind its last.
-    fn ends_of(&mut self, s: &Scatter, v: Sorted) -> Result<Vec<u64>, Failure> {
+    /// Packs the sorted values, and finds for each rank how many of them lie before its first element, and before what is behind its last.
+    fn split_by_owner(&mut self, s: &Scatter, v: Sorted) -> Result<Vec<u64>, Failure> {
         let count = 2 * self.plan.ranks as u64;
         let size = self.plan.array(s.into).array.ty.size() as u64;
         let w = self.sorter()?;
