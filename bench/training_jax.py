@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The step of bench/training.mgpu in JAX on so many GPUs: seconds a step, as JAX's users write it (jit, samples sharded over the
+"""The step of bench/training.mgpu (or perceptron.mgpu) in JAX on so many GPUs: seconds a step, as JAX's users write it (jit, samples sharded over the
 GPUs, f32, highest precision so that products are those of f32), and with its default precision (TF32). With --mgpu, mgpu's on the
 same GPUs in turns with it, and JAX's time over mgpu's.
 
-usage: bench/training_jax.py [--samples N] [--steps N] [--gpus 1,2,4] [--repeat R] [--mgpu PATH]
+usage: bench/training_jax.py [--samples N] [--steps N] [--gpus 1,2,4] [--repeat R] [--mgpu PATH] [--program perceptron]
 """
 import argparse
 import os
@@ -17,41 +17,65 @@ import numpy
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
-def prepare(samples, steps, precision="highest", gpus=1):
+def linear(precision):
+    """Linear regression 128 -> 16 (bench/training.mgpu): samples, parameters, loss."""
+
+    def data(samples):
+        k, j, c = jnp.arange(samples)[:, None], jnp.arange(128), jnp.arange(16)
+        x = (((k * 7 + j * 13) % 101) / 50 - 1).astype(jnp.float32)
+        return x, (((k * 3 + c * 5) % 17) / 8 - 1).astype(jnp.float32)
+
+    def loss(parameters, x, y):
+        w, b = parameters
+        return jnp.mean((jnp.matmul(x, w, precision=precision) + b - y) ** 2)
+
+    return data, (jnp.zeros((128, 16), jnp.float32), jnp.zeros(16, jnp.float32)), loss
+
+
+def perceptron(precision, hidden=8):
+    """A hidden layer, 4 -> 8 -> 1 (bench/perceptron.mgpu)."""
+
+    def data(samples):
+        k, f = jnp.arange(samples)[:, None], jnp.arange(4)
+        x = (((k * 7 + f * 13) % 101) / 50 - 1).astype(jnp.float32)
+        return x, x[:, :1] * x[:, 1:2] - x[:, 2:3]
+
+    def loss(parameters, x, y):
+        w, b, v, c = parameters
+        a = jnp.tanh(jnp.matmul(x, w, precision=precision) + b)
+        return jnp.mean((jnp.matmul(a, v, precision=precision)[:, None] + c - y) ** 2)
+
+    f, j = jnp.arange(4)[:, None], jnp.arange(hidden)
+    w, v = ((f * 3 - j) / 8).astype(jnp.float32), ((j % 3) / 4 - 0.25).astype(jnp.float32)
+    return data, (w, jnp.zeros(hidden, jnp.float32), v, jnp.zeros(1, jnp.float32)), loss
+
+
+PROGRAMS = {"training": linear, "perceptron": perceptron}
+
+
+def prepare(samples, steps, precision="highest", gpus=1, program="training"):
     """A function that runs the steps once and returns seconds a step, and the loss after them; compiled, on so many GPUs."""
     mesh = Mesh(numpy.array(jax.devices()[:gpus]), ("s",))
     rows, whole = NamedSharding(mesh, PartitionSpec("s", None)), NamedSharding(mesh, PartitionSpec())
+    data, parameters, loss = PROGRAMS[program](precision)
+    x, y = jax.jit(lambda: tuple(jax.lax.with_sharding_constraint(d, rows) for d in data(samples)))()
 
     @jax.jit
-    def data():
-        k, j, c = jnp.arange(samples)[:, None], jnp.arange(128), jnp.arange(16)
-        x = (((k * 7 + j * 13) % 101) / 50 - 1).astype(jnp.float32)
-        y = (((k * 3 + c * 5) % 17) / 8 - 1).astype(jnp.float32)
-        return jax.lax.with_sharding_constraint(x, rows), jax.lax.with_sharding_constraint(y, rows)
+    def run(parameters, x, y):
+        def step(_, now):
+            return tuple(p - 0.1 * g for p, g in zip(now, jax.grad(loss)(now, x, y)))
 
-    x, y = data()
+        return jax.lax.fori_loop(0, steps, step, parameters)
 
-    def loss(w, b, x, y):
-        return jnp.mean((jnp.matmul(x, w, precision=precision) + b - y) ** 2)
-
-    @jax.jit
-    def run(w, b, x, y):
-        def step(_, state):
-            w, b = state
-            gw, gb = jax.grad(loss, (0, 1))(w, b, x, y)
-            return w - 0.1 * gw, b - 0.1 * gb
-
-        return jax.lax.fori_loop(0, steps, step, (w, b))
-
-    w, b = jax.device_put(jnp.zeros((128, 16), jnp.float32), whole), jax.device_put(jnp.zeros(16, jnp.float32), whole)
-    w2, b2 = jax.block_until_ready(run(w, b, x, y))
+    parameters = jax.device_put(parameters, whole)
+    trained = jax.block_until_ready(run(parameters, x, y))
 
     def once():
         start = time.perf_counter()
-        jax.block_until_ready(run(w, b, x, y))
+        jax.block_until_ready(run(parameters, x, y))
         return (time.perf_counter() - start) / steps
 
-    return once, float(jax.jit(loss)(w2, b2, x, y))
+    return once, float(jax.jit(loss)(trained, x, y))
 
 
 def step_time(samples, steps, precision="highest"):
@@ -67,17 +91,18 @@ def main():
     parser.add_argument("--gpus", default="1")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--mgpu", default=None)
+    parser.add_argument("--program", default="training", choices=PROGRAMS)
     a = parser.parse_args()
     if a.mgpu:
         from timing import mgpu_step
     for n in (int(n) for n in a.gpus.split(",")):
         if n > len(jax.devices()):
             continue
-        peers = {p: prepare(a.samples, a.steps, p, n) for p in ["highest", "default"]}
+        peers = {p: prepare(a.samples, a.steps, p, n, a.program) for p in ["highest", "default"]}
         times = {p: [] for p in [*peers, "mgpu"]}
         for _ in range(a.repeat):
             if a.mgpu:
-                times["mgpu"].append(mgpu_step(os.path.abspath(a.mgpu), "training", {"n": a.samples}, a.steps, n, ["--device", "cuda"]))
+                times["mgpu"].append(mgpu_step(os.path.abspath(a.mgpu), a.program, {"n": a.samples}, a.steps, n, ["--device", "cuda"]))
             for p, (once, _) in peers.items():
                 times[p].append(once())
         for p, (_, loss) in peers.items():

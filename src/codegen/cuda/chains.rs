@@ -17,17 +17,17 @@ use crate::ir::kernel::{Inst, Op, ScalarId, Sym};
 /// The text in front of units with such loops.
 pub const PRELUDE: &str = include_str!("chains.cu");
 
-/// Columns of a block of threads.
-const COLUMNS: i64 = 16;
+/// Columns of a block of threads at most; a power of two.
+const MOST_COLUMNS: i64 = 16;
 /// The warps that evaluate and the one that adds up.
 const THREADS: u32 = 288;
 /// From so many elements on, a thread for each keeps the memory busy, unless the terms of an element lie beside each other.
 const MANY: i64 = 1 << 15;
-/// A term of more operations is worth a thread of its own.
+/// A term of more operations is worth a thread of its own, where there are many elements.
 const MOST_CODE: usize = 64;
 
-/// The chain of a nest that runs in panels, and whether terms lie beside each other.
-fn panels(placed: &Placed, w: &Writer) -> Option<(Chain, bool)> {
+/// The chain of a nest that runs in panels, whether terms lie beside each other, and whether they take much computing.
+fn panels(placed: &Placed, w: &Writer) -> Option<(Chain, bool, bool)> {
     let c = chain(placed.nest)?;
     let last = placed.nest.domain.rank().checked_sub(1)?;
     let many = placed.extent.iter().try_fold(1i64, |n, e| n.checked_mul(*e)).is_none_or(|n| n >= MANY);
@@ -41,17 +41,18 @@ fn panels(placed: &Placed, w: &Writer) -> Option<(Chain, bool)> {
             across += i64::from(w.step(group, Sym::Dim(last)).abs() == 1);
         }
     }
-    let along = terms > across;
-    let fits = length <= MOST_CODE && !c.limits.contains(&last) && terms + across > 0;
-    (fits && (along || !many) && c.start.is_some()).then_some((c, along))
+    let (along, large) = (terms > across, length > MOST_CODE);
+    let fits = !(large && many) && !c.limits.contains(&last) && terms + across > 0;
+    (fits && (along || !many) && c.start.is_some()).then_some((c, along, large))
 }
 
 /// Appends the kernel of a nest whose elements are few long loops.
 pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet<ScalarId>) -> Option<Kernel> {
     let w = Writer::new(placed, moving);
-    let (c, along) = panels(placed, &w)?;
+    let (c, along, large) = panels(placed, &w)?;
     let nest = placed.nest;
     let column = nest.domain.rank() - 1;
+    let wide = (placed.extent[column].clamp(1, MOST_COLUMNS) as u64).next_power_of_two();
     let (name, words) = (format!("mgpu_chains_{number}"), w.words());
     // Four blocks a multiprocessor, so that as many as there are of long reductions run at one time; a chain is bound by the latency of
     // its additions. Terms that take much computing may want the registers.
@@ -59,12 +60,12 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let resident = if simple { 4 } else { 1 };
     w.head(out, &name, &words, &format!("__launch_bounds__({THREADS}, {resident})"));
     let (ty, count) = (c_ty(c.ty), c.terms.len());
-    let _ = writeln!(out, "    typedef mg_chains<{ty}, {count}, {along}, {COLUMNS}> Chains;");
+    let _ = writeln!(out, "    typedef mg_chains<{ty}, {count}, {along}, {large}, {wide}> Chains;");
     out.push_str("    __shared__ Chains::Panel room[2];\n");
     let _ = writeln!(
         out,
-        "    const i64 columns = hi{column} - lo{column}, wide = (columns + {} - 1) / {COLUMNS};",
-        COLUMNS
+        "    const i64 columns = hi{column} - lo{column}, wide = (columns + {} - 1) / {wide};",
+        wide
     );
     out.push_str("    i64 rest = blockIdx.x / wide;\n");
     for d in (0..column).rev() {
@@ -98,10 +99,11 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     out.push_str("    };\n");
     let _ = writeln!(
         out,
-        "    Chains::run(room, terms, next, results, {}, blockIdx.x % wide * {COLUMNS}, columns, from, to);\n}}",
+        "    Chains::run(room, terms, next, results, {}, blockIdx.x % wide * {wide}, columns, from, to);\n}}",
         c_const(c.start?)
     );
     // No dimension of rows: every element but for the columns has a block of its own.
-    let tiles = Tiles { row: column, column, rows: COLUMNS, columns: COLUMNS, threads: THREADS, shared: 0, gemm: None };
+    let wide = wide as i64;
+    let tiles = Tiles { row: column, column, rows: wide, columns: wide, threads: THREADS, shared: 0, gemm: None };
     Some(Kernel { name, words, groups: w.groups, form: Form::Product(tiles) })
 }

@@ -54,6 +54,8 @@ struct Shape {
 
 /// Multiprocessors of the GPU that the choice of tiles is made for.
 const MULTIPROCESSORS: i64 = 132;
+/// Of products of so few results each, a tile would be mostly empty.
+const FEW_RESULTS: i64 = 64;
 
 impl Shape {
     /// `batch` products of so many rows and columns; `plain`: both factors are what lies in memory; `along`: the rows' terms lie
@@ -195,6 +197,9 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
     let (rows, columns) = (placed.extent[row], placed.extent[column]);
+    if rows.saturating_mul(columns) <= FEW_RESULTS {
+        return None;
+    }
     let batch = (0..column).filter(|d| *d != row).map(|d| placed.extent[d]).fold(1, i64::saturating_mul);
     let plain = w.read(&c.left).is_some() && w.read(&c.right).is_some();
     let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));

@@ -11,7 +11,7 @@ use super::edges::Edges;
 use super::storage::padded_in;
 use super::transport::peer::{Carrying, link};
 use super::transport::staging::{self, Staged};
-use super::transport::{Link, Transport};
+use super::transport::Transport;
 use crate::ir::plan::region::Piece;
 use crate::ir::plan::{ExchangeId, Item, ViewId};
 use crate::runtime::copy::BoxCopy;
@@ -62,7 +62,7 @@ type Room = HashMap<(i64, bool), (u64, *mut u8, usize)>;
 impl CudaDevice<'_> {
     /// Whether the messages between this rank and another are stored straight into memory.
     pub(super) fn is_peer(&self, rank: i64) -> bool {
-        self.links.links[rank as usize].as_ref().is_some_and(Link::is_peer)
+        self.links.is_peer(rank)
     }
 
     /// Runs a list of copies of an exchange.

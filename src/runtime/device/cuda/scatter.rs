@@ -9,6 +9,7 @@ use super::carry::bytes_of;
 use super::device::{CudaDevice, broken};
 use super::driver::{Call, CudaError, Function, Gpu, Launch};
 use super::sort::{self, Sorter};
+use super::start::Setup;
 use super::storage::padded;
 use crate::codegen::cuda::scatter::{Order, THREADS, Take};
 use crate::ir::kernel::{ArrayId, BinaryOp};
@@ -91,20 +92,14 @@ pub struct Scatters {
 
 impl Scatters {
     /// Finds the kernels of a plan, and room for what is sorted; nothing is kept yet.
-    pub fn new(
-        plan: &Plan,
-        me: i64,
-        gpu: &mut Gpu,
-        function: &dyn Fn(&str) -> Result<Function, Problem>,
-        bad: &dyn Fn(CudaError) -> Problem,
-    ) -> Result<Scatters, Problem> {
+    pub fn new(setup: &mut Setup) -> Result<Scatters, Problem> {
         let mut out = Scatters::default();
-        for (index, take) in takes(plan) {
-            out.takes.insert(index, (take, function(&take.name())?));
-            out.pick = Some(function("mgpu_pick")?);
+        for ([_, index], take) in takes(setup.plan) {
+            out.takes.insert(index, (take, (setup.function)(&take.name())?));
+            out.pick = Some((setup.function)("mgpu_pick")?);
         }
         if out.takes.values().any(|t| t.0.order == Order::Sorted) {
-            out.sorter = Some(Sorter::new(plan, me, gpu, function, bad)?);
+            out.sorter = Some(Sorter::new(setup)?);
         }
         Ok(out)
     }
@@ -149,7 +144,7 @@ fn take_of(plan: &Plan, arrays: [ArrayId; 3], (op, complex, kept): (BinaryOp, bo
 /// Bytes that the lists of a plan's scatters take at least, by their arrays of places; what sorts is shared, and counts for the largest.
 pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
     let (mut out, mut sorts) = (vec![], None);
-    for (index, take) in takes(plan) {
+    for ([_, index], take) in takes(plan) {
         match take.order {
             Order::Any => {}
             Order::Sorted => sorts = sorts.max(Some((sort::bytes(plan, index, me), index))),
@@ -163,12 +158,12 @@ pub fn demand(plan: &Plan, me: i64) -> Vec<(ArrayId, u64)> {
     out
 }
 
-/// The kernels that a plan's scatters need, by their arrays of places.
-pub fn takes(plan: &Plan) -> Vec<(ArrayId, Take)> {
+/// The kernels that a plan's scatters need: elements, places, kernel.
+pub fn takes(plan: &Plan) -> Vec<([ArrayId; 2], Take)> {
     let mut out = vec![];
     plan.each_step(&plan.steps, &mut |s| {
         if let StepKind::Scatter { into, index, value, op, complex, kept, .. } = &s.kind {
-            out.push((*index, take_of(plan, [*into, *index, *value], (*op, *complex, *kept))));
+            out.push(([*into, *index], take_of(plan, [*into, *index, *value], (*op, *complex, *kept))));
         }
     });
     out

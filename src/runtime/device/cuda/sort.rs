@@ -1,14 +1,18 @@
 //! Scatters whose places change from one to the next: the GPU sorts the values by their elements, those of one element in the order of the
 //! values, and every element takes its own in a row (`codegen/cuda/sort.cu`). Of several ranks each sorts its own. What belongs to another
-//! rank's elements then lies in a row too, and travels with its places through the host; every rank takes what arrives rank by rank. So
-//! elements meet their values in the order of the indices, as `runtime/scatter.rs` has it.
+//! rank's elements then lies in a row too: a peer reads it where it lies, to others it travels with its places. Every rank takes what the
+//! ranks have for it rank by rank, so elements meet their values in the order of the indices, as `runtime/scatter.rs` has it.
 
 use std::time::Instant;
 
+use super::carry;
 use super::device::{CudaDevice, broken};
-use super::driver::{Call, CudaError, Function, Gpu, Launch};
+use super::driver::{Call, Function, Launch};
 use super::scatter::{Room, spots, takes};
-use crate::codegen::cuda::scatter::{DIGITS, LONG, Order, THREADS, TILE};
+use super::start::Setup;
+use super::transport::peer::{Carrying, link};
+use super::transport::staging::Staged;
+use crate::codegen::cuda::scatter::{DIGITS, LONG, Order, THREADS, TILE, Take};
 use crate::ir::kernel::ArrayId;
 use crate::ir::plan::Plan;
 use crate::runtime::exchange::Place;
@@ -57,16 +61,45 @@ fn amount(plan: &Plan, index: ArrayId, rank: i64) -> (u64, u64) {
     (n, n.div_ceil(TILE))
 }
 
-/// Bytes that a rank needs to sort the values of a scatter, without those that arrive.
+/// Bytes that a rank needs to sort the values of a scatter, without those that travel through the host.
 pub fn bytes(plan: &Plan, index: ArrayId, rank: i64) -> u64 {
     let (n, tiles) = amount(plan, index, rank);
-    let travels = if plan.ranks > 1 { 8 * n } else { 0 };
-    16 * n + 4 * DIGITS * tiles + long_words(plan, index) * 4 + travels
+    Shelf::of(plan).bytes + 8 * n + 4 * DIGITS * tiles + long_words(plan, index) * 4
 }
 
 /// Elements that may take many values of one rank, which all ranks sort: their list, and how long it is.
 fn long_words(plan: &Plan, index: ArrayId) -> u64 {
     (0..plan.ranks).map(|r| amount(plan, index, r).0 / LONG + 2).max().unwrap_or(2)
+}
+
+/// What sorted scatters of a plan share, and peers read: in bytes from where it begins, alike on every rank.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shelf {
+    /// Places before and after a digit.
+    keys: [u64; 2],
+    /// Values in the order of their elements.
+    values: u64,
+    pub bytes: u64,
+}
+
+impl Shelf {
+    /// Room for the largest of a plan's scatters, on any rank.
+    pub fn of(plan: &Plan) -> Shelf {
+        let most = |a: ArrayId| (0..plan.ranks).map(|r| amount(plan, a, r).0).max().unwrap_or(0);
+        let (mut keys, mut values) = (0, 0);
+        for ([into, index], _) in sorted(plan) {
+            let size = plan.array(into).array.ty.size() as u64;
+            keys = (4 * most(index)).next_multiple_of(512).max(keys);
+            values = (size * most(index)).max(values);
+        }
+        let values = if plan.ranks > 1 { values } else { 0 };
+        Shelf { keys: [0, keys], values: 2 * keys, bytes: 2 * keys + values }
+    }
+}
+
+/// The plan's sorted scatters: elements, places, and the kernel that applies values.
+fn sorted(plan: &Plan) -> Vec<([ArrayId; 2], Take)> {
+    takes(plan).into_iter().filter(|t| t.1.order == Order::Sorted).collect()
 }
 
 /// Kernels, and room that all sorted scatters of a plan share.
@@ -81,8 +114,8 @@ pub struct Sorter {
     long: HashMap<ArrayId, Function>,
     /// Where the places lie at which the ranks' elements begin and end, by the arrays of places.
     ends: HashMap<ArrayId, u64>,
-    /// Places and positions, before and after a digit.
-    keys: [u64; 2],
+    shelf: Shelf,
+    /// Positions, before and after a digit.
     positions: [u64; 2],
     counts: u64,
     totals: u64,
@@ -90,79 +123,62 @@ pub struct Sorter {
     /// How many values lie before each of those ends, here and on the host.
     found: u64,
     found_here: *mut u8,
-    /// Values in the order of their elements, and what comes from other ranks.
-    packed: Room,
+    /// Says to all peers that this rank has read what they have for it, and waits for their word.
+    read: Option<Carrying>,
+    /// Places and values that travel: for other ranks, on the host only, and of them.
     sent_here: Room,
     arrived: Room,
     arrived_here: Room,
-    /// Bytes that arrived at most, by rank.
-    most: Vec<u64>,
+    /// Bytes that travelled at most, by rank.
+    most: Vec<usize>,
 }
 
 impl Sorter {
     /// Finds the kernels of a plan's scatters and makes room for the largest.
-    pub fn new(
-        plan: &Plan,
-        me: i64,
-        gpu: &mut Gpu,
-        function: &dyn Fn(&str) -> Result<Function, Problem>,
-        bad: &dyn Fn(CudaError) -> Problem,
-    ) -> Result<Sorter, Problem> {
-        let sorted: Vec<_> = takes(plan).into_iter().filter(|t| t.1.order == Order::Sorted).collect();
-        let (mut n, mut tiles, mut longs, mut long, mut ends) = (0, 0, 2, HashMap::new(), HashMap::new());
-        // The largest element, and how many ranks a value may travel to.
-        let (mut size, mut copies) = (1, 1);
-        plan.each_step(&plan.steps, &mut |s| {
-            if let crate::ir::plan::StepKind::Scatter { into, index, .. } = &s.kind
-                && sorted.iter().any(|t| t.0 == *index)
-            {
-                let all = (0..plan.ranks).map(|r| owned(plan, *into, r)).flat_map(|r| [r.start, r.end]);
-                ends.insert(*index, all.flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
-                size = size.max(plan.array(*into).array.ty.size());
-                if plan.array(*into).layout.is_replicated() {
-                    copies = plan.ranks as usize;
-                }
-            }
-        });
-        for (index, take) in &sorted {
-            let (values, pieces) = amount(plan, *index, me);
-            (n, tiles, longs) = (n.max(values), tiles.max(pieces), longs.max(long_words(plan, *index)));
-            long.insert(*index, function(&take.long_name())?);
+    pub fn new(setup: &mut Setup) -> Result<Sorter, Problem> {
+        let Setup { plan, me, gpu, memory, links, function, bad } = setup;
+        let (plan, me, function, bad) = (*plan, *me, *function, *bad);
+        let (mut n, mut tiles, mut longs) = (0, 0, 2);
+        let (mut long, mut ends) = (HashMap::new(), HashMap::new());
+        for ([into, index], take) in sorted(plan) {
+            let (values, pieces) = amount(plan, index, me);
+            (n, tiles, longs) = (n.max(values), tiles.max(pieces), longs.max(long_words(plan, index)));
+            long.insert(index, function(&take.long_name())?);
+            let all = (0..plan.ranks).map(|r| owned(plan, into, r)).flat_map(|r| [r.start, r.end]);
+            let all: Vec<u64> = all.collect();
+            ends.insert(index, carry::keep(gpu, &all).map_err(bad)?);
         }
-        let mut at = HashMap::new();
-        for (index, list) in ends {
-            let place = gpu.list(list.len()).map_err(bad)?;
-            gpu.put(place, &list).map_err(bad)?;
-            at.insert(index, place);
-        }
+        let peers = (0..plan.ranks).filter(|q| links.is_peer(*q));
+        let peers: Vec<_> =
+            peers.filter_map(|q| Some(link(memory.arena, links.remotes[q as usize].as_ref()?, me, q))).collect();
+        let read = if peers.is_empty() {
+            None
+        } else {
+            let words: Vec<_> = peers.iter().map(|p| (*p, vec![])).collect();
+            Some(Carrying::new(gpu, &words, &peers).map_err(bad)?)
+        };
+        let found_here = gpu.pin(16 * plan.ranks as usize).map_err(bad)?;
         let mut room = |bytes: u64| gpu.alloc(bytes as usize).map_err(bad);
-        let (words, ranks) = (4 * n, plan.ranks as u64);
-        let mut out = Sorter {
+        Ok(Sorter {
             count: [function("mgpu_sort_count_first")?, function("mgpu_sort_count")?],
             moves: [function("mgpu_sort_move_first")?, function("mgpu_sort_move")?],
             places: function("mgpu_sort_places")?,
             find: function("mgpu_sort_find")?,
             long,
-            ends: at,
-            keys: [room(words)?, room(words)?],
-            positions: [room(words)?, room(words)?],
+            ends,
+            shelf: Shelf::of(plan),
+            positions: [room(4 * n)?, room(4 * n)?],
             counts: room(4 * DIGITS * tiles)?,
             totals: room(4 * DIGITS)?,
             longs: room(4 * longs)?,
-            found: room(16 * ranks)?,
-            found_here: std::ptr::null_mut(),
-            packed: Room::default(),
+            found: room(16 * plan.ranks as u64)?,
+            found_here,
+            read,
             sent_here: Room::default(),
             arrived: Room::default(),
             arrived_here: Room::default(),
             most: vec![0; plan.ranks as usize],
-        };
-        out.found_here = gpu.pin(16 * plan.ranks as usize).map_err(bad)?;
-        if plan.ranks > 1 {
-            out.packed.on_device(n as usize * size, gpu).map_err(bad)?;
-            out.sent_here.on_host(n as usize * (4 + size) * copies, gpu).map_err(bad)?;
-        }
-        Ok(out)
+        })
     }
 }
 
@@ -173,6 +189,25 @@ struct Sorted {
     positions: u64,
     values: u64,
     count: u64,
+}
+
+impl Sorted {
+    /// Some of the values, which lie in a row.
+    fn part(self, some: Range<u64>, size: usize) -> Sorted {
+        Sorted {
+            keys: self.keys + 4 * some.start,
+            values: self.values + size as u64 * some.start,
+            count: some.end.saturating_sub(some.start),
+            ..self
+        }
+    }
+
+    /// The messages that bring the places and the values to a rank, by way of the host's memory from `host` on.
+    fn messages(self, peer: i64, size: usize, host: usize) -> [Staged; 2] {
+        let n = self.count as usize;
+        let of = |device: u64, bytes: usize, host: usize| Staged { peer, bytes, device, host: host as *mut u8 };
+        [of(self.keys, 4 * n, host), of(self.values, size * n, host + places_room(n))]
+    }
 }
 
 impl CudaDevice<'_> {
@@ -199,32 +234,28 @@ impl CudaDevice<'_> {
         state: &mut RankState,
     ) -> Result<(), Failure> {
         self.settle()?;
-        let mut own = self.sorted(s)?;
+        let own = self.sorted(s)?;
         if self.plan.ranks == 1 {
             return self.fold(s, function, own);
         }
-        let (me, ranks, size) = (self.me as usize, self.plan.ranks as usize, self.plan.array(s.into).array.ty.size());
+        let size = self.plan.array(s.into).array.ty.size();
+        let own = self.in_a_row(own, size)?;
         let found = self.split_by_owner(s, own)?;
-        let send = |r: usize| found[2 * r] as usize..(found[2 * r + 1] as usize).max(found[2 * r] as usize);
         let clock = Instant::now();
-        let counts: Vec<u8> = (0..ranks).flat_map(|r| (send(r).len() as u64).to_le_bytes()).collect();
-        let all = state.comm.gathered(&counts)?;
-        let count = |from: usize, to: usize| word(&all.part(from)[8 * to..8 * to + 8]) as usize;
-        self.make_room(&count, size, state)?;
+        // Behind this every rank's values lie in a row.
+        let all = state.comm.gathered(&found)?;
         state.stats.spent(Kind::Wait, clock);
-        self.send_sorted(own, &send, size, state)?;
-        let range = send(me);
-        own = Sorted {
-            keys: own.keys + 4 * range.start as u64,
-            positions: own.positions + 4 * range.start as u64,
-            count: range.len() as u64,
-            ..own
+        let some = |from: i64, to: i64| -> Range<u64> {
+            let ends = &all.part(from as usize)[16 * to as usize..];
+            word(&ends[..8])..word(&ends[8..16]).max(word(&ends[..8]))
         };
-        let mut at = 0;
-        for from in 0..ranks {
-            let count = count(from, me);
-            let sorted = if from == me { own } else { self.arrived_from(from, count, (&mut at, size), state)? };
-            self.fold(s, function, sorted)?;
+        for part in self.parts(own, &some, size, state)? {
+            self.fold(s, function, part)?;
+        }
+        // The next scatter writes where peers have read.
+        if let Some(read) = &self.sorter()?.read {
+            let launch = read.clone().launch(self.carry, 0, 0, self.stop);
+            self.queue.push_using(launch, &[]);
         }
         Ok(())
     }
@@ -237,7 +268,8 @@ impl CudaDevice<'_> {
         let digits = (64 - (elements as u64).saturating_sub(1).leading_zeros()).div_ceil(BITS).max(1);
         let w = self.sorter()?;
         let (count, moves, place) = (w.count, w.moves, w.places);
-        let (counts, totals, keys, positions) = (w.counts, w.totals, w.keys, w.positions);
+        let (counts, totals, shelf, positions) = (w.counts, w.totals, w.shelf, w.positions);
+        let keys = shelf.keys.map(|at| self.memory.shelf() + at);
         let mut from = (places, 0);
         for d in 0..digits {
             let (later, shift) = (usize::from(d > 0), u64::from(d * BITS));
@@ -272,121 +304,118 @@ impl CudaDevice<'_> {
         Ok(())
     }
 
-    /// Packs the sorted values, and finds for each rank how many of them lie before its first element, and before what is behind its last.
-    fn split_by_owner(&mut self, s: &Scatter, v: Sorted) -> Result<Vec<u64>, Failure> {
+    /// Brings sorted values in a row.
+    fn in_a_row(&mut self, v: Sorted, size: usize) -> Result<Sorted, Failure> {
+        let pick = self.scatters.pick.ok_or_else(|| Failure::Internal("no kernel packs values".into()))?;
+        let to = self.memory.shelf() + self.sorter()?.shelf.values;
+        if v.count > 0 {
+            let blocks = v.count.div_ceil(u64::from(THREADS)).min(u64::from(self.most_blocks) * 8);
+            self.go(pick, blocks, vec![to, v.values, v.positions, v.count, size as u64, 0]);
+        }
+        Ok(Sorted { positions: 0, values: to, ..v })
+    }
+
+    /// Finds for each rank how many of the values lie before its first element, and before what is behind its last: two words of 8 bytes.
+    /// Everything queued has run then.
+    fn split_by_owner(&mut self, s: &Scatter, v: Sorted) -> Result<Vec<u8>, Failure> {
         let count = 2 * self.plan.ranks as u64;
-        let size = self.plan.array(s.into).array.ty.size() as u64;
         let w = self.sorter()?;
-        let (find, found, here, packed) = (w.find, w.found, w.found_here, w.packed.at);
+        let (find, found, here) = (w.find, w.found, w.found_here);
         let ends = w.ends.get(&s.key()).copied().unwrap_or(0);
         self.go(find, count.div_ceil(u64::from(THREADS)), vec![v.keys, v.count, ends, found, count]);
-        if v.count > 0 {
-            let pick = self.scatters.pick.ok_or_else(|| Failure::Internal("no kernel packs values".into()))?;
-            let blocks = v.count.div_ceil(u64::from(THREADS)).min(u64::from(self.most_blocks) * 8);
-            self.go(pick, blocks, vec![packed, v.values, v.positions, v.count, size, 0]);
-        }
         self.queue.flush(&self.gpu).map_err(broken)?;
         // SAFETY: both blocks have room for so many numbers; the wait follows.
         unsafe { self.gpu.download(here, found, 8 * count as usize) }.map_err(broken)?;
         self.gpu.wait().map_err(broken)?;
         // SAFETY: page-locked memory that stays; the copy has ended.
-        let bytes = unsafe { std::slice::from_raw_parts(here.cast_const(), 8 * count as usize) };
-        Ok(bytes.chunks_exact(8).map(word).collect())
+        Ok(unsafe { std::slice::from_raw_parts(here.cast_const(), 8 * count as usize) }.to_vec())
     }
 
-    /// Makes room for what arrives. All ranks know how much that is for each; where one has too little, all wait, because making room may
-    /// wait for kernels that wait for what has yet to be queued.
-    fn make_room(
+    /// What each rank has for this one, `some(from, to)` of all that `from` has: peers' where it lies, others' brought here.
+    fn parts(
         &mut self,
-        count: &dyn Fn(usize, usize) -> usize,
+        own: Sorted,
+        some: &dyn Fn(i64, i64) -> Range<u64>,
         size: usize,
         state: &mut RankState,
-    ) -> Result<(), Failure> {
-        let (me, ranks) = (self.me as usize, self.plan.ranks as usize);
-        let needs = |to: usize| -> u64 {
-            (0..ranks).filter(|r| *r != to).map(|r| room_for(count(r, to), size)).sum::<usize>() as u64
-        };
+    ) -> Result<Vec<Sorted>, Failure> {
+        let clock = Instant::now();
+        let (me, ranks) = (self.me, self.plan.ranks);
+        if !self.links.all_peers {
+            self.make_room(&|from, to| room_for(own.part(some(from, to), size).count as usize, size), state)?;
+        }
+        let (shelf, w) = (self.memory.shelf(), self.sorter()?);
+        let (mut sent_here, mut arrived, mut arrived_here) = (w.sent_here.at, w.arrived.at, w.arrived_here.at);
+        let (mut parts, mut sends, mut receives, mut sent) = (vec![], vec![], vec![], (0, 0));
+        for q in 0..ranks {
+            let (to, from) = (own.part(some(me, q), size), some(q, me));
+            let remote = self.links.remotes[q as usize].as_ref().filter(|_| self.links.is_peer(q));
+            if q == me {
+                parts.push(to);
+                continue;
+            }
+            if to.count > 0 {
+                sent = (sent.0 + 1, sent.1 + to.count * (4 + size as u64));
+            }
+            if let Some(remote) = remote {
+                let there = |at: u64| remote.shelf + (at - shelf);
+                let all = Sorted { keys: there(own.keys), values: there(own.values), ..own };
+                parts.push(all.part(from, size));
+                continue;
+            }
+            sends.extend(to.messages(q, size, sent_here as usize));
+            sent_here += room_for(to.count as usize, size) as u64;
+            let count = from.end - from.start;
+            let values = arrived + places_room(count as usize) as u64;
+            let part = Sorted { keys: arrived, positions: 0, values, count };
+            receives.extend(part.messages(q, size, arrived_here as usize));
+            (arrived, arrived_here) = (
+                arrived + room_for(count as usize, size) as u64,
+                arrived_here + room_for(count as usize, size) as u64,
+            );
+            parts.push(part);
+        }
+        sends.retain(|m| m.bytes > 0);
+        receives.retain(|m| m.bytes > 0);
+        if !sends.is_empty() || !receives.is_empty() {
+            self.carry_packed(&sends, &receives, state)?;
+        }
+        state.stats.sent_beside(sent);
+        state.stats.spent(Kind::Send, clock);
+        Ok(parts)
+    }
+
+    /// Makes room for what travels, `bytes(from, to)`. All ranks know that of each; where one has too little, all wait, because making room
+    /// may wait for kernels that wait for what has yet to be queued.
+    fn make_room(&mut self, bytes: &dyn Fn(i64, i64) -> usize, state: &mut RankState) -> Result<(), Failure> {
+        let ranks = self.plan.ranks;
+        let others = |r: i64| (0..ranks).filter(move |q| *q != r);
+        let sent = |r: i64| others(r).map(|q| bytes(r, q)).sum::<usize>();
+        let arrives = |r: i64| others(r).map(|q| bytes(q, r)).sum::<usize>();
+        let (me, gpu) = (self.me, &mut self.gpu);
         let w = self.scatters.sorter.as_mut().ok_or_else(|| Failure::Internal("nothing sorts".into()))?;
-        let grows = (0..ranks).any(|r| needs(r) > w.most[r]);
-        (0..ranks).for_each(|r| w.most[r] = w.most[r].max(needs(r)));
-        if grows {
-            w.arrived.on_device(needs(me) as usize, &mut self.gpu).map_err(broken)?;
-            w.arrived_here.on_host(needs(me) as usize, &mut self.gpu).map_err(broken)?;
+        let needs: Vec<usize> = (0..ranks).map(|r| sent(r).max(arrives(r))).collect();
+        if needs.iter().zip(&w.most).any(|(n, most)| n > most) {
+            w.most.iter_mut().zip(&needs).for_each(|(most, n)| *most = (*most).max(*n));
+            let most = w.most[me as usize];
+            let mut made = || {
+                w.sent_here.on_host(most, gpu)?;
+                w.arrived_here.on_host(most, gpu)?;
+                w.arrived.on_device(most, gpu)
+            };
+            made().map_err(broken)?;
             state.comm.gathered(&[])?;
         }
         Ok(())
     }
-
-    /// Sends the places and values that belong to other ranks.
-    fn send_sorted(
-        &mut self,
-        v: Sorted,
-        send: &dyn Fn(usize) -> Range<usize>,
-        size: usize,
-        state: &mut RankState,
-    ) -> Result<(), Failure> {
-        let clock = Instant::now();
-        let w = self.sorter()?;
-        let (packed, here) = (w.packed.at, w.sent_here.at);
-        let others: Vec<(i64, Range<usize>)> =
-            (0..self.plan.ranks).filter(|r| *r != self.me).map(|r| (r, send(r as usize))).collect();
-        let mut at = here;
-        for (_, range) in others.iter().filter(|o| !o.1.is_empty()) {
-            let (first, n) = (range.start as u64, range.len());
-            // SAFETY: a value belongs to one of these ranks, or to all of them, and there is room for all copies; the wait follows.
-            unsafe {
-                self.gpu.download(at as *mut u8, v.keys + 4 * first, 4 * n).map_err(broken)?;
-                self.gpu
-                    .download((at as usize + 4 * n) as *mut u8, packed + first * size as u64, n * size)
-                    .map_err(broken)?;
-            }
-            at += (n * (4 + size)) as u64;
-        }
-        self.gpu.wait().map_err(broken)?;
-        let (mut at, mut sent) = (here, (0, 0));
-        for (peer, range) in others.into_iter().filter(|o| !o.1.is_empty()) {
-            let bytes = range.len() * (4 + size);
-            let mut message = state.comm.buffer(bytes);
-            // SAFETY: page-locked memory, whose copy has ended.
-            message.copy_from_slice(unsafe { std::slice::from_raw_parts(at as *const u8, bytes) });
-            at += bytes as u64;
-            sent = (sent.0 + 1, sent.1 + bytes as u64);
-            state.comm.send(peer, message)?;
-        }
-        state.stats.sent_beside(sent);
-        state.stats.spent(Kind::Send, clock);
-        Ok(())
-    }
-
-    /// Waits for a rank's places and values and brings them to the device, `at` bytes behind what came before.
-    fn arrived_from(
-        &mut self,
-        from: usize,
-        count: usize,
-        (at, size): (&mut usize, usize),
-        state: &mut RankState,
-    ) -> Result<Sorted, Failure> {
-        let w = self.sorter()?;
-        let (there, here) = (w.arrived.at + *at as u64, w.arrived_here.at + *at as u64);
-        *at += room_for(count, size);
-        let values = there + (4 * count).next_multiple_of(256) as u64;
-        if count > 0 {
-            let clock = Instant::now();
-            let message = state.comm.receive(from as i64, count * (4 + size))?;
-            state.stats.spent(Kind::Wait, clock);
-            // SAFETY: both blocks have room for what arrives, and the last copy from there has ended.
-            unsafe {
-                std::ptr::copy_nonoverlapping(message.as_ptr(), here as *mut u8, message.len());
-                self.gpu.upload(there, here as *const u8, 4 * count).map_err(broken)?;
-                self.gpu.upload(values, (here as usize + 4 * count) as *const u8, count * size).map_err(broken)?;
-            }
-            state.comm.recycle(from as i64, message);
-        }
-        Ok(Sorted { keys: there, positions: 0, values, count: count as u64 })
-    }
 }
 
-/// Bytes that so many places and values take where they arrive.
+/// Bytes that so many places take where they travel.
+fn places_room(count: usize) -> usize {
+    (4 * count).next_multiple_of(256)
+}
+
+/// The same with their values.
 fn room_for(count: usize, size: usize) -> usize {
-    (4 * count).next_multiple_of(256) + (count * size).next_multiple_of(256)
+    places_room(count) + (count * size).next_multiple_of(256)
 }

@@ -54,6 +54,19 @@ struct Prepared<'a> {
     stop: u64,
 }
 
+/// What the parts of a device are made with.
+pub(super) struct Setup<'a> {
+    pub plan: &'a Plan,
+    pub me: i64,
+    pub gpu: &'a mut Gpu,
+    pub memory: &'a Memory,
+    pub links: &'a Links,
+    /// Finds a kernel of the program.
+    pub function: &'a dyn Fn(&str) -> Result<Function, Problem>,
+    /// The report of a driver's error.
+    pub bad: &'a dyn Fn(CudaError) -> Problem,
+}
+
 impl<'a> CudaDevice<'a> {
     /// Takes a GPU, allocates everything that the plan names, and finds out how to reach the other ranks. A collective: a rank
     /// that has a problem takes part to the end, and all agree on it afterwards. Where a device breaks while others wait for what
@@ -100,7 +113,8 @@ impl<'a> CudaDevice<'a> {
             }
         };
         let memory = &own.memory;
-        (card.arena, card.blocks, card.views) = (memory.arena, memory.blocks.clone(), memory.views.clone());
+        (card.arena, card.shelf) = (memory.arena, memory.shelf() - memory.arena);
+        (card.blocks, card.views) = (memory.blocks.clone(), memory.views.clone());
         card.handle = own.gpu.share(memory.arena).ok().map(|h| h.to_vec());
         startup::ended("GPU memory");
         let cards = card.exchange(comm)?;
@@ -138,7 +152,9 @@ impl<'a> CudaDevice<'a> {
         let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
         let edges = Edges::of(plan);
         let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
-        let scatters = Scatters::new(plan, me, &mut gpu, &function, bad)?;
+        let mut setup =
+            Setup { plan, me, gpu: &mut gpu, memory: &memory, links: &links, function: &function, bad };
+        let scatters = Scatters::new(&mut setup)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {

@@ -3,6 +3,7 @@
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
 use super::scatter;
+use super::sort::Shelf;
 use super::storage::{padded, padded_in, rounds_in};
 use super::transport::peer::LINK;
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
@@ -39,7 +40,7 @@ const SUM_WORDS: usize = 72;
 pub const PROBES: [usize; 2] = [4 << 10, 512 << 10];
 
 /// One allocation for everything that other ranks may write to, so that it has one name for other processes: counters, what
-/// all-reduces bring, room to try transports, then the blocks of the static memory plan and the views.
+/// all-reduces bring, room to try transports and to sort, then the blocks of the static memory plan and the views.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     pub arena: u64,
@@ -50,6 +51,8 @@ pub struct Memory {
     /// Lines of the largest all-reduce from one rank.
     pub most_lines: usize,
     probe: u64,
+    /// The offset of what sorted scatters share.
+    shelf: u64,
     /// Offsets in the arena.
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
@@ -87,6 +90,7 @@ impl Memory {
         let rounds = take(4 * most as u64);
         let inbox = take(32 * ranks * most_lines as u64);
         let probe = take(if ranks == 1 { 0 } else { (ranks + 1) * PROBES[1] as u64 });
+        let shelf = take(Shelf::of(plan).bytes);
         let mut blocks = vec![None; plan.arrays.len()];
         for (k, a) in plan.arrays.iter().enumerate().filter(|(_, a)| a.used) {
             let elements = padded(plan, Place::Array(ArrayId(k as u32)), me).len() as u64;
@@ -104,7 +108,7 @@ impl Memory {
         let blocks = blocks.into_iter().map(|b| b.unwrap_or(0)).collect();
         let turned = vec![0; views.len()];
         let (rounds, inbox) = (arena + rounds, arena + inbox);
-        Ok(Memory { arena, rounds, inbox, most_lines, probe, blocks, views, second, turned })
+        Ok(Memory { arena, rounds, inbox, most_lines, probe, shelf, blocks, views, second, turned })
     }
 
     /// Where what a trial sends lies, or what it receives from a rank.
@@ -115,6 +119,11 @@ impl Memory {
     /// The offset of what a trial brings from a rank.
     pub fn probe_of(&self, from: usize) -> u64 {
         self.probe + (1 + from) as u64 * PROBES[1] as u64
+    }
+
+    /// Where what sorted scatters share lies.
+    pub fn shelf(&self) -> u64 {
+        self.arena + self.shelf
     }
 
     /// The address of a place; `arrays` says in which block each array is now.

@@ -17,7 +17,8 @@ pub struct Card {
     /// The one allocation that holds everything peers write to, and its name for other processes.
     pub arena: u64,
     pub handle: Option<Vec<u8>>,
-    /// Where blocks and views lie in it.
+    /// Where that which sorted scatters share, blocks and views lie in it.
+    pub shelf: u64,
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
     /// Why this rank could not set itself up; the others learn it in the agreement that follows.

@@ -28,6 +28,13 @@ pub struct Links {
     pub nccl: Option<Nccl>,
 }
 
+impl Links {
+    /// Whether a rank and this one store into each other's memory.
+    pub fn is_peer(&self, rank: i64) -> bool {
+        self.links[rank as usize].as_ref().is_some_and(Link::is_peer)
+    }
+}
+
 /// What the choice is made with.
 pub struct Chooser<'a> {
     pub gpu: &'a mut Gpu,

@@ -24,6 +24,8 @@ const MOST_BLOCKS: i64 = 64;
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub base: u64,
+    /// What sorted scatters share.
+    pub shelf: u64,
     pub blocks: Vec<u64>,
     pub views: Vec<u64>,
 }
@@ -38,7 +40,8 @@ impl Remote {
             gpu.open(&handle.ok_or("its memory cannot be shared between processes")?)
         };
         let base = base.map_err(|e| e.to_string())?;
-        Ok(Remote { base, blocks: other.blocks.clone(), views: other.views.clone() })
+        let shelf = base + other.shelf;
+        Ok(Remote { base, shelf, blocks: other.blocks.clone(), views: other.views.clone() })
     }
 
     /// Where a place lies; `arrays` says in which block each array is now, `turned` how far each view is from where it begins.
