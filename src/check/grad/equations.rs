@@ -12,13 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// A reduction that has an array (or scalar) of its own.
+/// A reduction, or a function of one, that has an array (or scalar) of its own.
 #[derive(Clone)]
 struct Temp {
     name: String,
     /// The indices around it that it depends on.
     outer: Vec<Index>,
-    op: ReduceOp,
+    /// `None`: a function, which is the term.
+    op: Option<ReduceOp>,
     inner: Vec<Index>,
     term: R,
     ty: &'static str,
@@ -52,6 +53,8 @@ pub struct Equations {
     facts: Facts,
     contributions: BTreeMap<String, Vec<Contribution>>,
     count: usize,
+    /// Choices around what is being pulled.
+    choices: usize,
 }
 
 /// What the derivatives of terms ask.
@@ -59,6 +62,19 @@ pub struct Equations {
 struct Facts {
     active: BTreeSet<String>,
     types: BTreeMap<String, &'static str>,
+}
+
+impl Temp {
+    fn value(&self) -> R {
+        self.op.map_or_else(|| self.term.clone(), |op| Rc::new(E::Reduce(op, self.inner.clone(), self.term.clone())))
+    }
+
+    /// How an element, or the scalar, is read at the indices around it.
+    fn read(&self) -> R {
+        let subs: Vec<R> = self.outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
+        let name = self.name.clone();
+        if subs.is_empty() { Rc::new(E::Scalar(name)) } else { Rc::new(E::Read(name, subs)) }
+    }
 }
 
 impl Known for Facts {
@@ -116,7 +132,7 @@ impl Equations {
         let Parameters { shapes, types, edges, sizes } = known;
         let facts = Facts { active: wrt.iter().cloned().collect(), types: types.clone() };
         let (temps, contributions) = (vec![], BTreeMap::new());
-        Equations { shapes, types, edges, sizes, wrt, result, temps, facts, contributions, count: 0 }
+        Equations { shapes, types, edges, sizes, wrt, result, temps, facts, contributions, count: 0, choices: 0 }
     }
 
     /// The derivative as the text of a kernel with this name.
@@ -148,7 +164,8 @@ impl Equations {
             let name = self.temps[k].name.clone();
             let read = names(&body, &name) || names(&forward, &name);
             if read {
-                forward.insert_str(0, &self.forward(k));
+                let inside = self.only_read_by(k, &|name| names(&body, name) || names(&forward, name));
+                forward.insert_str(0, &self.forward(k, &inside));
             }
             let t = &self.temps[k];
             let shape: Vec<R> = t.outer.iter().map(|i| sub(&i.to, &i.from)).collect();
@@ -158,7 +175,7 @@ impl Equations {
             if read {
                 results.push(format!("{name}: {}[{}]", t.ty, extents(&shape)));
             }
-            if self.facts.active.contains(&name) {
+            if self.facts.active.contains(&name) && names(&body, &adjoint(&name)) {
                 results.push(format!("{}: {}[{}]", adjoint(&name), t.ty, extents(&shape)));
             }
         }
@@ -173,7 +190,12 @@ impl Equations {
     /// The expression with every reduction replaced by a read of its array.
     fn pulled(&mut self, e: &R, around: &[Index]) -> R {
         let E::Reduce(op, ix, term) = &**e else {
-            return rebuilt(e, &mut |p| self.pulled(p, around));
+            let first = self.temps.len();
+            let choice = usize::from(matches!(**e, E::If(..)));
+            self.choices += choice;
+            let value = rebuilt(e, &mut |p| self.pulled(p, around));
+            self.choices -= choice;
+            return if self.worth_an_array(&value, around, first) { self.function(value, around) } else { value };
         };
         let (ix, op) = (ix.clone(), *op);
         let inside: Vec<Index> = around.iter().chain(&ix).cloned().collect();
@@ -186,20 +208,54 @@ impl Equations {
             _ => self.facts.ty(&term).filter(|t| *t != "bool").unwrap_or(self.result),
         };
         let active = self.facts.active(&term) && derivable(ty);
-        let read = self.held(Temp { name: String::new(), outer, op, inner: ix, term, ty });
+        let read = self.held(Temp { name: String::new(), outer, op: Some(op), inner: ix, term, ty });
         if let (true, E::Scalar(name) | E::Read(name, _)) = (active, &*read) {
             self.facts.active.insert(name.clone());
         }
         read
     }
 
-    /// Adds a reduction's values under a name of their own; gives how they are read.
+    /// Whether a value is held in an array in place of the reduction in it: a function whose derivative follows from its value, so that
+    /// nothing else asks for what it is a function of, and computing it anew takes long. The reductions in it, from number `first` on,
+    /// are read nowhere else.
+    fn worth_an_array(&self, value: &R, around: &[Index], first: usize) -> bool {
+        let slow =
+            matches!(&**value, E::Call(name, args) if args.len() == 1 && matches!(name.as_str(), "tanh" | "exp"));
+        let names = |all: &[Index]| -> Vec<String> { all.iter().map(|i| i.name.clone()).collect() };
+        let needs: Vec<Index> = around.iter().filter(|i| value.mentions(&i.name)).cloned().collect();
+        slow && self.choices == 0
+            && self.facts.active(value)
+            && self.facts.ty(value).is_some_and(|t| float(t).is_some())
+            && self.temps[first..].iter().any(|t| !t.outer.is_empty() && names(&t.outer) == names(&needs))
+    }
+
+    /// Holds a function's values in an array.
+    fn function(&mut self, value: R, around: &[Index]) -> R {
+        let outer: Vec<Index> = around.iter().filter(|i| value.mentions(&i.name)).cloned().collect();
+        let ty = self.facts.ty(&value).unwrap_or(self.result);
+        let read = self.held(Temp { name: String::new(), outer, op: None, inner: vec![], term: value, ty });
+        if let E::Read(name, _) = &*read {
+            self.facts.active.insert(name.clone());
+        }
+        read
+    }
+
+    /// Adds values under a name of their own; gives how they are read.
     fn held(&mut self, temp: Temp) -> R {
-        let name = format!("t__{}", self.temps.len());
-        self.facts.types.insert(name.clone(), temp.ty);
-        let subs: Vec<R> = temp.outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
-        self.temps.push(Temp { name: name.clone(), ..temp });
-        if subs.is_empty() { Rc::new(E::Scalar(name)) } else { Rc::new(E::Read(name, subs)) }
+        let temp = Temp { name: format!("t__{}", self.temps.len()), ..temp };
+        self.facts.types.insert(temp.name.clone(), temp.ty);
+        let read = temp.read();
+        self.temps.push(temp);
+        read
+    }
+
+    /// The reductions that only the function number `k` reads, `read` aside: they stand in its equation.
+    fn only_read_by(&self, k: usize, read: &dyn Fn(&str) -> bool) -> Vec<(R, R)> {
+        let t = &self.temps[k];
+        let inside = |of: &&Temp| {
+            t.op.is_none() && t.term.any(&|e| matches!(e, E::Read(n, _) if *n == of.name)) && !read(&of.name)
+        };
+        self.temps[..k].iter().filter(inside).map(|of| (of.read(), of.value())).collect()
     }
 
     /// What a factor of a product is changed by: the product of the others. Where factors are 0, they are counted, and the rest is
@@ -209,17 +265,17 @@ impl Equations {
         let (outer, inner, term, ty) = (t.outer.clone(), t.inner.clone(), t.term.clone(), t.ty);
         let none = binary(BinaryOp::Eq, &term, &leaf("0"));
         let (name, op) = (String::new(), ReduceOp::Count);
-        let zeros = Temp { name, outer, op, inner, term: none.clone(), ty: "i64" };
-        let others = Temp { op: ReduceOp::Prod, term: choose(&none, &leaf("1"), &term), ty, ..zeros.clone() };
+        let zeros = Temp { name, outer, op: Some(op), inner, term: none.clone(), ty: "i64" };
+        let others = Temp { op: Some(ReduceOp::Prod), term: choose(&none, &leaf("1"), &term), ty, ..zeros.clone() };
         let (zeros, others) = (self.held(zeros), self.held(others));
         let alone = binary(BinaryOp::Eq, &zeros, &leaf("1"));
         choose(&none, &choose(&alone, &mul(bar, &others), &leaf("0")), &div(&mul(bar, value), &term))
     }
 
-    /// The equation of a reduction's values.
-    fn forward(&self, k: usize) -> String {
+    /// The equation of values; of `inside`, the second stands in place of the first.
+    fn forward(&self, k: usize, inside: &[(R, R)]) -> String {
         let t = &self.temps[k];
-        let value: R = Rc::new(E::Reduce(t.op, t.inner.clone(), t.term.clone()));
+        let value = inside.iter().fold(t.value(), |value, (read, whole)| replaced(&value, read, whole));
         if t.outer.is_empty() {
             return format!("    let {} = {}\n", t.name, text(&value));
         }
@@ -228,7 +284,7 @@ impl Equations {
         format!("    {}[{}] = {}\n", t.name, names.join(", "), text(&substituted(&value, &moved)))
     }
 
-    /// The equation of a reduction's adjoint, and what its terms are changed by.
+    /// The equation of an adjoint, and what its terms are changed by.
     fn backward(&mut self, k: usize, body: &mut String) -> Result<(), Unknown> {
         let t = &self.temps[k];
         if !self.facts.active.contains(&t.name) {
@@ -239,6 +295,13 @@ impl Equations {
         let own: Vec<R> = outer.iter().map(|i| sub(&var(&i.name), &i.from)).collect();
         let read =
             |n: String| -> R { if own.is_empty() { Rc::new(E::Scalar(n)) } else { Rc::new(E::Read(n, own.clone())) } };
+        if op.is_none()
+            && let Some(bar) = self.only_change(&name, &own, &outer, ty)
+        {
+            // It needs no array.
+            self.contributions.remove(&name);
+            return self.through(k, &bar);
+        }
         let bar_name = adjoint(&name);
         self.facts.types.insert(bar_name.clone(), ty);
         if outer.is_empty() {
@@ -253,6 +316,7 @@ impl Equations {
             }
         }
         let (value, bar) = (read(name), read(bar_name));
+        let Some(op) = op else { return self.through(k, &bar) };
         let seed = match op {
             ReduceOp::Sum => bar,
             ReduceOp::Mean => {
@@ -265,6 +329,12 @@ impl Equations {
         };
         let points: Vec<Index> = outer.into_iter().chain(inner).collect();
         self.spread(&term, &seed, &points)
+    }
+
+    /// Notes what that which a function is of is changed by, when its values are by `bar`; the slope reads the values.
+    fn through(&mut self, k: usize, bar: &R) -> Result<(), Unknown> {
+        let t = self.temps[k].clone();
+        self.spread_with(&t.term, bar, &t.outer, &|slope| replaced(&slope, &t.term, &t.read()))
     }
 
     /// What an array's elements are changed by, if it is one expression at the element's own point.
@@ -281,9 +351,15 @@ impl Equations {
 
     /// Notes what the reads of a term are changed by.
     fn spread(&mut self, term: &R, seed: &R, points: &[Index]) -> Result<(), Unknown> {
+        self.spread_with(term, seed, points, &|bar| bar)
+    }
+
+    /// The same, each change mapped.
+    fn spread_with(&mut self, term: &R, seed: &R, points: &[Index], map: &dyn Fn(R) -> R) -> Result<(), Unknown> {
         let mut found: Vec<Partial> = vec![];
         partials(term, seed, &self.facts, &mut found)?;
         for Partial { of, bar } in found {
+            let bar = map(bar);
             let (name, subs) = match &*of {
                 E::Read(n, subs) => (n, subs.clone()),
                 E::Scalar(n) => (n, vec![]),
@@ -326,6 +402,11 @@ impl Equations {
         body.push_str(&scattered);
         Ok(())
     }
+}
+
+/// The expression with `new` in place of `old`.
+fn replaced(e: &R, old: &R, new: &R) -> R {
+    if e == old { new.clone() } else { rebuilt(e, &mut |p| replaced(p, old, new)) }
 }
 
 /// Whether a text holds a name.

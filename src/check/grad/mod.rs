@@ -9,6 +9,8 @@
 //! a__0[s] = 2 * t__0[s]                         what the result changes by, when t__0[s] does
 //! g__w[j] = sum[s] a__0[s] * x[s, j]
 //! ```
+//!
+//! Of `tanh` and `exp` of a reduction the value is held and not what it is a function of: the slope follows from the value.
 
 mod equations;
 mod expr;

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::codegen::c_body::{c_const, c_ty};
 use crate::codegen::cuda::body::Writer;
-use crate::codegen::cuda::contraction::{Tiles, around, code, registers};
+use crate::codegen::cuda::contraction::{MULTIPROCESSORS, around, code, registers};
 use crate::codegen::cuda::{Form, Kernel, Placed};
 use crate::ir::contraction::{Chain, chain};
 use crate::ir::kernel::{Inst, Op, ScalarId, Sym};
@@ -17,8 +17,10 @@ use crate::ir::kernel::{Inst, Op, ScalarId, Sym};
 /// The text in front of units with such loops.
 pub const PRELUDE: &str = include_str!("chains.cu");
 
-/// Columns of a block of threads at most; a power of two.
+/// Columns of a block of threads at most, a power of two; where there are more blocks than a GPU runs at one time, of several dimensions.
 const MOST_COLUMNS: i64 = 16;
+const MOST_ELEMENTS: i64 = 32;
+const BLOCKS: i64 = 4 * MULTIPROCESSORS;
 /// The warps that evaluate and the one that adds up.
 const THREADS: u32 = 288;
 /// From so many elements on, a thread for each keeps the memory busy, unless the terms of an element lie beside each other.
@@ -51,8 +53,21 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let w = Writer::new(placed, moving);
     let (c, along, large) = panels(placed, &w)?;
     let nest = placed.nest;
+    // The columns are the elements of the last dimension, or of the last ones from `first` on.
     let column = nest.domain.rank() - 1;
-    let wide = (placed.extent[column].clamp(1, MOST_COLUMNS) as u64).next_power_of_two();
+    let mut first = column;
+    let mut many = placed.extent[column];
+    let blocks = |first: usize| placed.extent[..first].iter().fold(1, |n: i64, e| n.saturating_mul(*e));
+    while blocks(first) > BLOCKS
+        && let Some(d) = first.checked_sub(1)
+        && many * placed.extent[d] <= MOST_ELEMENTS
+        && !c.limits.contains(&d)
+        && (first..=column).all(|k| placed.even[k] == placed.extent[k])
+    {
+        (first, many) = (d, many * placed.extent[d]);
+    }
+    let most = if first < column { MOST_ELEMENTS } else { MOST_COLUMNS };
+    let wide = (many.clamp(1, most) as u64).next_power_of_two();
     let (name, words) = (format!("mgpu_chains_{number}"), w.words());
     // Four blocks a multiprocessor, so that as many as there are of long reductions run at one time; a chain is bound by the latency of
     // its additions. Terms that take much computing may want the registers.
@@ -62,20 +77,26 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let (ty, count) = (c_ty(c.ty), c.terms.len());
     let _ = writeln!(out, "    typedef mg_chains<{ty}, {count}, {along}, {large}, {wide}> Chains;");
     out.push_str("    __shared__ Chains::Panel room[2];\n");
-    let _ = writeln!(
-        out,
-        "    const i64 columns = hi{column} - lo{column}, wide = (columns + {} - 1) / {wide};",
-        wide
-    );
+    let columns: Vec<String> = (first..=column).map(|d| format!("(hi{d} - lo{d})")).collect();
+    let _ = writeln!(out, "    const i64 columns = {}, wide = (columns + {wide} - 1) / {wide};", columns.join(" * "));
     out.push_str("    i64 rest = blockIdx.x / wide;\n");
-    for d in (0..column).rev() {
+    for d in (0..first).rev() {
         let _ = writeln!(out, "    const i64 x{d} = rest % (hi{d} - lo{d}); rest /= hi{d} - lo{d};");
     }
     registers(out, nest, &c.bounds, 4);
     out.push_str(&code(&w, &c.bounds, 1));
     let _ = writeln!(out, "    const i64 from = r{}, to = r{};", c.from.0, c.to.0);
-    let head = |name: &str, ty: &str| format!("    const auto {name} = [&](i64 x{column}, {ty}) ");
-    let _ = writeln!(out, "{}{{", head("terms", &format!("i64 r{}, Chains::Terms &terms", c.counter.0)));
+    // The numbers of an element among the columns.
+    let mut at = String::new();
+    for d in (first..=column).rev().filter(|_| first < column) {
+        let outer = if d == first { String::new() } else { format!(" % {0}; rest /= {0}", placed.extent[d]) };
+        let _ = writeln!(at, "        const i64 x{d} = rest{outer};");
+    }
+    let head = |name: &str, ty: &str| match first < column {
+        true => format!("    const auto {name} = [&](i64 element, {ty}) {{\n        u32 rest = (u32)element;\n{at}"),
+        false => format!("    const auto {name} = [&](i64 x{column}, {ty}) {{\n"),
+    };
+    out.push_str(&head("terms", &format!("i64 r{}, Chains::Terms &terms", c.counter.0)));
     for (k, f) in c.terms.iter().enumerate() {
         // Each in a scope of its own: they may share registers.
         out.push_str("        {\n");
@@ -94,7 +115,7 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let step = Inst::Op { dst: c.acc, op: c.next.clone() };
     out.push_str(&code(&w, std::slice::from_ref(&step), 2));
     let _ = writeln!(out, "        return r{};\n    }};", c.acc.0);
-    let _ = writeln!(out, "{}{{", head("results", &format!("{ty} value")));
+    out.push_str(&head("results", &format!("{ty} value")));
     around(out, &w, &c, &[], 8);
     out.push_str("    };\n");
     let _ = writeln!(
@@ -102,8 +123,5 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
         "    Chains::run(room, terms, next, results, {}, blockIdx.x % wide * {wide}, columns, from, to);\n}}",
         c_const(c.start?)
     );
-    // No dimension of rows: every element but for the columns has a block of its own.
-    let wide = wide as i64;
-    let tiles = Tiles { row: column, column, rows: wide, columns: wide, threads: THREADS, shared: 0, gemm: None };
-    Some(Kernel { name, words, groups: w.groups, form: Form::Product(tiles) })
+    Some(Kernel { name, words, groups: w.groups, form: Form::Chains { first, columns: wide as i64, threads: THREADS } })
 }

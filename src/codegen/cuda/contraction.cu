@@ -49,6 +49,7 @@ template <int LATER> FN void mg_arrived() {
 FN void mg_take(uint4 &w, u32 at) {
     asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];" : "=r"(w.x), "=r"(w.y), "=r"(w.z), "=r"(w.w) : "r"(at));
 }
+FN void mg_take(f32 &x, u32 at) { asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(at)); }
 FN void mg_take(f64 &x, u32 at) { asm volatile("ld.shared.f64 %0, [%1];" : "=d"(x) : "r"(at)); }
 FN void mg_keep(u32 at, f32 x) { asm volatile("st.shared.f32 [%0], %1;" ::"r"(at), "f"(x) : "memory"); }
 FN void mg_keep(u32 at, f64 x) { asm volatile("st.shared.f64 [%0], %1;" ::"r"(at), "d"(x) : "memory"); }
@@ -286,6 +287,53 @@ template <class Type, int WM, int WN, int LM, int LN, int M, int N, int TERMS_> 
     }
 };
 
+/* Few results: a warp has them all, a lane M rows of one column. A beat is EACH terms, whose loads are under way together. */
+template <class Type, int ROWS_, int COLUMNS_, int TERMS_> struct mg_few {
+    typedef Type T;
+    static constexpr bool LINES = false, LINES_COLUMNS = false;
+    static constexpr int THREADS = 32, HIGH = 1, ROWS = ROWS_, COLUMNS = COLUMNS_, TERMS = TERMS_, EACH = 8, BEATS = TERMS / EACH;
+    static constexpr int HIGHEST = 32 / COLUMNS, LM = HIGHEST < ROWS ? HIGHEST : ROWS, M = ROWS / LM;
+    T sum[M], u[2][EACH][M], v[2][EACH];
+
+    /* Of fewer results than lanes, some lanes have the same. */
+    static INLINE int row() { return threadIdx.x / COLUMNS % LM; }
+    static INLINE int column() { return threadIdx.x % COLUMNS; }
+    static INLINE int term() { return 0; }
+    INLINE void clear() {
+#pragma unroll
+        for (int m = 0; m < M; m++) sum[m] = 0;
+    }
+    template <class F> INLINE void begin(const F &f) {
+#pragma unroll
+        for (int m = 0; m < M; m++) sum[m] = f(row() + m * LM, column());
+    }
+    template <class A, class B> INLINE void load(u32 a, u32 b, int beat) {
+#pragma unroll
+        for (int q = 0; q < EACH; q++) {
+#pragma unroll
+            for (int m = 0; m < M; m++) mg_take(u[beat % 2][q][m], a + A::place(m * LM, beat * EACH + q) * (int)sizeof(T));
+            mg_take(v[beat % 2][q], b + B::place(0, beat * EACH + q) * (int)sizeof(T));
+        }
+    }
+    INLINE void add(int beat) {
+#pragma unroll
+        for (int q = 0; q < EACH; q++)
+#pragma unroll
+            for (int m = 0; m < M; m++) sum[m] = mg_chain(u[beat % 2][q][m], v[beat % 2][q], sum[m]);
+    }
+    template <class A, class B> INLINE void add_one(const T *a, const T *b) {
+#pragma unroll
+        for (int m = 0; m < M; m++) sum[m] = mg_chain(a[A::place(row() + m * LM, 0)], b[B::place(column(), 0)], sum[m]);
+    }
+    static constexpr int LINE = COLUMNS + 1;
+    static INLINE int place(int column) { return column; }
+    template <int S, int SLICES, class F> INLINE void each(const F &f) const {
+        static_assert(SLICES == 1, "all at once");
+#pragma unroll
+        for (int m = 0; m < M; m++) f(row() + m * LM, column(), sum[m]);
+    }
+};
+
 /* c += a * b for 16 by 8 results and 8 terms, over a warp: the fragments of `mma.m16n8k8` (PTX ISA). Tensor cores of f64 add as a
    chain of fma from the first term to the last does, bit for bit: measured on an H200 with random terms, for both shapes here and
    for those of 4 and 16 terms. */
@@ -386,7 +434,7 @@ struct mg_zeros {};
 template <class S> struct mg_from_zeros { static constexpr bool value = false; };
 template <> struct mg_from_zeros<mg_zeros> { static constexpr bool value = true; };
 
-/* A tile of results: P (mg_fmas or mg_tensors) works on a panel while STAGES - 1 others are on their way. */
+/* A tile of results: P (mg_fmas and its kin) works on a panel while STAGES - 1 others are on their way. */
 template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
     typedef typename P::T T;
     static constexpr int ROWS = P::ROWS, COLUMNS = P::COLUMNS, TERMS = P::TERMS, BEATS = P::BEATS, SIZE = sizeof(T);
@@ -405,7 +453,7 @@ template <class P, int STAGES, bool ALONG_A, bool ALONG_B> struct mg_product {
         __syncthreads();
         mine.template each<S, SLICES>([&](int r, int place, T value) { room[r * P::LINE + place] = value; });
         __syncthreads();
-        if (high == row && wide == column && high + ROWS <= rows && wide + COLUMNS <= columns) {
+        if (SLICE * COLUMNS % P::THREADS == 0 && high == row && wide == column && high + ROWS <= rows && wide + COLUMNS <= columns) {
             /* No branch, so that a thread's loads are under way together. */
 #pragma unroll 8
             for (int t = 0; t < SLICE * COLUMNS / P::THREADS; t++) {

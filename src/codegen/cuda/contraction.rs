@@ -53,8 +53,8 @@ struct Shape {
 }
 
 /// Multiprocessors of the GPU that the choice of tiles is made for.
-const MULTIPROCESSORS: i64 = 132;
-/// Of products of so few results each, a tile would be mostly empty.
+pub const MULTIPROCESSORS: i64 = 132;
+/// Of products of so few results each, a tile would be mostly empty: a warp has one.
 const FEW_RESULTS: i64 = 64;
 
 impl Shape {
@@ -100,6 +100,22 @@ impl Shape {
         }
     }
 
+    /// A warp for all of a product's results, which are few.
+    fn few(ty: Ty, rows: i64, columns: i64) -> Shape {
+        let [rows, columns] = [rows, columns].map(|n| (n.max(4) as u64).next_power_of_two() as i64);
+        let terms = 64;
+        Shape {
+            threads: format!("mg_few<{}, {rows}, {columns}, {terms}>", c_ty(ty)),
+            warps: 1,
+            rows,
+            columns,
+            terms,
+            lines: (false, false),
+            stages: 4,
+            resident: 4,
+        }
+    }
+
     /// The same where the rows' terms lie beside each other and stay so.
     fn by_lines(self) -> Shape {
         Shape { threads: self.threads.replace("mg_fmas", "mg_lines"), lines: (true, false), ..self }
@@ -141,6 +157,13 @@ impl Shape {
 pub fn shapes() -> Vec<(String, i64)> {
     let mut out: Vec<(String, i64)> = vec![];
     for ty in [Ty::F32, Ty::F64] {
+        for (rows, columns) in [(4, 4), (4, 8), (8, 8), (4, 16), (16, 4), (32, 2), (64, 1)] {
+            let shape = Shape::few(ty, rows, columns);
+            let one = (shape.threads, shape.stages);
+            if !out.contains(&one) {
+                out.push(one);
+            }
+        }
         for (rows, columns) in [(8192, 8192), (1024, 1024), (256, 256), (8192, 16)] {
             for (plain, along) in [(true, true), (true, false), (false, true)] {
                 let shape = Shape::of(ty, 1, rows, columns, plain, along);
@@ -197,13 +220,18 @@ pub fn write(out: &mut String, number: usize, placed: &Placed, moving: &BTreeSet
     let column = placed.nest.domain.rank() - 1;
     let w = Generator { w: Writer::new(placed, moving), c: &c };
     let (rows, columns) = (placed.extent[row], placed.extent[column]);
-    if rows.saturating_mul(columns) <= FEW_RESULTS {
-        return None;
-    }
+    let few = rows.saturating_mul(columns) <= FEW_RESULTS;
     let batch = (0..column).filter(|d| *d != row).map(|d| placed.extent[d]).fold(1, i64::saturating_mul);
     let plain = w.read(&c.left).is_some() && w.read(&c.right).is_some();
     let (left, right) = (w.along(&c.left, row), w.along(&c.right, column));
-    let shape = Shape::of(c.chain.ty, batch, rows, columns, plain, left);
+    if few && (!plain || batch < MULTIPROCESSORS) {
+        return None;
+    }
+    let shape = if few {
+        Shape::few(c.chain.ty, rows, columns)
+    } else {
+        Shape::of(c.chain.ty, batch, rows, columns, plain, left)
+    };
     let mut tiles = shape.tiles(row, column, c.chain.ty.size() as i64, left, right);
     tiles.gemm = gemm::of(&w.w, &c, row);
     let (name, words) = (format!("mgpu_product_{number}"), w.w.words());

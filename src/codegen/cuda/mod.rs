@@ -94,6 +94,12 @@ pub enum Form {
     March(March),
     /// A block of threads a tile of results.
     Product(Tiles),
+    /// A block of `threads` threads for so many elements of the dimensions from `first` on, the columns.
+    Chains {
+        first: usize,
+        columns: i64,
+        threads: u32,
+    },
 }
 
 /// One generated kernel.

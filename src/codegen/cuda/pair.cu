@@ -14,9 +14,6 @@
 
 FN f32 mg_of(const uint4 &v, int i) { return __uint_as_float(i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w); }
 
-/* So many threads of a block wait for one another, whole warps, each wherever it is in the text: `__syncthreads` wants all at one place. */
-template <int BARRIER, int THREADS> FN void mg_meet() { asm volatile("bar.sync %0, %1;" ::"n"(BARRIER), "n"(THREADS) : "memory"); }
-
 /* TERMS columns of x, at most COLUMNS columns of w, ROWS rows of x a tile; RIDER: rows of r are added up too. */
 template <int TERMS, int ROWS, bool RIDER> struct mg_pair {
     static constexpr int COLUMNS = 16, LINE = TERMS <= 64 ? 64 : 128, STAGES = 3, HALF = 64, THREADS = 2 * HALF + 32 + 32 * RIDER;

@@ -262,6 +262,9 @@ FN void mg_copy_share(const mg_copy &c, i64 first, i64 step) {
         else mg_move<u8>(from, to, c.constant, 0);
     }
 }
+/* So many threads of a block wait for one another, whole warps, each wherever it is in the text: `__syncthreads` wants all at one place. */
+template <int BARRIER, int THREADS> FN void mg_meet() { asm volatile("bar.sync %0, %1;" ::"n"(BARRIER), "n"(THREADS) : "memory"); }
+
 /* What two ranks tell each other: counters in device memory, each written by one side only. A message counts MG_WHOLE, of which
    every block that brings a part of it adds its share, so that no block waits for another. */
 #define MG_WHOLE 65536u

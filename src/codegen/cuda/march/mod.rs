@@ -144,6 +144,13 @@ impl<'a> Marcher<'a> {
             let route = route(&mut w, operand, index, store, offset.is_some());
             w.routes.push(route);
         }
+        // Elements of short rows, read one by one: lanes that stand a vector apart would touch as many more lines of memory.
+        let reads = 0..nest.accesses.len();
+        let near = |k: &usize| (2..32).contains(&w.step(w.routes[*k].0, Sym::Dim(last)).abs());
+        let apart = reads.clone().filter(|k| offsets[*k].is_none()).filter(near).count();
+        if !ordered && apart > reads.filter(|k| offsets[*k].is_some()).count() {
+            return None;
+        }
         let size = sizes(nest, &offsets).max()? as i64;
         let vector = VECTOR / size;
         if ordered && (lanes < vector || lanes % vector != 0) {
@@ -187,7 +194,10 @@ impl<'a> Marcher<'a> {
         if aligned.iter().flat_map(|g| steps(*g)).any(odd) {
             return None;
         }
-        let m = March::new(placed, dim, vector, ordered, lanes, aligned);
+        let mut m = March::new(placed, dim, vector, ordered, lanes, aligned);
+        if offsets.iter().flatten().all(|o| o.1 == 0) {
+            m = m.in_narrow_rows(placed);
+        }
         let risky = offsets.iter().any(|o| o.is_none()) || reads_tables(&nest.code.body) || !nest.reductions.is_empty();
         let guarded = risky && !m.whole_vectors;
         Some(Marcher { w, m, families, offsets, guarded, linked: false })

@@ -74,6 +74,21 @@ impl March {
         m.whole_chunks = whole(&m);
         m
     }
+
+    /// The lanes of a warp stand in several rows where a row has few vectors. For nests that read nothing beside their vectors.
+    pub fn in_narrow_rows(mut self, placed: &Placed) -> March {
+        let vectors = placed.extent.last().map_or(0, |n| n / self.vector);
+        if self.dim.is_some() && self.others.is_empty() && self.whole_vectors && !self.anchored && vectors <= 16 {
+            let bx = (vectors.max(1) as u32).next_power_of_two();
+            self.block = (bx, self.block.0 * self.block.1 / bx);
+        }
+        self
+    }
+
+    /// Whether the lanes of a warp go through their rows together.
+    pub fn in_step(&self) -> bool {
+        self.dim.is_some() && (self.block.0 >= 32 || self.whole_chunks)
+    }
 }
 
 impl Marcher<'_> {

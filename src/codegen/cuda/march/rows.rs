@@ -194,7 +194,7 @@ impl Marcher<'_> {
         }
         beside.iter().for_each(|b| self.load_beside(out, b));
         out.push_str("            }\n        }\n");
-        if m.dim.is_some() {
+        if m.in_step() {
             // The assembler would move loads behind the first use of others; it moves none over this.
             out.push_str("        __syncwarp(warp);\n");
         }

@@ -4,7 +4,7 @@ use super::blas::{Math, Product};
 use super::driver::{Call, Function, Launch};
 use crate::codegen::cuda::gemm::Matrix;
 use crate::codegen::cuda::{BLOCK, Form, Group, Kernel, March, Tiles, Word};
-use crate::ir::index_box::IndexBox;
+use crate::ir::index_box::{IndexBox, Interval};
 use crate::ir::kernel::{Nest, ScalarId, Sym};
 use crate::ir::ty::Ty;
 
@@ -84,6 +84,13 @@ impl Around<'_> {
         let m = match &k.form {
             Form::March(m) => m,
             Form::Product(tiles) => return self.product(k, f, tiles),
+            Form::Chains { first, columns, threads } => {
+                let (others, of_columns) = self.part.dims.split_at(*first);
+                let len = |dims: &[Interval]| dims.iter().try_fold(1i64, |n, d| n.checked_mul(d.len()));
+                let blocks = len(others)?.checked_mul((len(of_columns)? + columns - 1) / columns)?;
+                let grid = (i32::try_from(blocks).ok()? as u32, 1, 1);
+                return Some(Launch { call: Call::Kernel(f), grid, block: (*threads, 1), words: self.words(k, 0) });
+            }
             _ => return None,
         };
         let shift = self.shift(k, m)?;

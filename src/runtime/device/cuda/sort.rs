@@ -369,10 +369,8 @@ impl CudaDevice<'_> {
             let values = arrived + places_room(count as usize) as u64;
             let part = Sorted { keys: arrived, positions: 0, values, count };
             receives.extend(part.messages(q, size, arrived_here as usize));
-            (arrived, arrived_here) = (
-                arrived + room_for(count as usize, size) as u64,
-                arrived_here + room_for(count as usize, size) as u64,
-            );
+            (arrived, arrived_here) =
+                (arrived + room_for(count as usize, size) as u64, arrived_here + room_for(count as usize, size) as u64);
             parts.push(part);
         }
         sends.retain(|m| m.bytes > 0);

@@ -152,8 +152,7 @@ impl<'a> CudaDevice<'a> {
         let pairs = Pairs::new(plan, unit, &work, &module).map_err(bad)?;
         let edges = Edges::of(plan);
         let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
-        let mut setup =
-            Setup { plan, me, gpu: &mut gpu, memory: &memory, links: &links, function: &function, bad };
+        let mut setup = Setup { plan, me, gpu: &mut gpu, memory: &memory, links: &links, function: &function, bad };
         let scatters = Scatters::new(&mut setup)?;
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);

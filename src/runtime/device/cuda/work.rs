@@ -218,7 +218,8 @@ pub fn work_of(
     let accumulators = room(gpu)?;
     let others = if beside { Some(room(gpu)?) } else { None };
     let function = |k: &Kernel| module.function(&k.name);
-    let fast = kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_) | Form::Product(_)));
+    let fast =
+        kernels.fast.as_ref().filter(|k| matches!(k.form, Form::March(_) | Form::Product(_) | Form::Chains { .. }));
     let allowed = |k: &Kernel| {
         let f = function(k)?;
         match &k.form {
