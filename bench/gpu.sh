@@ -64,7 +64,9 @@ step "products on tensor cores by cuBLAS" python3 bench/product.py --mgpu "$mgpu
 step "speed" python3 bench/gpu.py --mgpu "$mgpu"
 step "against CuPy, JAX and PyTorch" python3 bench/gpu_compare.py --mgpu "$mgpu"
 step "training beside JAX on as many GPUs" python3 bench/training_jax.py --mgpu "$mgpu" --gpus "$ranks"
+step "a perceptron beside JAX on as many GPUs" python3 bench/training_jax.py --mgpu "$mgpu" --gpus "$ranks" --program perceptron
 step "values whose elements change" python3 bench/deposit.py --mgpu "$mgpu" --gpus "$ranks"
+step "running sums" python3 bench/scan.py --mgpu "$mgpu" --gpus "$ranks"
 step "solvers" python3 bench/solvers.py --mgpu "$mgpu" --device cuda
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck synccheck; do

@@ -92,7 +92,14 @@ impl Checker<'_> {
             _ => {}
         }
         self.generic = false;
+        self.made_up.clear();
         self.builders.pop();
+    }
+
+    /// An extent as reports name it: a made-up one by its name.
+    pub(super) fn extent_text(&self, n: i64) -> String {
+        let name = usize::try_from(n - EXTENT).ok().filter(|k| k % APART as usize == 0);
+        name.and_then(|k| self.made_up.get(k / APART as usize)).cloned().unwrap_or_else(|| n.to_string())
     }
 
     fn check_fn_alone(&mut self, item: usize, f: &FnDecl) {
@@ -142,6 +149,7 @@ impl Checker<'_> {
                 None => Arg::Scalar(Val::slot(self.new_scalar(&p.name.name, ty), ty), p.name.span),
             });
         }
+        self.made_up = extents;
         Some(args)
     }
 

@@ -118,6 +118,8 @@ pub struct Checker<'a> {
     derivatives: std::collections::BTreeMap<String, usize>,
     /// Bounds are not reported: the extents are made up.
     generic: bool,
+    /// The names of those extents, in the order of their values.
+    made_up: Vec<String>,
     /// The names of the indices of the nest being written, by domain dimension, for messages.
     index_names: Vec<String>,
     /// The extents of the kernel being expanded: not indices.
@@ -213,6 +215,7 @@ fn bound(
         pinned: Default::default(),
         derivatives: Default::default(),
         generic: false,
+        made_up: vec![],
         index_names: vec![],
         extent_names: vec![],
         depth: 0,

@@ -136,6 +136,7 @@ impl Checker<'_> {
             );
         };
         if let Some(&(m, other)) = found.iter().find(|f| f.0 != n) {
+            let (least, n, m) = (self.extent_text(n.min(m)), self.extent_text(n), self.extent_text(m));
             let d = Diagnostic::error(
                 "E0261",
                 format!("`{}` runs over two extents, {n} and {m}", name.name),
@@ -144,7 +145,7 @@ impl Checker<'_> {
             )
             .label(at, format!("extent {n} here"))
             .label(other, format!("extent {m} here"))
-            .help(format!("write its range: `{} in 0..{}`", name.name, n.min(m)));
+            .help(format!("write its range: `{} in 0..{least}`", name.name));
             self.report(d);
             return None;
         }

@@ -207,6 +207,7 @@ impl Checker<'_> {
         }
         let (n, at) = found[0];
         if let Some(&(m, other)) = found.iter().find(|f| f.0 != n) {
+            let (least, n, m) = (self.extent_text(n.min(m)), self.extent_text(n), self.extent_text(m));
             let d = Diagnostic::error(
                 "E0261",
                 format!("`{name}` runs over two extents, {n} and {m}"),
@@ -214,7 +215,7 @@ impl Checker<'_> {
                 format!("extent {n} here"),
             )
             .label(other, format!("extent {m} here"))
-            .help(format!("write its range: `for {name} in 0..{}`", n.min(m)));
+            .help(format!("write its range: `for {name} in 0..{least}`"));
             self.report(d);
             return None;
         }

@@ -14,6 +14,7 @@ use crate::runtime::launch::Term;
 use crate::runtime::observe::Observer;
 use crate::runtime::pace::compulsory_bytes;
 use crate::runtime::progress::Progress;
+use crate::runtime::scan::Scan;
 use crate::runtime::scatter::{Scatter, Scatters};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
@@ -174,7 +175,7 @@ impl<'a> Rank<'a> {
                 let (into, index, value) = (*into, *index, *value);
                 self.scatter(Scatter { into, index, value, op: *op, complex: *complex, kept: *kept, ordered })?
             }
-            StepKind::Scan { array, dim, op } => self.scan(*array, *dim, *op)?,
+            StepKind::Scan { array, dim, op } => self.scan(Scan { array: *array, dim: *dim, op: *op })?,
             StepKind::Once { number, arrays, scalars, body } => {
                 if self.changed(*number, arrays, scalars)? {
                     return self.block(body);

@@ -15,6 +15,7 @@ use crate::ir::layout::{Layout, granule};
 use crate::ir::ty::Ty;
 use crate::runtime::failure::Failure;
 use crate::runtime::rank::Rank;
+use crate::runtime::state::RankState;
 use crate::runtime::trace::Kind;
 use std::time::Instant;
 
@@ -26,8 +27,25 @@ struct Carry<A> {
     any_open: bool,
 }
 
+/// `array` becomes its running values along a dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan {
+    pub array: ArrayId,
+    pub dim: usize,
+    pub op: BinaryOp,
+}
+
+impl Scan {
+    /// Whether lines run through several ranks, and whether these exchange the totals of their leaves.
+    pub fn across(&self, layout: &Layout) -> (bool, bool) {
+        let across = layout.cuts[self.dim].is_some_and(|c| c.parts > 1) && !layout.is_replicated();
+        (across, across && layout.shape.len() == 1 && layout.leaves_aligned(self.dim))
+    }
+}
+
 /// The elements of a rank's part as lines along the scanned dimension.
-struct Lines {
+#[derive(Debug)]
+pub struct Lines {
     outer: usize,
     len: usize,
     inner: usize,
@@ -38,28 +56,32 @@ struct Lines {
 
 impl Rank<'_> {
     /// Replaces an array's elements by running values. A collective.
-    pub(super) fn scan(&mut self, array: ArrayId, dim: usize, op: BinaryOp) -> Result<(), Failure> {
-        let ty = self.plan.array(array).array.ty;
-        self.versions.written(array);
+    pub(super) fn scan(&mut self, s: Scan) -> Result<(), Failure> {
+        let ty = self.plan.array(s.array).array.ty;
+        self.versions.written(s.array);
+        if self.device.scan(&s, &mut self.state)? {
+            return Ok(());
+        }
         match ty {
             // Minima and maxima of the narrower types are exact in either type.
-            Ty::F16 => self.scan_as::<F16, f64>(array, dim, op),
-            Ty::Bf16 => self.scan_as::<Bf16, f64>(array, dim, op),
-            Ty::F32 | Ty::C64 => self.scan_as::<f32, f64>(array, dim, op),
-            Ty::F64 | Ty::C128 => self.scan_as::<f64, f64>(array, dim, op),
-            Ty::I32 => self.scan_as::<i32, i32>(array, dim, op),
-            Ty::I64 => self.scan_as::<i64, i64>(array, dim, op),
-            Ty::U32 => self.scan_as::<u32, u32>(array, dim, op),
-            Ty::U64 => self.scan_as::<u64, u64>(array, dim, op),
-            Ty::Bool => self.scan_as::<u8, u8>(array, dim, op),
+            Ty::F16 => self.scan_as::<F16, f64>(s),
+            Ty::Bf16 => self.scan_as::<Bf16, f64>(s),
+            Ty::F32 | Ty::C64 => self.scan_as::<f32, f64>(s),
+            Ty::F64 | Ty::C128 => self.scan_as::<f64, f64>(s),
+            Ty::I32 => self.scan_as::<i32, i32>(s),
+            Ty::I64 => self.scan_as::<i64, i64>(s),
+            Ty::U32 => self.scan_as::<u32, u32>(s),
+            Ty::U64 => self.scan_as::<u64, u64>(s),
+            Ty::Bool => self.scan_as::<u8, u8>(s),
         }
     }
 
-    fn scan_as<T, A>(&mut self, array: ArrayId, dim: usize, op: BinaryOp) -> Result<(), Failure>
+    fn scan_as<T, A>(&mut self, s: Scan) -> Result<(), Failure>
     where
         T: Elem + CastTo<A>,
         A: Elem + CastTo<T>,
     {
+        let Scan { array, dim, op } = s;
         let me = self.state.comm.rank();
         let layout = &self.plan.array(array).layout;
         let part = layout.part(me);
@@ -67,8 +89,7 @@ impl Rank<'_> {
         let clock = Instant::now();
         let mut data = self.device.read(array, &part)?;
         self.state.stats.spent(Kind::Compute, clock);
-        let across = layout.cuts[dim].is_some_and(|c| c.parts > 1) && !layout.is_replicated();
-        let totals = across && layout.shape.len() == 1 && layout.leaves_aligned(dim);
+        let (across, totals) = s.across(layout);
         let mut carry = match (across, totals) {
             (false, _) => lines.start(),
             (true, true) => self.carry_of_totals::<T, A>(&data, &lines, op)?,
@@ -102,12 +123,9 @@ impl Rank<'_> {
         let clock = Instant::now();
         let all = self.state.comm.gathered(&mine)?;
         let mut out = lines.start();
-        for rank in 0..self.state.comm.rank() {
-            for total in all.part(rank as usize).chunks_exact(8) {
-                out.open = vec![of_bytes(total)];
-                out.any_open = true;
-                out.close(op, 0..1);
-            }
+        let before = 0..self.state.comm.rank();
+        if let Some(total) = total::<A>(op, &mut before.flat_map(|r| all.part(r as usize).chunks_exact(8))) {
+            (out.done, out.any_done) = (vec![total], true);
         }
         self.state.stats.spent(Kind::Wait, clock);
         Ok(out)
@@ -117,30 +135,59 @@ impl Rank<'_> {
     fn carry_of_neighbour<A: Elem>(&mut self, lines: &Lines, before: Option<i64>) -> Result<Carry<A>, Failure> {
         let mut carry = lines.start();
         let (Some(peer), true) = (before, lines.count() > 0) else { return Ok(carry) };
-        let clock = Instant::now();
-        let m = self.state.comm.receive(peer, lines.message())?;
+        let m = receive(&mut self.state, peer, lines)?;
         (carry.any_done, carry.any_open) = (m[0] != 0, m[1] != 0);
         let mut words = m[8..].chunks_exact(8).map(of_bytes);
         carry.done = words.by_ref().take(lines.count()).collect();
         carry.open = words.collect();
         self.state.comm.recycle(peer, m);
-        self.state.stats.spent(Kind::Wait, clock);
-        self.state.stats.messages(std::iter::once(peer), false);
         Ok(carry)
     }
 
     fn pass_on<A: Elem>(&mut self, lines: &Lines, carry: &Carry<A>, behind: Option<i64>) -> Result<(), Failure> {
         let (Some(peer), true) = (behind, lines.count() > 0) else { return Ok(()) };
-        let clock = Instant::now();
-        let mut m = self.state.comm.buffer(lines.message());
-        m[..8].copy_from_slice(&[carry.any_done as u8, carry.any_open as u8, 0, 0, 0, 0, 0, 0]);
-        let words = m[8..].chunks_exact_mut(8).zip(carry.done.iter().chain(&carry.open));
-        words.for_each(|(to, v)| to.copy_from_slice(&v.bits().to_le_bytes()));
-        self.state.stats.sent_beside((1, m.len() as u64));
-        self.state.comm.send(peer, m)?;
-        self.state.stats.spent(Kind::Send, clock);
-        self.state.stats.messages(std::iter::once(peer), true);
-        Ok(())
+        let words: Vec<u8> = carry.done.iter().chain(&carry.open).flat_map(|v| v.bits().to_le_bytes()).collect();
+        send(&mut self.state, peer, (carry.any_done, carry.any_open), &words)
+    }
+}
+
+/// Waits for what the rank before carries: whether words for whole leaves and for open ones count, eight bytes in all, then these words
+/// of all lines.
+pub fn receive(state: &mut RankState, peer: i64, lines: &Lines) -> Result<Vec<u8>, Failure> {
+    let clock = Instant::now();
+    let m = state.comm.receive(peer, lines.message())?;
+    state.stats.spent(Kind::Wait, clock);
+    state.stats.messages(std::iter::once(peer), false);
+    Ok(m)
+}
+
+/// Sends on what is carried, as [`receive`] has it.
+pub fn send(state: &mut RankState, peer: i64, (done, open): (bool, bool), words: &[u8]) -> Result<(), Failure> {
+    let clock = Instant::now();
+    let mut m = state.comm.buffer(8 + words.len());
+    m[..8].copy_from_slice(&[done as u8, open as u8, 0, 0, 0, 0, 0, 0]);
+    m[8..].copy_from_slice(words);
+    state.stats.sent_beside((1, m.len() as u64));
+    state.comm.send(peer, m)?;
+    state.stats.spent(Kind::Send, clock);
+    state.stats.messages(std::iter::once(peer), true);
+    Ok(())
+}
+
+/// What leaves come to, from the left; `None` of none.
+fn total<A: Elem>(op: BinaryOp, leaves: &mut dyn Iterator<Item = &[u8]>) -> Option<A> {
+    leaves.map(of_bytes).reduce(|a, b| combine(op, a, b))
+}
+
+/// The same of an array's type, in the words of what is carried.
+pub fn total_of(ty: Ty, op: BinaryOp, leaves: &mut dyn Iterator<Item = &[u8]>) -> Option<u64> {
+    match ty.part() {
+        Ty::F16 | Ty::Bf16 | Ty::F32 | Ty::F64 => total::<f64>(op, leaves).map(Elem::bits),
+        Ty::I32 => total::<i32>(op, leaves).map(Elem::bits),
+        Ty::U32 => total::<u32>(op, leaves).map(Elem::bits),
+        Ty::U64 => total::<u64>(op, leaves).map(Elem::bits),
+        Ty::Bool => total::<u8>(op, leaves).map(Elem::bits),
+        _ => total::<i64>(op, leaves).map(Elem::bits),
     }
 }
 
@@ -149,7 +196,7 @@ fn of_bytes<A: Elem>(bytes: &[u8]) -> A {
 }
 
 /// The rank one step further along a dimension's axis of the mesh.
-fn neighbour(layout: &Layout, me: i64, dim: usize, step: i64) -> Option<i64> {
+pub fn neighbour(layout: &Layout, me: i64, dim: usize, step: i64) -> Option<i64> {
     let axis = layout.axis(dim);
     let to = layout.coordinates(me)[axis] + step;
     let stride: i64 = layout.mesh[axis + 1..].iter().product();
@@ -178,7 +225,8 @@ impl<A: Elem> Carry<A> {
 }
 
 impl Lines {
-    fn new(part: &IndexBox, dim: usize, extent: i64) -> Lines {
+    /// The lines of a part along a dimension, of so many elements on all ranks.
+    pub fn new(part: &IndexBox, dim: usize, extent: i64) -> Lines {
         let product = |dims: &[crate::ir::index_box::Interval]| dims.iter().map(|d| d.len() as usize).product();
         Lines {
             outer: product(&part.dims[..dim]),
@@ -189,8 +237,28 @@ impl Lines {
         }
     }
 
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.outer * self.inner
+    }
+
+    /// Elements of a leaf, and the place of the first element in its own.
+    pub fn leaf(&self) -> i64 {
+        self.leaf
+    }
+
+    pub fn first_in_leaf(&self) -> i64 {
+        self.from % self.leaf
+    }
+
+    /// Leaves of a line that have elements here.
+    pub fn leaves(&self) -> usize {
+        (self.first_in_leaf() as usize + self.len).div_ceil(self.leaf as usize)
+    }
+
+    /// Whether there are whole leaves and an open one behind these elements, given whether there were before them.
+    pub fn carried(&self, done: bool, open: bool) -> (bool, bool) {
+        let begins = |k: usize| (self.from + k as i64) % self.leaf == 0;
+        (done || (open && self.len > 0 && begins(0)) || (1..self.len).any(begins), open || self.len > 0)
     }
 
     /// Bytes of a message with what is carried.

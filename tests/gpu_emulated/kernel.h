@@ -72,6 +72,7 @@ template <class T> static inline T __shfl_up_sync(unsigned mask, T x, unsigned b
 template <class T> static inline T __shfl_down_sync(unsigned mask, T x, unsigned by, int width = 32) {
     return emu_shuffle(mask, x, emu_lane() + (int)by, emu_lane() % width + (int)by < width);
 }
+template <class T> static inline T __shfl_xor_sync(unsigned mask, T x, int with) { return emu_shuffle(mask, x, emu_lane() ^ with, true); }
 static inline unsigned __ballot_sync(unsigned mask, bool x) {
     unsigned long long *const slots = emu_slots();
     slots[emu_lane()] = x;

@@ -16,6 +16,7 @@ mod march;
 pub mod pair;
 mod points;
 mod reduce;
+pub mod scan;
 pub mod scatter;
 mod small;
 
@@ -135,6 +136,8 @@ pub struct Program<'a> {
     pub neighbours: Vec<(usize, usize)>,
     /// The kernels that scatters need.
     pub takes: Vec<scatter::Take>,
+    /// And those of scans.
+    pub scans: Vec<scan::Running>,
     /// Loops run on the device by themselves.
     pub rounds: bool,
 }
@@ -228,5 +231,6 @@ pub fn unit(program: &Program) -> Unit {
         points::write_scalars(&mut text, &program.scalar_code);
     }
     scatter::write(&mut text, &program.takes);
+    scan::write(&mut text, &program.scans);
     Unit { text, own_ends, kernels, pairs }
 }

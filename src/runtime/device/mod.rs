@@ -23,6 +23,7 @@ use crate::ir::plan::{ExchangeId, Plan, PlanNestId, Step, ViewId};
 use crate::runtime::comm::Comm;
 use crate::runtime::failure::{Failure, Problem};
 use crate::runtime::numbers::Numbers;
+use crate::runtime::scan::Scan;
 use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::Event;
@@ -99,6 +100,11 @@ pub trait Device {
     /// Runs some points of a nest in the order that [`Device::order`] was given. The caller counts the time.
     fn compute_in_order(&mut self, _nest: PlanNestId, _points: Range<usize>, _: &mut RankState) -> Result<(), Failure> {
         Ok(())
+    }
+
+    /// Running values along a dimension, if the device does that by itself; says whether it did. A collective.
+    fn scan(&mut self, _: &Scan, _: &mut RankState) -> Result<bool, Failure> {
+        Ok(false)
     }
 
     /// Whether scatters run here, by the methods that follow; else the ranks run them by hand.

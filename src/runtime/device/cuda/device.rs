@@ -16,6 +16,7 @@ use super::pairs::Pairs;
 use super::queue::Queue;
 use super::record::Recorder;
 use super::rounds::{Alone, Rounds};
+use super::scan::Scans;
 use super::scatter::Scatters;
 use super::transport::choose::Links;
 use super::transport::peer::{Carrying, Order};
@@ -30,6 +31,7 @@ use crate::runtime::exchange::Place;
 use crate::runtime::failure::Failure;
 use crate::runtime::numbers::Numbers;
 use crate::runtime::say::say;
+use crate::runtime::scan::Scan;
 use crate::runtime::scatter::{Picks, Scatter};
 use crate::runtime::state::RankState;
 use crate::runtime::trace::{Event, Kind};
@@ -95,6 +97,7 @@ pub struct CudaDevice<'a> {
     pub(super) set: Function,
     pub(super) scratch: (u64, usize),
     pub(super) scatters: Scatters,
+    pub(super) scans: Scans,
     pub(super) gathers: Gathers,
 }
 
@@ -246,6 +249,10 @@ impl Device for CudaDevice<'_> {
         }
         results.iter().for_each(|(_, id)| self.computed(*id, state));
         Ok(())
+    }
+
+    fn scan(&mut self, s: &Scan, state: &mut RankState) -> Result<bool, Failure> {
+        self.scan_here(s, state)
     }
 
     fn scatters(&self) -> bool {

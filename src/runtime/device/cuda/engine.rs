@@ -11,7 +11,7 @@ use super::rounds::Alone;
 use super::seat::Seat;
 use super::start::Given;
 use super::transport::{SMALL, Transport, card::Card};
-use super::{nvrtc, scatter, storage};
+use super::{nvrtc, scan, scatter, storage};
 use crate::codegen::cuda as generate;
 use crate::ir::kernel::{ArrayId, Code, Reg, ScalarId};
 use crate::ir::plan::{Item, Plan, PlanNest, Step, StepKind};
@@ -274,6 +274,7 @@ pub fn unit(plan: &Plan, line: &dyn Fn(crate::source::Span) -> Option<(String, u
         neighbours: neighbours(&plan.steps),
         rounds: !alone(plan).is_empty(),
         takes: scatter::takes(plan).into_iter().map(|t| t.1).collect(),
+        scans: scan::runnings(plan),
         scalar_types: plan.program.scalars.iter().map(|s| s.ty).collect(),
     })
 }

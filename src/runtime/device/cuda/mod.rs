@@ -19,6 +19,7 @@ mod queue;
 pub mod record;
 mod reduce;
 mod rounds;
+mod scan;
 mod scatter;
 mod seat;
 mod sort;

@@ -14,6 +14,7 @@ use super::pairs::Pairs;
 use super::queue::Queue;
 use super::reduce::PEERS;
 use super::rounds::{self, Rounds};
+use super::scan::Scans;
 use super::scatter::Scatters;
 use super::transport::Transport;
 use super::transport::card::Card;
@@ -153,7 +154,7 @@ impl<'a> CudaDevice<'a> {
         let edges = Edges::of(plan);
         let codes = device_code(plan).into_iter().map(|c| std::ptr::from_ref(c.0)).zip(1..);
         let mut setup = Setup { plan, me, gpu: &mut gpu, memory: &memory, links: &links, function: &function, bad };
-        let scatters = Scatters::new(&mut setup)?;
+        let (scatters, scans) = (Scatters::new(&mut setup)?, Scans::new(&mut setup)?);
         let alike = |a: &PlanArray, b: &PlanArray| a.layout == b.layout && a.ghost == b.ghost;
         let class = plan.arrays.iter().map(|a| plan.arrays.iter().position(|b| alike(a, b)).unwrap_or(0) as u32);
         let mut device = CudaDevice {
@@ -201,6 +202,7 @@ impl<'a> CudaDevice<'a> {
             set: common("mgpu_set")?,
             scratch: (0, 0),
             scatters,
+            scans,
             gathers: Gathers::default(),
             gpu,
         };

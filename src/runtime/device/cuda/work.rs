@@ -2,10 +2,10 @@
 
 use super::driver::{CudaError, Function, Gpu};
 use super::reduce::ITEMS;
-use super::scatter;
 use super::sort::Shelf;
 use super::storage::{padded, padded_in, rounds_in};
 use super::transport::peer::LINK;
+use super::{scan, scatter};
 use crate::codegen::cuda::{self as generate, COPIES, Form, Kernel, acc_words, first_key, ordered};
 use crate::ir::index_box::IndexBox;
 use crate::ir::kernel::{ArrayId, FoldOp, Nest, ScalarId};
@@ -174,6 +174,9 @@ pub fn refuse_too_much(plan: &Plan, me: i64, free: u64) -> Result<(), Problem> {
     }
     for (index, bytes) in scatter::demand(plan, me) {
         demand.more(format!("the lists of `{}`", plan.array(index).array.name), bytes);
+    }
+    if let Some((array, bytes)) = scan::demand(plan, me) {
+        demand.more(format!("what leaves of `{}` come to", plan.array(array).array.name), bytes);
     }
     // The driver, the code and staging memory need some room too.
     let free = free.saturating_sub(256 << 20);
