@@ -44,8 +44,9 @@ fn panels(placed: &Placed, w: &Writer) -> Option<(Chain, bool, bool)> {
         }
     }
     let (along, large) = (terms > across, length > MOST_CODE);
-    let fits = !(large && many) && !c.limits.contains(&last) && terms + across > 0;
-    (fits && (along || !many) && c.start.is_some()).then_some((c, along, large))
+    let fits = !c.limits.contains(&last) && terms + across > 0 && c.start.is_some();
+    let worth = if many { along && !large } else { true };
+    (fits && worth).then_some((c, along, large))
 }
 
 /// Appends the kernel of a nest whose elements are few long loops.

@@ -278,7 +278,8 @@ impl CudaDevice<'_> {
         self.gpu.wait().map_err(broken)?;
         let Some(peer) = before else { return Ok(0) };
         let m = scan::receive(state, peer, lines)?;
-        let any = DONE * u64::from(m[0] != 0) | OPEN * u64::from(m[1] != 0);
+        let flag = |k: usize, bit: u64| if m[k] != 0 { bit } else { 0 };
+        let any = flag(0, DONE) | flag(1, OPEN);
         self.words_there(&m[8..])?;
         state.comm.recycle(peer, m);
         Ok(any)
