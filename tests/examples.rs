@@ -310,18 +310,13 @@ fn the_gradients_of_a_step_travel_as_one_message() {
     }
 }
 
-/// The sums of a derivative stand piece by piece next to each other, where a GPU runs them side by side; and of a layer `tanh` is held, not
-/// what it is a function of.
+/// Of a layer the derivative holds `tanh`, which its slope follows from, and not what that is a function of.
 #[test]
-fn the_pieces_of_sums_stand_side_by_side() {
+fn a_layer_is_held_once() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/run/grad/layers.mgpu");
-    let got = Command::new(MGPU).args(["plan", file, "-n", "1", "-p", "n=16384", "--json"]).output().unwrap();
-    let plan: Value = serde_json::from_slice(&got.stdout).expect("JSON");
-    let steps = plan["steps"].as_array().unwrap().iter().find(|s| s["step"] == "for").unwrap();
-    let lines: Vec<i64> = steps["body"].as_array().unwrap().iter().filter_map(|s| s["line"].as_i64()).collect();
-    assert_eq!(lines, [[2, 3, 6].as_slice(), &[7, 8, 9, 10].repeat(3)].concat(), "{plan}");
-    let text = plan.to_string();
-    assert!(text.contains("\"t__1\"") && !text.contains("\"t__0\""), "{plan}");
+    let got = Command::new(MGPU).args(["plan", file, "-n", "1", "--json"]).output().unwrap();
+    let text = String::from_utf8(got.stdout).unwrap();
+    assert!(text.contains("\"t__1\"") && !text.contains("\"t__0\""), "{text}");
 }
 
 /// Where the subscripts stay, a round sends values only: those of the elements that are read, and of the contributions.

@@ -12,7 +12,6 @@ mod keep_places;
 mod panel_products;
 mod ride_along;
 mod schedule_steps;
-mod side_by_side;
 mod slice;
 mod work_beside;
 
@@ -91,7 +90,6 @@ pub fn plan_with(program: Program, ranks: i64, options: Options, sink: &mut Sink
     if options.fused {
         fuse_nests::fuse_nests(&mut plan);
         ride_along::ride_along(&mut plan);
-        side_by_side::side_by_side(&mut plan);
     }
     panel_products::panel_products(&mut plan, options.panels);
     let kept = keep_places::keep_places(&mut plan);

@@ -88,12 +88,16 @@ template <bool WRITE, class F, class G> FN void mg_scan_beside(typename F::part 
     }
     const u64 begin = (u64)(data + t.at + t.from), length = (u64)(t.to - t.from);
     for (i64 k = 0; k < longest; k += 32) {
+        /* All loads before the first of them is stored, which might lie where the next one reads. */
+        part held[MG_ROWS];
         #pragma unroll
         for (int r = 0; r < MG_ROWS; r++) {
             const part *const from = (const part *)__shfl_sync(~0u, begin, r);
             const i64 n = (i64)__shfl_sync(~0u, length, r);
-            if (k + lane < n) own[r][lane] = from[k + lane];
+            held[r] = k + lane < n ? from[k + lane] : part();
         }
+        #pragma unroll
+        for (int r = 0; r < MG_ROWS; r++) own[r][lane] = held[r];
         __syncwarp();
         const int n = (i64)length - k < 32 ? (int)((i64)length - k) : 32;
         if (n == 32) {
@@ -111,10 +115,12 @@ template <bool WRITE, class F, class G> FN void mg_scan_beside(typename F::part 
         __syncwarp();
         if (WRITE) {
             #pragma unroll
+            for (int r = 0; r < MG_ROWS; r++) held[r] = own[r][lane];
+            #pragma unroll
             for (int r = 0; r < MG_ROWS; r++) {
                 part *const to = (part *)__shfl_sync(~0u, begin, r);
                 const i64 n = (i64)__shfl_sync(~0u, length, r);
-                if (k + lane < n) to[k + lane] = own[r][lane];
+                if (k + lane < n) to[k + lane] = held[r];
             }
             __syncwarp();
         }

@@ -76,9 +76,8 @@ impl Beside {
     }
 }
 
-/// More threads than this fill a GPU by themselves: four blocks of a long sum's first piece (`codegen/cuda/chains`) on each of the 132
-/// multiprocessors of an H200, which hold seven.
-const FEW: u64 = 132 * 4 * 288;
+/// More threads than this fill a GPU by themselves: half of what the 132 multiprocessors of an H200 run at once.
+const FEW: u64 = 132 * 1024;
 
 /// A sweep of few threads in the queue.
 pub struct Small {
