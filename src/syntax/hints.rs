@@ -197,12 +197,31 @@ fn joint(stop: &Stop<'_>) -> Option<Tok> {
     ends.map(|w| w[0]).next_back()
 }
 
+/// Whether a `]` ends a table, whose `[` follows no name.
+fn closes_a_table(stop: &Stop<'_>, end: Tok) -> bool {
+    let toks = stop.place.toks.iter().take_while(|t| t.start <= end.start);
+    let (mut open, mut last): (Vec<bool>, Option<&Tok>) = (vec![], None);
+    for t in toks {
+        match t.kind {
+            Kind::Open => open.push(last.is_none_or(|l| l.end != t.start || !matches!(l.kind, Kind::Word | Kind::Close))),
+            Kind::Close if t.start == end.start => return open.pop().unwrap_or(false),
+            Kind::Close => drop(open.pop()),
+            _ => {}
+        }
+        last = Some(t);
+    }
+    false
+}
+
 /// `a[i][j]` and `f(x)[i]`.
 fn second_subscript(stop: &Stop<'_>) -> Option<Diagnostic> {
     let t = stop.found.filter(|_| matches!(stop.word(stop.found), "[" | "("))?;
     let before = stop.before.filter(|b| b.end == t.start && b.kind == Kind::Close)?;
     let message = format!("`{}` cannot follow `{}`", stop.word(stop.found), stop.word(stop.before));
     let help = match (stop.word(Some(before)), stop.word(stop.found)) {
+        ("]", "[") if closes_a_table(stop, before) => {
+            "name the table first, in front of `workflow` or in it: `let table = […]`, then `table[k]`"
+        }
         ("]", "[") => "write all indices in one pair of brackets: `a[i, j]`",
         (_, "[") => "name the value with `let` first, then index the name",
         _ => "write `*` for a product; only a name can be called",

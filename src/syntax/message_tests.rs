@@ -112,6 +112,7 @@ fn faulty_statements() {
         ("for i in 9 { }", (2, 12), "expected `..` or an operator", "a range is"),
         ("z = a[i][j]", (2, 9), "`[` cannot follow `]`", "a[i, j]"),
         ("z = f(x)[j]", (2, 9), "`[` cannot follow `)`", "`let`"),
+        ("z = [1, 2][j]", (2, 11), "`[` cannot follow `]`", "`let table = […]`"),
         ("print x", (2, 7), "expected", "print \"{x}\""),
         ("u[1:-1] = 3", (2, 4), "expected", "there are no slices"),
         ("for k in range(n) { u[k] = 1 }", (2, 19), "expected", "a range is `0..n`"),
