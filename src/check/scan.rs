@@ -137,12 +137,19 @@ impl Checker<'_> {
             );
         }
         let Some(dim) = dim.filter(|_| self.builder().nest) else {
+            let indices = if self.builder().nest { &self.index_names[..] } else { &[] };
+            let indices: Vec<String> =
+                indices.iter().filter(|n| !n.starts_with('\u{1}')).map(|n| format!("`scan(+)[{n}]`")).collect();
+            let help = match indices.is_empty() {
+                true => "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed".to_string(),
+                false => format!("scan along an index of the equation: {}", indices.join(" or ")),
+            };
             return self.fail_help(
                 "E0264",
                 format!("`{}` is not an index of the equation around the scan", name.name),
                 name.span,
                 "scanned along",
-                "define an array first: `s[i] = scan(+)[i] x[i]`, then read it where it is needed",
+                help,
             );
         };
         if self.builder().conditional || !self.builder().counters.is_empty() || self.uses_registers(term) {

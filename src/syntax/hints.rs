@@ -203,7 +203,9 @@ fn closes_a_table(stop: &Stop<'_>, end: Tok) -> bool {
     let (mut open, mut last): (Vec<bool>, Option<&Tok>) = (vec![], None);
     for t in toks {
         match t.kind {
-            Kind::Open => open.push(last.is_none_or(|l| l.end != t.start || !matches!(l.kind, Kind::Word | Kind::Close))),
+            Kind::Open => {
+                open.push(last.is_none_or(|l| l.end != t.start || !matches!(l.kind, Kind::Word | Kind::Close)))
+            }
             Kind::Close if t.start == end.start => return open.pop().unwrap_or(false),
             Kind::Close => drop(open.pop()),
             _ => {}
