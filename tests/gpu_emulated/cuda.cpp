@@ -3,6 +3,9 @@
 // A stream is a thread that does one thing after another; a graph does again what was captured, in the order of the calls. A kernel's
 // blocks run one after the other, their threads as fibers that go on to the next barrier in turn. A block whose threads wait for another rank is
 // put aside until all others have been begun, as those of a GPU run together. EMULATED_GPUS says how many devices there are (4).
+//
+// Memory that nobody has written is not zero. With EMULATED_ORDER=down blocks and threads go on in the opposite order, the last first: what
+// depends on who is first, because a barrier is missing, gives other results in one of the two.
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -89,7 +92,11 @@ void emu_warp(unsigned mask) {
 unsigned long long *emu_slots() { return &block->slots[running / 32 * 32]; }
 void *emu_shared(int number, size_t bytes) {
     auto &at = block->shared[{number, bytes}];
-    if (!at) at.reset(new std::max_align_t[bytes / sizeof(std::max_align_t) + 1]);
+    if (!at) {
+        const size_t n = bytes / sizeof(std::max_align_t) + 1;
+        at.reset(new std::max_align_t[n]);
+        memset((void *)at.get(), 0xa5, n * sizeof(std::max_align_t));
+    }
     return at.get();
 }
 void emu_idle() { pause(IDLE); }
@@ -126,6 +133,9 @@ static void begin(Block &b, emu_dim at, emu_dim shape, const Work *work) {
     }
 }
 
+static const bool down = getenv("EMULATED_ORDER") && !strcmp(getenv("EMULATED_ORDER"), "down");
+static unsigned ordered(unsigned k, unsigned n) { return down ? n - 1 - k : k; }
+
 // Runs a block until it is done (true), or none of its threads can go on by itself.
 static bool go_on(Block &b) {
     block = &b;
@@ -134,7 +144,8 @@ static bool go_on(Block &b) {
         if (f.state == IDLE) f.state = RUNS;
     for (;;) {
         bool ran = false;
-        for (int i = 0; i < b.count; i++) {
+        for (int k = 0; k < b.count; k++) {
+            const int i = ordered(k, b.count);
             if (b.fibers[i].state != RUNS) continue;
             ran = true;
             running = i;
@@ -185,7 +196,7 @@ static void run_kernel(const Work &work, emu_dim grid, emu_dim shape) {
         for (unsigned y = 0; y < grid.y && !trapped; y++)
             for (unsigned x = 0; x < grid.x && !trapped; x++) {
                 auto b = std::make_unique<Block>();
-                begin(*b, {x, y, z}, shape, &work);
+                begin(*b, {ordered(x, grid.x), ordered(y, grid.y), ordered(z, grid.z)}, shape, &work);
                 if (!go_on(*b)) aside.push_back(std::move(b));
             }
     while (!aside.empty() && !trapped) {

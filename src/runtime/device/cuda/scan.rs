@@ -82,11 +82,17 @@ fn lines(plan: &Plan, s: &Scan, rank: i64) -> Option<(Lines, IndexBox)> {
     (!part.is_empty() && part.rank() <= MOST_DIMENSIONS).then(|| (Lines::new(&part, s.dim, layout.shape[s.dim]), part))
 }
 
+/// Bytes of slots, of the state of lines, and of one line's slots that a scan needs.
+fn room(lines: &Lines) -> [usize; 3] {
+    let leaves = if lines.count() < MANY { lines.leaves() } else { 0 };
+    [8 * lines.count() * leaves, 16 * lines.count(), 8 * leaves]
+}
+
 /// Bytes that the largest scan of a plan needs, and of which array it is.
 pub fn demand(plan: &Plan, me: i64) -> Option<(ArrayId, u64)> {
     let bytes = |s: &Scan| {
-        let (lines, _) = lines(plan, s, me)?;
-        Some((s.array, 8 * (lines.count() * (lines.leaves() + 2)) as u64))
+        let [slots, state, _] = room(&lines(plan, s, me)?.0);
+        Some((s.array, (slots + state) as u64))
     };
     scans(plan).iter().filter_map(bytes).max_by_key(|s| s.1)
 }
@@ -95,23 +101,22 @@ impl Scans {
     /// Finds the kernels of a plan's scans, and makes room for the largest.
     pub fn new(setup: &mut Setup) -> Result<Scans, Problem> {
         let mut out = Scans::default();
-        let (mut slots, mut state, mut leaves) = (0, 0, 0);
+        let mut most = [0; 3];
         for s in scans(setup.plan) {
             let running = running(setup.plan, &s);
             let find = |step: Step| (setup.function)(&running.name(step));
             let found = [find(Step::Totals)?, find(Step::Prefix)?, find(Step::Values)?, find(Step::Lines)?];
             out.kernels.insert(running, found);
             if let Some((lines, _)) = lines(setup.plan, &s, setup.me) {
-                slots = slots.max(8 * lines.count() * lines.leaves());
-                state = state.max(16 * lines.count());
-                leaves = leaves.max(8 * lines.leaves());
+                most.iter_mut().zip(room(&lines)).for_each(|(most, n)| *most = n.max(*most));
             }
         }
-        if slots > 0 {
+        let [slots, state, line] = most;
+        if state > 0 {
             let gpu = &mut *setup.gpu;
             out.slots.on_device(slots, gpu).map_err(setup.bad)?;
             out.state.on_device(state, gpu).map_err(setup.bad)?;
-            out.state_here.on_host(state.max(leaves), gpu).map_err(setup.bad)?;
+            out.state_here.on_host(state.max(line), gpu).map_err(setup.bad)?;
         }
         Ok(out)
     }
