@@ -251,6 +251,10 @@ fn help(stop: &Stop<'_>) -> Option<String> {
         _ if matches!(found, "elif" | "elsif" | "elseif") || matches!(first, "elif" | "elsif" | "elseif") => {
             "write `else if`"
         }
+        _ if before == "swap" && first == "swap" && behind.starts_with(',') => {
+            let other = behind[1..].split([';', '/', '}', '\n']).next().unwrap_or("").trim();
+            return Some(format!("write `{found}, {other} = {other}, {found}`"));
+        }
         _ if first == "return" => "a block's last expression is its value: write the expression alone",
         _ if first == "for" && (before == "for" || e.says("`in`")) => "write `for i in 0..n { … }`",
         _ if e.says("`..`") && ranges(stop) => "a range is `0..n`: `for i in 0..n { … }`",

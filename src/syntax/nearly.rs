@@ -76,6 +76,9 @@ fn declaration(stop: &Stop<'_>) -> Option<String> {
             Some(format!("the edge stands last: `{shape} {} {edges}`", phrase(stop, at.start)))
         }
         "," => Some(format!("the edges of several dimensions stand in brackets: `edge ({})`", phrase(stop, edge.end))),
+        _ if (at.kind == Kind::Number || found == "-") && before(stop, at).is_some_and(|t| t.start == edge.start) => {
+            Some(format!("a value past the ends is a rule of its own: `edge constant({})`", phrase(stop, at.start)))
+        }
         _ => None,
     }
 }
