@@ -3,10 +3,12 @@
 use super::explain::Stop;
 use super::scan::{Kind, Tok};
 use super::words;
+use crate::diag::did_you_mean;
 
 /// The help for a construct that can be recognised.
 pub(super) fn nearly(stop: &Stop<'_>) -> Option<String> {
-    let kinds: [fn(&Stop<'_>) -> Option<String>; 6] = [declaration, in_brackets, step, block, value, quotient];
+    let kinds: [fn(&Stop<'_>) -> Option<String>; 7] =
+        [declaration, in_brackets, step, block, value, quotient, reduction];
     kinds.iter().find_map(|f| f(stop))
 }
 
@@ -45,6 +47,22 @@ fn bracket<'a>(stop: &Stop<'a>) -> Option<(&'a str, Tok)> {
 
 fn is_reduction(word: &str) -> bool {
     words::reductions().iter().any(|w| w == word)
+}
+
+/// A value behind `name[…]`: only a reduction has one.
+fn reduction(stop: &Stop<'_>) -> Option<String> {
+    let close = stop.before.filter(|t| stop.word(Some(*t)) == "]")?;
+    let mut depth = 0;
+    let toks = stop.place.toks.iter().rev().filter(|t| t.end <= close.end && t.is_code());
+    let open = toks.clone().find(|t| {
+        depth += i32::from(t.kind == Kind::Close) - i32::from(t.kind == Kind::Open);
+        depth == 0
+    })?;
+    let name = before(stop, *open).filter(|t| t.kind == Kind::Word && t.end == open.start)?;
+    let word = stop.word(Some(name));
+    let all = words::reductions();
+    let near = did_you_mean(word, all.iter().map(AsRef::as_ref)).filter(|near| *near != word)?;
+    Some(format!("did you mean `{near}{}`?", &stop.place.text[open.start..close.end]))
 }
 
 /// Arrays with their parts in another order, or with brackets of another kind.

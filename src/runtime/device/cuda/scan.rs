@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::carry;
 use super::device::{CudaDevice, broken};
 use super::driver::{Call, Function, Launch};
-use super::scatter::Room;
+use super::scatter::{Room, spots};
 use super::start::Setup;
 use super::storage::padded;
 use crate::codegen::cuda::scan::{DONE, OPEN, Running, STRIP, STRIP_THREADS, Step, THREADS};
@@ -136,7 +136,9 @@ impl CudaDevice<'_> {
         let Some((lines, part)) = lines(self.plan, s, self.me) else { return Ok(false) };
         let kernels = self.scans.kernels.get(&running(self.plan, s)).copied();
         let kernels = kernels.ok_or_else(|| Failure::Internal("a scan has no kernel".into()))?;
-        let run = Run { kernels, data: self.first_element(s.array, &part), geometry: self.geometry(s, &part, &lines) };
+        let first = spots(self.plan, s.array, self.me).of(0) * self.plan.array(s.array).array.ty.size() as u64;
+        let data = self.address(Place::Array(s.array)) + first;
+        let run = Run { kernels, data, geometry: self.geometry(s, &part, &lines) };
         let (across, totals) = s.across(layout);
         let whole_leaves = layout.leaves_aligned(s.dim);
         if across && !whole_leaves && lines.count() < FEW {
@@ -155,33 +157,35 @@ impl CudaDevice<'_> {
             let any = self.exchange_totals(s, &run, state)?;
             self.scan_values(&run, any);
         } else {
-            let fits = whole_leaves && lines.count() < MANY;
-            if fits {
-                self.scan_totals(&run);
-            }
-            let before = scan::neighbour(layout, self.me, s.dim, -1);
-            let any = self.carried_here(before, &lines, state)?;
-            if fits {
-                self.scan_prefix(&run, any);
-            } else {
-                self.scan_lines(&run, any);
-            }
-            let behind = scan::neighbour(layout, self.me, s.dim, 1);
-            let all = if fits { (true, false) } else { lines.carried(any & DONE != 0, any & OPEN != 0) };
-            self.carry_on(behind, &lines, all, state)?;
-            if fits {
-                self.scan_after_prefix(&run, any);
-            }
+            self.scan_carried(s, &run, (&lines, whole_leaves && lines.count() < MANY), state)?;
         }
         Ok(true)
     }
 
-    /// Where the first element of this rank's part lies.
-    fn first_element(&self, array: ArrayId, part: &IndexBox) -> u64 {
-        let storage = padded(self.plan, Place::Array(array), self.me);
-        let steps = strides(&storage);
-        let at: i64 = (0..part.rank()).map(|d| (part.dims[d].lo - storage.dims[d].lo) * steps[d]).sum();
-        self.address(Place::Array(array)) + at as u64 * self.plan.array(array).array.ty.size() as u64
+    /// Runs a scan that is carried from rank to rank, `by_leaves` or by lines.
+    fn scan_carried(
+        &mut self,
+        s: &Scan,
+        run: &Run,
+        (lines, by_leaves): (&Lines, bool),
+        state: &mut RankState,
+    ) -> Result<(), Failure> {
+        let layout = &self.plan.array(s.array).layout;
+        let neighbour = |step: i64| scan::neighbour(layout, self.me, s.dim, step);
+        let (before, behind) = (neighbour(-1), neighbour(1));
+        if by_leaves {
+            // Beside the wait.
+            self.scan_totals(run);
+        }
+        let any = self.carried_here(before, lines, state)?;
+        if !by_leaves {
+            self.scan_lines(run, any);
+            return self.carry_on(behind, lines, lines.carried(any & DONE != 0, any & OPEN != 0), state);
+        }
+        self.scan_prefix(run, any);
+        self.carry_on(behind, lines, (true, false), state)?;
+        self.scan_after_prefix(run, any);
+        Ok(())
     }
 
     fn geometry(&self, s: &Scan, part: &IndexBox, lines: &Lines) -> Geometry {
