@@ -34,7 +34,8 @@ fn kernels_of_every_example_compile() {
     assert!(programs.len() > 10);
     // And the tiles of contractions of every kind.
     programs.extend(
-        ["kinds", "blocks", "sizes", "tensor"].map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))),
+        ["kinds", "blocks", "sizes", "tensor", "with_scatters"]
+            .map(|n| root.join(format!("tests/suite/run/contraction/{n}.mgpu"))),
     );
     // Types of two bytes, complex numbers.
     let kinds = ["half/moves", "half/products", "half/sums", "complex/everywhere"];

@@ -9,7 +9,7 @@ template <class T> struct mg_single {
     FN whole of_lane(whole x, u32 lane) { return (T)__shfl_sync(~0u, mg_wide(x), lane); }
 };
 template <class T> struct mg_complex { T re, im; };
-template <class T> struct mg_pair {
+template <class T> struct mg_parts {
     typedef T part;
     typedef mg_complex<T> whole;
     FN whole get(const part *p) { return {p[0], p[1]}; }
@@ -19,10 +19,10 @@ template <class T> struct mg_pair {
 /* As src/ir/complex.rs has them. */
 FN f32 mg_magnitude(f32 x) { return mg_abs_f32(x); }
 FN f64 mg_magnitude(f64 x) { return mg_abs_f64(x); }
-template <class T> FN mg_complex<T> mg_product(mg_complex<T> x, mg_complex<T> y) {
+template <class T> FN mg_complex<T> mg_complex_product(mg_complex<T> x, mg_complex<T> y) {
     return {x.re * y.re - x.im * y.im, x.re * y.im + x.im * y.re};
 }
-template <class T> FN mg_complex<T> mg_quotient(mg_complex<T> x, mg_complex<T> y) {
+template <class T> FN mg_complex<T> mg_complex_quotient(mg_complex<T> x, mg_complex<T> y) {
     const bool wide = mg_magnitude(y.re) >= mg_magnitude(y.im);
     const T most = wide ? y.re : y.im, least = wide ? y.im : y.re;
     const T r = most == 0 ? (T)0 : least / most;

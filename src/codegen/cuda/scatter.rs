@@ -77,8 +77,8 @@ impl Take {
     /// The operation on `a` and `b`.
     fn text(&self) -> String {
         match (self.complex, self.op, self.ty) {
-            (true, BinaryOp::Mul, _) => "mg_product(a, b)".into(),
-            (true, ..) => "mg_quotient(a, b)".into(),
+            (true, BinaryOp::Mul, _) => "mg_complex_product(a, b)".into(),
+            (true, ..) => "mg_complex_quotient(a, b)".into(),
             // Every operation on a type of two bytes is that of f32, rounded.
             (_, op, Ty::F16 | Ty::Bf16) => {
                 let name = c_memory(self.ty);
@@ -104,7 +104,7 @@ impl Take {
             );
             return;
         }
-        let base = if self.complex { "mg_pair" } else { "mg_single" };
+        let base = if self.complex { "mg_parts" } else { "mg_single" };
         let _ = writeln!(
             out,
             "struct {name}_how : {base}<{ty}> {{ FN whole join(whole a, whole b) {{ return {}; }} }};",
