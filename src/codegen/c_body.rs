@@ -73,7 +73,7 @@ pub trait Surroundings {
     }
 }
 
-/// Writes the body of one point.
+/// Writes the body of one point. What it declares is called `when`, `held`, `trips` and `trip` with a number: no writer around it has such names.
 pub struct Body<'a> {
     around: &'a dyn Surroundings,
     names: Vec<String>,
@@ -127,9 +127,11 @@ impl<'a> Body<'a> {
                     self.fresh += 1;
                     let (id, counter) = (self.fresh, self.name(*counter));
                     let (from, to) = (self.name(*from), self.name(*to));
-                    self.line(format_args!("const u64 n{id} = mg_trips({from}, {to}, {by});"));
+                    self.line(format_args!("const u64 trips{id} = mg_trips({from}, {to}, {by});"));
                     self.line(format_args!("{counter} = {from};"));
-                    self.line(format_args!("for (u64 t{id} = 0; t{id} < n{id}; t{id}++, {counter} += {by}) {{"));
+                    self.line(format_args!(
+                        "for (u64 trip{id} = 0; trip{id} < trips{id}; trip{id}++, {counter} += {by}) {{"
+                    ));
                     self.inner(body);
                     self.line(format_args!("}}"));
                 }
@@ -150,7 +152,7 @@ impl<'a> Body<'a> {
     /// Both branches on copies of what they assign, then one select for each.
     fn select(&mut self, cond: Reg, then: &[Inst], otherwise: &[Inst]) {
         self.fresh += 1;
-        let held = format!("c{}", self.fresh);
+        let held = format!("when{}", self.fresh);
         let cond = self.name(cond);
         self.line(format_args!("const b8 {held} = {cond};"));
         let before = self.names.clone();
@@ -160,7 +162,7 @@ impl<'a> Body<'a> {
             assigns(insts, &mut assigned);
             for &r in &assigned {
                 self.fresh += 1;
-                let name = format!("x{}", self.fresh);
+                let name = format!("held{}", self.fresh);
                 self.line(format_args!("{} {name} = {};", c_ty(self.around.ty(r)), before[r.0 as usize]));
                 self.names[r.0 as usize] = name;
             }
@@ -238,6 +240,7 @@ fn selectable(insts: &[Inst]) -> bool {
 fn unary(op: UnaryOp, ty: Ty, a: &str) -> String {
     let call = |name: &str| format!("mg_{name}_{}({a})", c_ty(ty));
     match op {
+        UnaryOp::Neg if ty == Ty::I32 => call("neg"),
         UnaryOp::Neg => format!("-{a}"),
         UnaryOp::Not if ty == Ty::Bool => format!("!{a}"),
         UnaryOp::Not => format!("~{a}"),

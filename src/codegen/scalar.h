@@ -46,7 +46,10 @@ MG_FLOAT(f64, )
     FN T mg_min_##T(T a, T b) { return a < b ? a : b; } \
     FN T mg_max_##T(T a, T b) { return a > b ? a : b; }
 MG_MINMAX(b8)
+#ifndef MG_I32_HARDWARE
 MG_MINMAX(i32)
+FN i32 mg_neg_i32(i32 x) { return -x; }
+#endif
 MG_MINMAX(i64)
 MG_MINMAX(u32)
 MG_MINMAX(u64)

@@ -30,6 +30,8 @@ static const char *const MEANING[][2] = {
     {"\"ld.shared.f64 ", "x = *(const f64 *)(::room + at);"},
     {"\"st.shared.f32 ", "*(f32 *)(::room + at) = x;"},
     {"\"st.shared.f64 ", "*(f64 *)(::room + at) = x;"},
+    {"\"lop3.b32 ", "r = m;"},
+    {"\"not.b32 ", "r = (i32)-(u32)x;"},
     {"\"bar.sync ", "emu_meet(BARRIER, THREADS);"},
 };
 

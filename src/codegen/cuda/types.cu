@@ -21,6 +21,25 @@ __device__ __forceinline__ static f16 mg_cast_f16_f32(f32 x) {
     return x != x ? 0x7e00 : h;
 }
 
+/* NVIDIA's assembler (13.0, for sm_90 and sm_100) makes one instruction of two minima of i32, or two maxima, and forgets a minus in front of
+   an operand: of min(min(a, -b), c) comes min(min(a, b), c), however each is written. An operation in between that gives its first operand
+   keeps the two apart, and where a choice is a minimum for the compiler, it does not see the minus. */
+#define MG_I32_HARDWARE
+__device__ __forceinline__ static i32 mg_neg_i32(i32 x) {
+    i32 r;
+    asm("not.b32 %0, %1;\n\tadd.s32 %0, %0, 1;" : "=r"(r) : "r"(x));
+    return r;
+}
+#define MG_APART_I32(NAME, CHOSEN) \
+    __device__ __forceinline__ static i32 NAME(i32 a, i32 b) { \
+        const i32 m = CHOSEN ? a : b; \
+        i32 r; \
+        asm("lop3.b32 %0, %1, %2, %3, 0xf0;" : "=r"(r) : "r"(m), "r"(a), "r"(b)); \
+        return r; \
+    }
+MG_APART_I32(mg_min_i32, a < b)
+MG_APART_I32(mg_max_i32, a > b)
+
 #define INLINE __device__ __forceinline__
 #define FN static INLINE
 #define __builtin_floorf floorf
