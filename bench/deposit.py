@@ -7,9 +7,8 @@ usage: bench/deposit.py [--mgpu PATH] [--gpus 1,2] [--n VALUES] [--cells ELEMENT
 import argparse
 import statistics
 import sys
-import time
 
-from timing import DEFAULT, mgpu_step, peer_step
+from timing import DEFAULT, mgpu_step, peer_step, timed
 
 STEPS = 40
 
@@ -32,13 +31,7 @@ def peer(kind, n, cells):
         cupyx.scatter_add(h, cell, weight)
         return h
 
-    step(0)
-    cp.cuda.Device().synchronize()
-    clock = time.perf_counter()
-    for t in range(STEPS):
-        step(t)
-    cp.cuda.Device().synchronize()
-    print((time.perf_counter() - clock) / STEPS)
+    print(timed(step, STEPS, cp.cuda.Device().synchronize))
 
 
 def main():

@@ -7,9 +7,8 @@ usage: bench/scan.py [--mgpu PATH] [--gpus 1,2] [--repeat R] [--peer line|rows|c
 import argparse
 import statistics
 import sys
-import time
 
-from timing import DEFAULT, mgpu_step, peer_step
+from timing import DEFAULT, mgpu_step, peer_step, timed
 
 PROGRAMS = {"line": "scan", "rows": "scan_rows", "columns": "scan_columns"}
 STEPS = 100
@@ -25,13 +24,7 @@ def peer(kind):
     if kind != "line":
         x = x.reshape(4096, 4096)
     s, axis = cp.empty_like(x), 1 if kind == "rows" else 0
-    cp.cumsum(x, axis=axis, out=s)
-    cp.cuda.Device().synchronize()
-    clock = time.perf_counter()
-    for _ in range(STEPS):
-        cp.cumsum(x, axis=axis, out=s)
-    cp.cuda.Device().synchronize()
-    print((time.perf_counter() - clock) / STEPS)
+    print(timed(lambda _: cp.cumsum(x, axis=axis, out=s), STEPS, cp.cuda.Device().synchronize))
 
 
 def main():

@@ -4,6 +4,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEFAULT = os.path.join(HERE, "../target/release/mgpu")
@@ -26,6 +27,17 @@ def mgpu_step(mgpu, program, params, steps, ranks=1, more=()):
     mgpu_seconds(mgpu, program, params, 1, ranks, more)
     low = mgpu_seconds(mgpu, program, params, few, ranks, more)
     return max(1e-9, (mgpu_seconds(mgpu, program, params, steps, ranks, more) - low) / (steps - few))
+
+
+def timed(step, steps, wait=lambda: None):
+    """Seconds a step of Python's `step(t)`, behind a first one that does not count; `wait()` returns when what was started has ended."""
+    step(0)
+    wait()
+    start = time.perf_counter()
+    for t in range(steps):
+        step(t)
+    wait()
+    return (time.perf_counter() - start) / steps
 
 
 def peer_step(script, words):
