@@ -316,7 +316,7 @@ impl Checker<'_> {
                 format!("`{name}` is a reduction, not a function"),
                 callee.span,
                 "called here",
-                format!("a reduction names its indices: `{name}[i] …`"),
+                self.reduction_for(name, args),
             ),
             _ => self.unknown(name, callee.span, "function"),
         }
@@ -365,7 +365,7 @@ impl Checker<'_> {
                 format!("`{name}` takes 2 or more arguments"),
                 span,
                 format!("{} given", args.len()),
-                format!("over an array, write `{name}[i] a[i]`"),
+                self.reduction_for(name, args),
             );
         }
         let op = if name == "min" { B::Min } else { B::Max };

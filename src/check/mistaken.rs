@@ -117,20 +117,35 @@ impl Checker<'_> {
 
     /// The equation of one element of `name`, which has the dimensions of `array`.
     fn equation_for(&self, name: &str, array: ArrayId, value: ExprId) -> String {
+        format!("{name}[{}] = {}", self.indices_of(array), self.element_of(array, value))
+    }
+
+    /// The reduction that a call of its name means: `max[i, j] u[i, j]` for `max(u)`.
+    pub(super) fn reduction_for(&self, name: &str, args: &[ExprId]) -> String {
+        let help = match args {
+            [value] if let [(array, _), ..] = self.arrays_in(*value)[..] => {
+                let (indices, element) = (self.indices_of(array), self.element_of(array, *value));
+                let term = if is_loose(self.ast().expr(*value)) { format!("({element})") } else { element };
+                format!("{name}[{indices}] {term}")
+            }
+            _ => format!("{name}[i] …"),
+        };
+        format!("a reduction names its indices: `{help}`")
+    }
+
+    /// One element of an expression of whole arrays that have the dimensions of `array`.
+    fn element_of(&self, array: ArrayId, value: ExprId) -> String {
         let (at, indices) = (self.span(value), self.indices_of(array));
         let arrays = self.arrays_in(value);
         let rank = |id: ArrayId| self.program.arrays[id.0 as usize].extents().len();
-        let right = match self.short_text(at).filter(|_| arrays.iter().all(|a| rank(a.0) == rank(array))) {
-            Some(mut text) => {
-                // From the last to the first, so that places stay.
-                for (_, s) in arrays.iter().rev() {
-                    text.insert_str((s.end - at.start) as usize, &format!("[{indices}]"));
-                }
-                text
-            }
-            None => "…".into(),
+        let Some(mut text) = self.short_text(at).filter(|_| arrays.iter().all(|a| rank(a.0) == rank(array))) else {
+            return "…".into();
         };
-        format!("{name}[{indices}] = {right}")
+        // From the last to the first, so that places stay.
+        for (_, s) in arrays.iter().rev() {
+            text.insert_str((s.end - at.start) as usize, &format!("[{indices}]"));
+        }
+        text
     }
 
     /// The arrays that stand without subscripts in an expression, in the order of the text; not those in a reduction's term.
@@ -141,6 +156,8 @@ impl Checker<'_> {
             ExprKind::Name(name) => self.array_if_named(name).map(|id| (id, e.span)).into_iter().collect(),
             // What else is called may take whole arrays.
             ExprKind::Call { callee, .. } if !super::calls::NAMES.contains(&callee.name.as_str()) => vec![],
+            // `max(u)` means a reduction.
+            ExprKind::Call { callee, args } if matches!(&callee.name[..], "min" | "max") && args.len() == 1 => vec![],
             ExprKind::Reduce { .. } | ExprKind::Scan { .. } | ExprKind::Combine { .. } => vec![],
             _ => super::infer::children(&ast, id).into_iter().flat_map(|c| self.arrays_in(c)).collect(),
         };

@@ -65,6 +65,20 @@ pub fn function(name: &str) -> Option<String> {
     Some(help.to_string())
 }
 
+/// A reduction under the name that other languages have for it.
+pub fn reduction(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "average" | "avg" => "mean",
+        "product" | "multiply" => "prod",
+        "minimum" | "amin" | "fmin" => "min",
+        "maximum" | "amax" | "fmax" => "max",
+        "count_nonzero" => "count",
+        "exists" => "any",
+        "forall" => "all",
+        _ => return None,
+    })
+}
+
 /// A value or a word that other languages have, where a value is wanted.
 pub fn value(name: &str) -> Option<String> {
     let lower = name.to_lowercase();

@@ -112,6 +112,7 @@ fn faulty_statements() {
         ("for i in 9 { }", (2, 12), "expected `..` or an operator", "a range is"),
         ("z = a[i][j]", (2, 9), "`[` cannot follow `]`", "a[i, j]"),
         ("x = summ[i, j] u[i, j]", (2, 16), "expected", "did you mean `sum[i, j]`?"),
+        ("x = average[i] u[i]", (2, 16), "expected", "did you mean `mean[i]`?"),
         ("swap u, v", (2, 6), "expected `=`", "`u, v = v, u`"),
         ("z = f(x)[j]", (2, 9), "`[` cannot follow `)`", "`let`"),
         ("z = [1, 2][j]", (2, 11), "`[` cannot follow `]`", "`let table = […]`"),

@@ -1,6 +1,7 @@
 //! Constructs of the language that are written nearly right: what to write, in the program's own words.
 
 use super::explain::Stop;
+use super::habits;
 use super::scan::{Kind, Tok};
 use super::words;
 use crate::diag::did_you_mean;
@@ -61,7 +62,7 @@ fn reduction(stop: &Stop<'_>) -> Option<String> {
     let name = before(stop, *open).filter(|t| t.kind == Kind::Word && t.end == open.start)?;
     let word = stop.word(Some(name));
     let all = words::reductions();
-    let near = did_you_mean(word, all.iter().map(AsRef::as_ref)).filter(|near| *near != word)?;
+    let near = habits::reduction(word).or_else(|| did_you_mean(word, all.iter().map(AsRef::as_ref)))?;
     Some(format!("did you mean `{near}{}`?", &stop.place.text[open.start..close.end]))
 }
 
