@@ -3,7 +3,8 @@
 //!
 //! As a test it runs on the ranks that the machine has GPUs for. Without a GPU some programs run on emulated ones (`gpu_emulated`: the
 //! generated kernels in C++, the whole of `runtime/device/cuda` as it is), others by hand with the options below. By hand, alone or under `mpirun` (then with the job's ranks):
-//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--without TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [-- more words of mgpu run]`.
+//! `gpus [--ranks 1,2,4] [--transports auto,nccl,staged] [--only TEXT,TEXT] [--without TEXT] [--skip PROGRAMS] [--part K/N] [--loud yes] [--programs FOLDER] [-- more words of mgpu run]`.
+//! Random programs for `--programs` are written by `tests/random_programs`.
 
 use mgpu::cli::job::Job;
 use std::collections::BTreeMap;
@@ -115,7 +116,7 @@ fn compare(mut options: Options, count: i64) -> usize {
         options.only.split(',').any(|text| path.contains(text))
             && (options.without.is_empty() || !path.contains(&options.without))
     };
-    let cases: Vec<Case> = cases().into_iter().filter(wanted).skip(options.skip).collect();
+    let cases: Vec<Case> = cases(&options.programs).into_iter().filter(wanted).skip(options.skip).collect();
     let (mut runs, mut wrong) = (0, 0);
     for case in cases.iter().skip(options.part.0).step_by(options.part.1) {
         let mut wanted: BTreeMap<i64, Left> = BTreeMap::new();
@@ -130,8 +131,8 @@ fn compare(mut options: Options, count: i64) -> usize {
                 }
                 let of = if case.by_ranks { n } else { case.ranks.first().copied().unwrap_or(1) };
                 if me == 0 && !wanted.contains_key(&of) {
-                    let words = ["-n", &of.to_string(), "--device", "cpu"].map(String::from);
-                    wanted.insert(of, left(case, &words, None, "cpu"));
+                    let words = ["-n", &of.to_string(), "--device", "cpu", "--executor", options.executor];
+                    wanted.insert(of, left(case, &words.map(String::from), None, "cpu"));
                 }
                 // A process that waits for this one's reference would run into its limit of time.
                 job.meet();
@@ -180,10 +181,15 @@ struct Options {
     device: String,
     more: Vec<String>,
     wanted: bool,
+    /// Where programs are.
+    programs: Vec<PathBuf>,
+    /// What runs them on the CPU. Nobody has looked at random programs: the executor that is the simplest.
+    executor: &'static str,
 }
 
 const NAME: &str = "gpus";
-const OPTIONS: [&str; 8] = ["--ranks", "--transports", "--only", "--without", "--skip", "--device", "--loud", "--part"];
+const OPTIONS: [&str; 9] =
+    ["--ranks", "--transports", "--only", "--without", "--skip", "--device", "--loud", "--part", "--programs"];
 
 impl Default for Options {
     fn default() -> Options {
@@ -200,6 +206,8 @@ impl Default for Options {
             device,
             more: vec![],
             wanted: true,
+            programs: ["tests/suite/run", "examples"].map(PathBuf::from).to_vec(),
+            executor: "auto",
         }
     }
 }
@@ -226,6 +234,7 @@ impl Options {
                 "--skip" => self.skip = number(value.as_str())? as usize,
                 "--loud" => self.loud = true,
                 "--device" => self.device = value,
+                "--programs" => (self.programs, self.executor) = (vec![value.into()], "vm"),
                 "--part" => {
                     let (k, n) = value.split_once('/').ok_or("`--part` wants K/N")?;
                     self.part = (number(k)? as usize, number(n)?.max(1) as usize);
@@ -250,15 +259,12 @@ fn gpus() -> i64 {
     0
 }
 
-/// Programs beneath the current folder, which is the package's.
-fn cases() -> Vec<Case> {
+/// Programs beneath folders of the current one, which is the package's.
+fn cases(folders: &[PathBuf]) -> Vec<Case> {
     let mut found = vec![];
-    files(Path::new("tests/suite/run"), &mut found);
-    let mut examples = vec![];
-    files(Path::new("examples"), &mut examples);
+    folders.iter().for_each(|f| files(f, &mut found));
     found.retain(|p| p.extension().is_some_and(|e| e == "mgpu") && !p.to_string_lossy().contains(".in."));
-    examples.retain(|p| p.extension().is_some_and(|e| e == "mgpu") && p.parent() == Some(Path::new("examples")));
-    found.iter().chain(&examples).filter_map(|p| case(p)).collect()
+    found.iter().filter_map(|p| case(p)).collect()
 }
 
 fn files(folder: &Path, out: &mut Vec<PathBuf>) {

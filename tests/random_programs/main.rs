@@ -1,8 +1,9 @@
 //! Random valid programs: on 1, 2, 3, 4 and 7 ranks they print the same bytes, and what a simple reference computes.
 //!
 //! `MGPU_RANDOM_PROGRAMS` sets how many (4000), `MGPU_RANDOM_SEED` where to begin; with `MGPU_RANDOM_SHOW`
-//! the programs are printed. A failure is shrunk by dropping statements
-//! and simplifying expressions while it stays the same kind of failure, then printed with its seed.
+//! the programs are printed, and with `MGPU_RANDOM_WRITE` they are written to that folder and not run: `tests/gpus.rs` runs them on
+//! GPUs. A failure is shrunk by dropping statements and simplifying expressions while it stays the same kind of failure, then
+//! printed with its seed.
 
 mod complex;
 mod derivative;
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Numbers of ranks: all for every second program, some for the others.
 const RANKS: [&[i64]; 4] = [&[1, 2, 3, 4, 7], &[1, 4, 7], &[1, 2, 3, 4, 7], &[1, 2, 3]];
-/// One program in so many runs as native C too.
+/// One program in so many runs as native C too; `MGPU_RANDOM_NATIVE` has another number.
 const NATIVE_EVERY: u64 = 400;
 
 /// A loader for programs with one module and no arrays from files.
@@ -131,7 +132,9 @@ fn runs(text: &str, module: String, native: bool, ranks: &[i64], wanted: &str) -
 fn random_programs_mean_the_same_on_any_number_of_ranks() {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let (count, first) = (number("MGPU_RANDOM_PROGRAMS", 4_000), number("MGPU_RANDOM_SEED", 1));
+    let every = number("MGPU_RANDOM_NATIVE", NATIVE_EVERY);
     let shown = std::env::var_os("MGPU_RANDOM_SHOW").is_some();
+    let written = std::env::var_os("MGPU_RANDOM_WRITE").map(std::path::PathBuf::from);
     let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
     let found = std::sync::Mutex::new(None);
     let work = || {
@@ -144,7 +147,11 @@ fn random_programs_mean_the_same_on_any_number_of_ranks() {
             if shown {
                 eprintln!("seed {seed}\n{}", program.whole_text());
             }
-            let (native, ranks) = (seed % NATIVE_EVERY == 0, RANKS[(seed % 4) as usize]);
+            if let Some(folder) = &written {
+                program.write(folder, seed);
+                continue;
+            }
+            let (native, ranks) = (seed % every == 0, RANKS[(seed % 4) as usize]);
             if let Err((kind, why)) = examine(&program, native, ranks) {
                 stop.store(true, Ordering::Relaxed);
                 eprintln!("seed {seed}: {kind:?}, {why}\nmaking it smaller");

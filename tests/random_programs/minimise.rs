@@ -229,8 +229,9 @@ fn children(e: &Expr) -> Vec<&Expr> {
         }
         Expr::Built(_, _, args) | Expr::Apply(_, _, args) => args.iter().collect(),
         Expr::If(_, a, b, c) => vec![a, b, c],
-        Expr::Loop { first, stop, step, .. } => {
-            [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b).collect()
+        Expr::Loop { first, stop, step, beside, .. } => {
+            let one = [Some(first), stop.as_ref(), Some(step)].into_iter().flatten().map(|b| &**b);
+            one.chain(beside.iter().flat_map(|b| [&b.first, &b.step])).collect()
         }
         _ => vec![],
     }
@@ -251,8 +252,13 @@ fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
         }
         Expr::Built(_, _, args) | Expr::Apply(_, _, args) => args.iter_mut().collect(),
         Expr::If(_, a, b, c) => vec![a, b, c],
-        Expr::Loop { first, stop, step, .. } => {
-            [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b).collect()
+        Expr::Loop { first, stop, step, beside, .. } => {
+            let one = [Some(first), stop.as_mut(), Some(step)].into_iter().flatten().map(|b| &mut **b);
+            one.chain(beside.iter_mut().flat_map(|b| {
+                let b = &mut **b;
+                [&mut b.first, &mut b.step]
+            }))
+            .collect()
         }
         _ => vec![],
     }

@@ -98,7 +98,7 @@ pub enum Expr {
     Total(Ty, usize, Vec<String>),
     /// The real or the imaginary part.
     Part(Ty, bool, Box<Complex>),
-    /// `{ var v = first; for k in lo..hi { [if cond { break }] [for …] v = step }; v }`
+    /// `{ var v = first; for k in lo..hi { [if cond { break }] [for …] v = step }; v }`, or with another variable beside it
     Loop {
         ty: Ty,
         var: String,
@@ -108,7 +108,17 @@ pub enum Expr {
         inner: Option<Axis>,
         stop: Option<Box<Expr>>,
         step: Box<Expr>,
+        beside: Option<Box<Beside>>,
     },
+}
+
+/// A second variable of a loop, which is added to the first one behind it: `w = step` ahead of what a round does with the first, or behind it.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    pub var: String,
+    pub first: Expr,
+    pub step: Expr,
+    pub ahead: bool,
 }
 
 impl Expr {

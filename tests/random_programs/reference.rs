@@ -409,20 +409,41 @@ impl Machine<'_> {
                 };
                 self.fold(*ty, *op, &[axis], term)
             }
-            Expr::Loop { var, first, axis, inner, stop, step, .. } => {
+            Expr::Loop { ty, var, first, axis, inner, stop, step, beside } => {
                 let v = self.eval(first);
                 self.scope.scalars.insert(var.clone(), v);
+                if let Some(b) = beside {
+                    let w = self.eval(&b.first);
+                    self.scope.scalars.insert(b.var.clone(), w);
+                }
+                let other = |m: &mut Self, ahead: bool| {
+                    if let Some(b) = beside.as_ref().filter(|b| b.ahead == ahead) {
+                        let w = m.eval(&b.step);
+                        m.scope.scalars.insert(b.var.clone(), w);
+                    }
+                };
                 let mut stopped = false;
                 self.points(std::slice::from_ref(axis), &mut vec![], &mut |m, _| {
                     stopped = stopped || stop.as_ref().is_some_and(|s| m.eval(s).as_bool());
                     if !stopped {
+                        other(m, true);
                         m.points(inner.as_slice(), &mut vec![], &mut |m, _| {
                             let v = m.eval(step);
                             m.scope.scalars.insert(var.clone(), v);
                         });
+                        other(m, false);
                     }
                 });
-                self.scope.scalars.remove(var).unwrap()
+                let sum = |w: &str| {
+                    let [v, w] = [var.as_str(), w].map(|name| Box::new(Expr::Scalar(*ty, name.into())));
+                    Expr::Bin(*ty, "+", v, w)
+                };
+                let both = beside.as_ref().map(|b| self.eval(&sum(&b.var)));
+                if let Some(b) = beside {
+                    self.scope.scalars.remove(&b.var);
+                }
+                let v = self.scope.scalars.remove(var).unwrap();
+                both.unwrap_or(v)
             }
         }
     }

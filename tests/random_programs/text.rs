@@ -4,6 +4,7 @@ use crate::model::*;
 use mgpu::ir::ty::Ty;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 
 const ITEM: &str = "    ";
 /// The file of the module.
@@ -65,6 +66,15 @@ impl Program {
         }
         let text = shared + &own;
         (functions(&text) + &text, String::new())
+    }
+
+    /// Leaves `SEED.mgpu` in a folder, and its module beside it in the way of the suite.
+    pub fn write(&self, folder: &Path, seed: u64) {
+        let (text, module) = self.text();
+        std::fs::write(folder.join(format!("{seed}.mgpu")), text).unwrap();
+        if !module.is_empty() {
+            std::fs::write(folder.join(format!("{seed}.in.{MODULE}")), module).unwrap();
+        }
     }
 
     /// Both in one, to be read.
@@ -362,13 +372,20 @@ pub fn expr(e: &Expr) -> String {
             let kind = if *exclusive { ", exclusive" } else { "" };
             format!("(scan({op}{kind})[{index}] ({}))", expr(term))
         }
-        Expr::Loop { var, first, axis, inner, stop, step, .. } => {
+        Expr::Loop { var, first, axis, inner, stop, step, beside, .. } => {
             let stop = stop.as_ref().map_or(String::new(), |s| format!("if {} {{ break }}; ", expr(s)));
             let mut step = format!("{var} = {}", expr(step));
             if let Some(inner) = inner {
                 step = format!("for {} {{ {step} }}", range(inner));
             }
-            format!("{{ var {var} = {}; for {} {{ {stop}{step} }}; {var} }}", expr(first), range(axis))
+            let (mut more, mut value) = (String::new(), var.clone());
+            if let Some(b) = beside {
+                let other = format!("{} = {}", b.var, expr(&b.step));
+                step = if b.ahead { format!("{other}; {step}") } else { format!("{step}; {other}") };
+                more = format!("var {} = {}; ", b.var, expr(&b.first));
+                value = format!("{var} + {}", b.var);
+            }
+            format!("{{ var {var} = {}; {more}for {} {{ {stop}{step} }}; {value} }}", expr(first), range(axis))
         }
     }
 }

@@ -361,6 +361,19 @@ impl Generator {
         let free = axis.ends.is_some();
         inner.indices.push(Ix { name, lo: axis.lo, hi: axis.hi, narrows: false, halves: false, free });
         inner.scalars.push((var.clone(), ty));
+        let beside = self.r.chance(30).then(|| {
+            let (w, first) = (self.name("w"), self.expr(scope, ty, 0));
+            let more = self.expr(&inner, ty, 1);
+            // What it was in the round before, or not: the last term.
+            let step = match self.r.chance(70) {
+                true => Expr::Bin(ty, "+", Box::new(Expr::Scalar(ty, w.clone())), Box::new(more)),
+                false => more,
+            };
+            if self.r.chance(40) {
+                inner.scalars.push((w.clone(), ty));
+            }
+            Box::new(Beside { var: w, first, step, ahead: self.r.chance(50) })
+        });
         let stop = self.r.chance(40).then(|| {
             let op = self.r.word(&["<", ">", "=="]);
             Box::new(Expr::Bin(Ty::Bool, op, Box::new(self.leaf(&inner, ty)), Box::new(self.leaf(&inner, ty))))
@@ -372,8 +385,12 @@ impl Generator {
             Axis { name, lo, hi, by: 1, upto: None, ends: None }
         });
         let op = self.r.word(&["+", "-"]);
-        let step = Expr::Bin(ty, op, Box::new(Expr::Scalar(ty, var.clone())), Box::new(self.expr(&inner, ty, 1)));
-        Expr::Loop { ty, var, first, axis, inner: nested, stop, step: Box::new(step) }
+        let (last, term) = (Expr::Scalar(ty, var.clone()), self.expr(&inner, ty, 1));
+        let step = match ty.is_float() && !ty.is_half() && self.r.chance(30) {
+            true => Expr::Built(ty, "fma", vec![term, self.expr(&inner, ty, 0), last]),
+            false => Expr::Bin(ty, op, Box::new(last), Box::new(term)),
+        };
+        Expr::Loop { ty, var, first, axis, inner: nested, stop, step: Box::new(step), beside }
     }
 }
 
