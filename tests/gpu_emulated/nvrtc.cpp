@@ -35,6 +35,9 @@ static const char *const MEANING[][2] = {
     {"\"bar.sync ", "emu_meet(BARRIER, THREADS);"},
 };
 
+// Misaligned vectors are an error on GPUs.
+static const std::string ALIGNED = "-fsanitize=alignment -fno-sanitize-recover=alignment -static-libubsan";
+
 static void replace(std::string &text, const std::string &what, const std::string &by) {
     for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) text.replace(at, what.size(), by);
 }
@@ -79,7 +82,7 @@ int nvrtcCompileProgram(Program *p, int, const char *const *) {
     if (!mkdtemp(name)) return 1;
     const std::string at = name;
     std::ofstream(at + "/unit.cpp") << "#include \"" << folder << "/kernel.h\"\n" << translated(p->source);
-    const std::string command = "c++ -std=c++17 -O1 -mfma -w -fPIC -shared -ffp-contract=off -fno-strict-aliasing -o " + at + "/unit.so " + at +
+    const std::string command = "c++ -std=c++17 -O1 -mfma -w -fPIC -shared -ffp-contract=off -fno-strict-aliasing " + ALIGNED + " -o " + at + "/unit.so " + at +
                                 "/unit.cpp -L" + folder + " -l:libcuda.so.1 2> " + at + "/log";
     const int failed = system(command.c_str());
     const auto all = [&](const char *file) {

@@ -91,8 +91,13 @@ pub fn march_dim(nest: &Nest, ordered: bool) -> Option<usize> {
 /// Sizes of the elements that move as vectors; those of one byte move by four.
 pub fn sizes<'n>(nest: &'n Nest, offsets: &'n [Option<(i64, i64)>]) -> impl Iterator<Item = usize> + 'n {
     let operands = nest.accesses.iter().map(|a| a.operand).chain(nest.stores.iter().map(|s| s.operand));
-    operands.zip(offsets).filter(|(_, o)| o.is_some()).map(|(o, _)| match nest.operands[o.0 as usize].ty.size() {
+    operands.zip(offsets).filter(|(_, o)| o.is_some()).map(|(o, _)| width(nest, o))
+}
+
+/// Bytes of an operand's elements, as they count for vectors.
+pub fn width(nest: &Nest, operand: OperandId) -> usize {
+    match nest.operands[operand.0 as usize].ty.size() {
         1 => 4,
         size => size,
-    })
+    }
 }

@@ -29,7 +29,7 @@ use crate::codegen::cuda::body::Writer;
 use crate::codegen::cuda::{Fold, Form, Kernel, Placed, Word, leaves, reduce};
 use crate::ir::kernel::{AccessId, FoldOp, Inst, Op, Reg, ScalarId, Sym};
 use crate::ir::ty::Ty;
-use families::{march_dim, offset, route, sizes};
+use families::{march_dim, offset, route, sizes, width};
 
 /// Bytes of a vector.
 const VECTOR: i64 = 16;
@@ -127,7 +127,11 @@ impl<'a> Marcher<'a> {
         for (a, folds) in nest.accesses.iter().zip(&placed.folds) {
             // A scalar moves rows by what the host does not know.
             let moved = |k: usize| a.index[k].terms.iter().any(|t| matches!(t.0, Sym::Scalar(_)));
-            let unknown = folds.iter().enumerate().any(|(k, f)| f.is_some() && moved(k));
+            // So does the edge that brings a fixed place back into the array; rows that are no whole vectors apart would be misaligned.
+            let strides = &placed.strides[a.operand.0 as usize];
+            let odd = |k: usize| strides[k] % (VECTOR / width(nest, a.operand) as i64) != 0;
+            let fixed = |k: usize| a.index[k].terms.is_empty() && odd(k);
+            let unknown = folds.iter().enumerate().any(|(k, f)| f.is_some() && (moved(k) || fixed(k)));
             let plain = a.within == nest.domain && a.counters.is_empty() && !unknown;
             offsets.push(if plain { offset(nest, a.operand, &a.index, dim) } else { None });
         }
