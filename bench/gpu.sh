@@ -44,6 +44,13 @@ suite() {
 small_panels() { MGPU_PANELS=40 MGPU_LISTS=1 "$@"; }
 
 step "programs on GPUs against the CPU" suite 4 "$gpus" --ranks "$ranks"
+# Programs that nobody has looked at: those of MGPU_PROGRAMS, or new ones.
+programs="${MGPU_PROGRAMS:-}"
+if [ -z "$programs${MGPU:-}" ]; then
+    programs=$(mktemp -d)
+    MGPU_RANDOM_WRITE="$programs" MGPU_RANDOM_PROGRAMS=600 MGPU_RANDOM_SEED="$(date +%s)000" cargo test --release --quiet --test random_programs random_programs_mean
+fi
+[ -z "$programs" ] || step "random programs on GPUs against the CPU" suite 8 "$gpus" --ranks "$ranks" --programs "$programs"
 most="${ranks##*,}"
 if [ "$most" -gt 1 ]; then
     step "the same by NCCL and through the host" suite 4 "$gpus" --ranks "$most" --transports nccl,staged

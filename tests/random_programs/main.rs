@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Numbers of ranks: all for every second program, some for the others.
 const RANKS: [&[i64]; 4] = [&[1, 2, 3, 4, 7], &[1, 4, 7], &[1, 2, 3, 4, 7], &[1, 2, 3]];
 /// One program in so many runs as native C too; `MGPU_RANDOM_NATIVE` has another number.
-const NATIVE_EVERY: u64 = 400;
+const NATIVE_EVERY: u64 = 160;
 
 /// A loader for programs with one module and no arrays from files.
 struct Module(String);
@@ -101,7 +101,7 @@ fn runs(text: &str, module: String, native: bool, ranks: &[i64], wanted: &str) -
         slow(format!("planning for {n} ranks"), begun)?;
         let nests: Vec<_> = plan.nests.iter().map(|n| n.nest.clone()).collect();
         let mut executors: Vec<Box<dyn Executor>> = vec![Box::new(Vm::new(&nests, &plan.program.tables))];
-        if native && n != 2 {
+        if native && [1, 3, 4].contains(&n) {
             let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("native");
             std::fs::create_dir_all(&folder).unwrap();
             executors.extend(

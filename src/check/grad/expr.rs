@@ -183,9 +183,9 @@ pub fn linear(e: &R) -> Option<Linear> {
         E::Binary(BinaryOp::Sub, a, b) => both(a, b, -1),
         E::Neg(a) => both(&leaf("0"), a, -1),
         E::Binary(BinaryOp::Mul, a, b) => {
-            let (k, other) = match (&**a, &**b) {
-                (E::Leaf(k), _) => (k.parse::<i64>().ok()?, b),
-                (_, E::Leaf(k)) => (k.parse::<i64>().ok()?, a),
+            let (k, other) = match (constant(a), constant(b)) {
+                (Some(k), _) => (k, b),
+                (_, Some(k)) => (k, a),
                 _ => return None,
             };
             let l = linear(other)?;

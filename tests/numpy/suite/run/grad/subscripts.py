@@ -74,3 +74,4 @@ show(slopes(mixed, q), 5)
 show(slopes(lambda e: np.sum(e[word[7]] ** 3), e), 6)
 at, h = i9**2 % 6, np.arange(8) / 4
 show(slopes(lambda h: np.sum(h[at] ** 2), h), 6)
+show(slopes(lambda e: np.sum(e[1:, 1]) * np.sum(e[0] ** 2), e), 6)
