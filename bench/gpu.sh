@@ -48,7 +48,9 @@ step "programs on GPUs against the CPU" suite 4 "$gpus" --ranks "$ranks"
 programs="${MGPU_PROGRAMS:-}"
 if [ -z "$programs${MGPU:-}" ]; then
     programs=$(mktemp -d)
-    MGPU_RANDOM_WRITE="$programs" MGPU_RANDOM_PROGRAMS=600 MGPU_RANDOM_SEED="$(date +%s)000" cargo test --release --quiet --test random_programs random_programs_mean
+    trap 'rm -rf "$programs"' EXIT
+    export MGPU_RANDOM_WRITE="$programs" MGPU_RANDOM_PROGRAMS=600 MGPU_RANDOM_SEED="$(date +%s)000"
+    step "random programs are written" cargo test --release --quiet --test random_programs random_programs_mean
 fi
 [ -z "$programs" ] || step "random programs on GPUs against the CPU" suite 8 "$gpus" --ranks "$ranks" --programs "$programs"
 most="${ranks##*,}"

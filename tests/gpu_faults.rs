@@ -52,6 +52,33 @@ fn run(driver: &Path, more: &[&str], variables: &[(&str, &str)]) -> Run {
     with(driver, command.args(["run", "-q", "p.mgpu", "-n", "3"]).args(more), variables)
 }
 
+/// A loop over time queues, and the host does not wait, not for a norm of every step either.
+#[test]
+fn loops_over_time_do_not_wait() {
+    let Some(driver) = driver() else { return };
+    let program = |each: &str| {
+        format!(
+            "param steps: i64 = 1\narray u: f64[64, 64] edge clamp\nworkflow main {{\n    u[i, j] = i * j\n    var s: f64 = 0\n    for t in 0..steps {{\n        u[i, j] = (u[i-1, j] + u[i+1, j] + u[i, j-1] + u[i, j+1]) / 4\n        s = sqrt(sum[i, j] u[i, j]^2) + s / 2\n        {each}\n    }}\n    print \"{{s}}\"\n}}\n"
+        )
+    };
+    let waits = |each: &str, steps: &str| {
+        let (dir, file) = (tempfile::tempdir().unwrap(), driver.path().join(format!("{steps}{}", each.len())));
+        std::fs::write(dir.path().join("steps.mgpu"), program(each)).unwrap();
+        let path = dir.path().join("steps.mgpu");
+        let more = format!("steps={steps}");
+        let mut command = Command::new(MGPU);
+        command.arg("run").arg(path).args(["-q", "-n", "1", "--device", "cuda", "-p", &more]);
+        let got = with(driver.path(), &mut command, &[("FAKE_WAITS", file.to_str().unwrap())]);
+        assert_eq!(got.exit, 0, "{}", got.err);
+        let all = std::fs::read_to_string(file).unwrap();
+        all.lines().map(|l| l.parse::<i64>().unwrap()).sum::<i64>()
+    };
+    let (few, many) = (waits("", "10"), waits("", "5000"));
+    assert!(few > 0 && few == many, "{few} waits in 10 steps, {many} in 5000");
+    // Unless the program prints there.
+    assert!(waits("print \"{s}\"", "10") >= few + 9);
+}
+
 /// One report, and each file as a whole run leaves it, or absent.
 fn fails_once(whole: &Run, got: &Run, what: &str) -> String {
     let all = reports(&got.err);

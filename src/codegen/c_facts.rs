@@ -66,7 +66,7 @@ impl<'a> Facts<'a> {
                     Sym::Scalar(_) => true,
                 })
             }
-            op => reads(self.w, op).into_iter().all(|r| self.is(r)),
+            op => self.w.nest.operands_of(op).into_iter().all(|r| self.is(r)),
         }
     }
 
@@ -87,17 +87,4 @@ fn breaks(insts: &[Inst]) -> bool {
         Inst::If { then, otherwise, .. } => breaks(then) || breaks(otherwise),
         _ => false,
     })
-}
-
-/// The registers that an operation reads.
-pub fn reads(w: &Writer, op: &Op) -> Vec<Reg> {
-    match op {
-        Op::Const(_) | Op::Index(_) | Op::Scalar(_) => vec![],
-        Op::Load(id) => (w.nest.accesses[id.0 as usize].index.iter().flat_map(|a| &a.terms))
-            .filter_map(|t| if let Sym::Counter(r) = t.0 { Some(r) } else { None })
-            .collect(),
-        Op::Copy(a) | Op::Table { index: a, .. } | Op::Unary(_, a) | Op::Cast(a) | Op::Bits(a) => vec![*a],
-        Op::Binary(_, a, b) => vec![*a, *b],
-        Op::Fma(a, b, c) | Op::Select(a, b, c) => vec![*a, *b, *c],
-    }
 }

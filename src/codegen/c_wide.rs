@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use crate::codegen::c::{self, ABREAST};
 use crate::codegen::c_body::{Body, Surroundings, assigns, c_const, c_memory, c_ty};
-use crate::codegen::c_facts::{Facts, reads};
+use crate::codegen::c_facts::Facts;
 use crate::codegen::c_nest::{Writer, fold_name};
 use crate::ir::kernel::{Inst, Reg};
 
@@ -133,7 +133,7 @@ impl Occurrences<'_> {
     fn inst(&mut self, inst: &Inst) {
         match inst {
             Inst::Op { dst, op } => {
-                reads(self.w, op).into_iter().for_each(|r| self.reg(r));
+                self.w.nest.operands_of(op).into_iter().for_each(|r| self.reg(r));
                 self.reg(*dst);
             }
             Inst::If { cond, then, otherwise } => {

@@ -5,7 +5,7 @@
 //! carried out for every element as in any nest. Every executor may run such a nest as the loop that it is; one that knows
 //! more computes many elements at a time from packed factors, each element still the same chain, so that the bits are equal.
 
-use crate::ir::kernel::{AccessId, Affine, Inst, Nest, Op, Reg, Sym};
+use crate::ir::kernel::{AccessId, Affine, Inst, Nest, Op, Reg, Store, Sym};
 use crate::ir::ty::{Ty, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,10 +143,9 @@ pub fn chain(nest: &Nest) -> Option<Chain> {
         return None;
     }
     // What else a round leaves behind would be lost: another sum, the last term.
-    let left = |r: Reg| r != acc && writes(&body[at], r);
-    if behind.iter().any(|i| reads(nest, i, &left))
-        || nest.stores.iter().any(|s| left(s.value) || subscripts(&s.index).any(left))
-    {
+    let lost = |r: Reg| r != acc && writes(&body[at], r);
+    let stored = |s: &Store| lost(s.value) || s.index.iter().flat_map(Affine::registers).any(lost);
+    if behind.iter().any(|i| reads(nest, i, &lost)) || nest.stores.iter().any(stored) {
         return None;
     }
     let terms = values.into_iter().map(|v| known.factor(v)).collect::<Option<Vec<_>>>()?;
@@ -188,26 +187,13 @@ fn writes(inst: &Inst, r: Reg) -> bool {
 /// Whether an instruction reads a register that is asked for.
 fn reads(nest: &Nest, inst: &Inst, asked: &dyn Fn(Reg) -> bool) -> bool {
     match inst {
-        Inst::Op { op, .. } => operands(nest, op).into_iter().any(asked),
+        Inst::Op { op, .. } => nest.operands_of(op).into_iter().any(asked),
         Inst::Loop { from, to, body, .. } => asked(*from) || asked(*to) || body.iter().any(|i| reads(nest, i, asked)),
         Inst::If { cond, then, otherwise } => {
             asked(*cond) || then.iter().chain(otherwise).any(|i| reads(nest, i, asked))
         }
         Inst::Break => false,
     }
-}
-
-/// The registers that an operation reads, those of a read's subscripts among them.
-fn operands(nest: &Nest, op: &Op) -> Vec<Reg> {
-    match op {
-        Op::Load(a) => subscripts(&nest.accesses[a.0 as usize].index).collect(),
-        op => crate::ir::kernel::operands_of(op),
-    }
-}
-
-/// The registers in subscripts.
-fn subscripts(index: &[Affine]) -> impl Iterator<Item = Reg> {
-    index.iter().flat_map(|x| &x.terms).filter_map(|t| if let Sym::Counter(r) = t.0 { Some(r) } else { None })
 }
 
 /// The constant that the accumulator is set to, once, in front of the loop; `None` inside: an element that is read there.
@@ -257,7 +243,7 @@ impl<'a> Known<'a> {
                 return None;
             }
             let Inst::Op { op, .. } = self.made.get(&r)? else { return None };
-            open.extend(operands(self.nest, op));
+            open.extend(self.nest.operands_of(op));
         }
         Some(found)
     }

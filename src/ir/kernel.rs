@@ -293,6 +293,14 @@ pub struct Nest {
 }
 
 impl Nest {
+    /// The registers that an operation reads, those of a read's subscripts among them.
+    pub fn operands_of(&self, op: &Op) -> Vec<Reg> {
+        match op {
+            Op::Load(a) => self.accesses[a.0 as usize].index.iter().flat_map(Affine::registers).collect(),
+            op => operands_of(op),
+        }
+    }
+
     /// The points of a part of the domain that may contribute, given the values of the scalars.
     pub fn picked(&self, part: &IndexBox, scalar: &dyn Fn(ScalarId) -> i64) -> IndexBox {
         let mut out = part.clone();
@@ -309,6 +317,11 @@ impl Nest {
 }
 
 impl Affine {
+    /// The registers in it: counters, and subscripts that the code computed.
+    pub fn registers(&self) -> impl Iterator<Item = Reg> {
+        self.terms.iter().filter_map(|t| if let Sym::Counter(r) = t.0 { Some(r) } else { None })
+    }
+
     pub fn constant(konst: i64) -> Affine {
         Affine { konst, terms: vec![] }
     }

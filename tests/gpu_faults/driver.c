@@ -7,6 +7,7 @@
  * FAKE_LOST=DEVICE:CALL: from that call in the device's context on, all calls there fail, as after an illegal access.
  * FAKE_CLAIM: MPI says that it takes addresses of device memory, if this library is loaded before it (LD_PRELOAD).
  * FAKE_CALLS=FILE: how many calls each device had is added there at the end.
+ * FAKE_WAITS=FILE: how often the host waited for a device, without a GPU.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -42,7 +43,12 @@ static char *bytes(W at) {
     return (char *)at;
 }
 
+static atomic_long waits;
+
 static void counted(void) {
+    const char *to = getenv("FAKE_WAITS");
+    FILE *all = to ? fopen(to, "a") : NULL;
+    if (all) fprintf(all, "%ld\n", waits), fclose(all);
     const char *file = getenv("FAKE_CALLS");
     FILE *out = file ? fopen(file, "a") : NULL;
     if (!out) return;
@@ -143,7 +149,7 @@ NOTHING(cuFuncSetAttribute)
 NOTHING(cuLaunchKernel)
 GIVES(cuStreamCreate)
 NOTHING(cuStreamDestroy_v2)
-NOTHING(cuStreamSynchronize)
+CALL(cuStreamSynchronize) { waits++; return 0; }
 NOTHING(cuStreamWaitEvent)
 NOTHING(cuStreamBeginCapture_v2)
 NOTHING(cuStreamBeginCaptureToGraph)
@@ -157,7 +163,7 @@ CALL(cuGraphConditionalHandleCreate) { return NOT_SUPPORTED; }
 CALL(cuGraphAddNode_v2) { return NOT_SUPPORTED; }
 GIVES(cuEventCreate)
 NOTHING(cuEventRecord)
-NOTHING(cuEventSynchronize)
+CALL(cuEventSynchronize) { waits++; return 0; }
 NOTHING(cuEventDestroy_v2)
 CALL(cuEventElapsedTime_v2) { *(float *)a = 0.001f; return 0; }
 
