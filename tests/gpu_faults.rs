@@ -79,6 +79,33 @@ fn loops_over_time_do_not_wait() {
     assert!(waits("print \"{s}\"", "10") >= few + 9);
 }
 
+/// Compiled kernels are kept in a folder of their owner's; many may fill it at once, and what was damaged there is compiled anew.
+#[test]
+fn compiled_kernels_are_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(driver) = driver() else { return };
+    let cache = driver.path().join("cache");
+    let kept = || {
+        let all = std::fs::read_dir(&cache).unwrap().map(|e| e.unwrap().path());
+        all.map(|p| (p.clone(), std::fs::read(&p).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let once = || assert_eq!(run(driver.path(), &["--device", "cuda"], &[]).exit, 0);
+    std::thread::scope(|s| (0..4).for_each(|_| drop(s.spawn(once))));
+    assert_eq!(std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
+    let first = kept();
+    assert!(!first.is_empty());
+    once();
+    assert!(kept() == first, "kernels that are there already are compiled again");
+    for path in first.keys() {
+        std::fs::write(path, "half a fi").unwrap();
+    }
+    once();
+    assert!(kept().values().all(|data| data != b"half a fi"), "what is damaged is not compiled anew");
+    std::fs::set_permissions(&cache, PermissionsExt::from_mode(0o777)).unwrap();
+    let got = run(driver.path(), &["--device", "cuda"], &[]);
+    assert!(got.exit != 0 && got.err.contains("can be written by others"), "{}", got.err);
+}
+
 /// One report, and each file as a whole run leaves it, or absent.
 fn fails_once(whole: &Run, got: &Run, what: &str) -> String {
     let all = reports(&got.err);
